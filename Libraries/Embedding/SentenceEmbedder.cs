@@ -72,6 +72,13 @@ public sealed class SentenceEmbedder : IDisposable
     /// <summary>Embeds one text.</summary>
     public async Task<EmbeddingResult> EmbedAsync(string text, CancellationToken cancellationToken = default) => (await EmbedAsync([text], cancellationToken).ConfigureAwait(false))[0];
 
+    /// <summary>Whether the model reads all of <paramref name="text"/>: for callers that refuse rather than embed a part.</summary>
+    public bool Fits(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return !_model.WordPieces.Tokenize(text).Truncated;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
