@@ -1,0 +1,82 @@
+using System.Text.Json.Serialization;
+
+namespace LlmMarketplace.Consumption.Contracts;
+
+/// <summary>Events that Consumption publishes.</summary>
+public static class ConsumptionEvents
+{
+    /// <summary>The service that owns the topics.</summary>
+    public const string Producer = "consumption";
+
+    /// <summary>Topic, keyed by request id.</summary>
+    public const string Requests = "marketplace.requests";
+
+    /// <summary>Type of <see cref="Contracts.RequestSettled"/>.</summary>
+    public const string RequestSettled = "marketplace.request.settled.v1";
+}
+
+/// <summary>An admitted call came to its end: the one usage record of that call.</summary>
+/// <param name="RequestId">The call's id, UUID v7; the <c>x-request-id</c> that the caller was given.</param>
+/// <param name="OrganisationId">Who pays.</param>
+/// <param name="KeyId">By which key.</param>
+/// <param name="ListingId">For which listing.</param>
+/// <param name="VersionId">And which of its versions.</param>
+/// <param name="ProviderOrganisationId">Who provided it.</param>
+/// <param name="Operation">The surface: <c>chat.completions</c>, <c>embeddings</c> …</param>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="StatusCode">HTTP status that the caller got; 0 when nobody was left to get one.</param>
+/// <param name="InputTokens">Tokens in, cached ones included.</param>
+/// <param name="CachedInputTokens">Of these, billed at the cached rate.</param>
+/// <param name="OutputTokens">Tokens out.</param>
+/// <param name="UsageCounted">True when the tokens were counted by us, false when the provider reported them.</param>
+/// <param name="Cost">Exact price in <paramref name="Currency"/>.</param>
+/// <param name="Currency">ISO 4217 code.</param>
+/// <param name="Streamed">Whether the answer was streamed.</param>
+/// <param name="AdmittedAt">When it was admitted.</param>
+/// <param name="SettledAt">When it ended.</param>
+/// <param name="LatencyMs">Milliseconds from admission to the last byte.</param>
+/// <param name="FirstByteMs">Milliseconds from admission to the provider's first byte; null when none came.</param>
+public sealed record RequestSettled(
+    Guid RequestId,
+    Guid OrganisationId,
+    Guid KeyId,
+    Guid ListingId,
+    Guid VersionId,
+    Guid ProviderOrganisationId,
+    string Operation,
+    RequestOutcome Outcome,
+    int StatusCode,
+    long InputTokens,
+    long CachedInputTokens,
+    long OutputTokens,
+    bool UsageCounted,
+    decimal Cost,
+    string Currency,
+    bool Streamed,
+    DateTimeOffset AdmittedAt,
+    DateTimeOffset SettledAt,
+    double LatencyMs,
+    double? FirstByteMs);
+
+/// <summary>How an admitted call ended; decides who is charged.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<RequestOutcome>))]
+public enum RequestOutcome
+{
+    /// <summary>Whole answer delivered; charged.</summary>
+    [JsonStringEnumMemberName("completed")] Completed,
+
+    /// <summary>The provider could not be reached or failed; not charged.</summary>
+    [JsonStringEnumMemberName("failed")] Failed,
+
+    /// <summary>The provider refused the call (a 4xx of its own); not charged.</summary>
+    [JsonStringEnumMemberName("refused-by-provider")] RefusedByProvider,
+
+    /// <summary>The provider broke off a stream; charged for what was delivered.</summary>
+    [JsonStringEnumMemberName("cut")] Cut,
+
+    /// <summary>The caller left; charged for what was produced.</summary>
+    [JsonStringEnumMemberName("abandoned")] Abandoned,
+
+    /// <summary>We died before the outcome was known; not charged.</summary>
+    [JsonStringEnumMemberName("lost")] Lost,
+}

@@ -1,0 +1,175 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace LlmMarketplace.Publishing.Contracts;
+
+/// <summary>What a provider declares about one version of a service.</summary>
+/// <param name="Description">For people, and for search by meaning.</param>
+/// <param name="Category">One of <see cref="ServiceCategories.All"/>.</param>
+/// <param name="Tags">Free words, lower case.</param>
+/// <param name="Capabilities">What it can do.</param>
+/// <param name="Endpoint">Where and how it is called.</param>
+/// <param name="Model">Facts of the model behind it.</param>
+/// <param name="Pricing">What it costs.</param>
+/// <param name="Sla">What the provider promises.</param>
+/// <param name="Compliance">Compliance facts.</param>
+/// <param name="Documentation">Markdown, or null.</param>
+/// <param name="Examples">Sample calls.</param>
+/// <param name="OpenApiSha256">Lower-case hex SHA-256 of the OpenAPI 3.1 document, or null when there is none; the document itself stays in Publishing.</param>
+public sealed record ServiceSpecification(
+    string Description,
+    string Category,
+    IReadOnlyList<string> Tags,
+    IReadOnlyList<Capability> Capabilities,
+    ServiceEndpoint Endpoint,
+    ModelFacts Model,
+    ServicePricing Pricing,
+    ServiceLevel Sla,
+    ComplianceFacts Compliance,
+    string? Documentation,
+    IReadOnlyList<ServiceExample> Examples,
+    string? OpenApiSha256);
+
+/// <summary>The categories of services.</summary>
+public static class ServiceCategories
+{
+    /// <summary>All of them, in the order in which people see them.</summary>
+    public static IReadOnlyList<string> All { get; } =
+    [
+        "text-generation", "embeddings", "classification", "translation", "summarization", "question-answering",
+        "sentiment-analysis", "code-generation", "image-generation", "speech-to-text", "text-to-speech", "other",
+    ];
+}
+
+/// <summary>Something a service can do.</summary>
+/// <param name="Name">Short name.</param>
+/// <param name="Description">One sentence.</param>
+/// <param name="Parameters">JSON Schema of its parameters, or null.</param>
+public sealed record Capability(string Name, string Description, JsonElement? Parameters);
+
+/// <summary>A sample call.</summary>
+/// <param name="Title">What it shows.</param>
+/// <param name="Request">The body sent.</param>
+/// <param name="Response">The body that came back, or null.</param>
+public sealed record ServiceExample(string Title, JsonElement Request, JsonElement? Response);
+
+/// <summary>Where and how a service is called.</summary>
+/// <param name="Url">Base address: for <see cref="EndpointProtocol.OpenAi"/> the one that <c>/chat/completions</c> and <c>/embeddings</c> are appended to, for instance <c>https://api.openai.com/v1</c>.</param>
+/// <param name="Protocol">What it speaks.</param>
+/// <param name="Authentication">How the marketplace proves itself to it.</param>
+public sealed record ServiceEndpoint(string Url, EndpointProtocol Protocol, EndpointAuthentication Authentication);
+
+/// <summary>Protocol of an endpoint.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<EndpointProtocol>))]
+public enum EndpointProtocol
+{
+    /// <summary>OpenAI-compatible HTTP.</summary>
+    [JsonStringEnumMemberName("openai")] OpenAi,
+
+    /// <summary>HTTP described by an OpenAPI document.</summary>
+    [JsonStringEnumMemberName("rest")] Rest,
+
+    /// <summary>gRPC.</summary>
+    [JsonStringEnumMemberName("grpc")] Grpc,
+
+    /// <summary>WebSocket.</summary>
+    [JsonStringEnumMemberName("websocket")] WebSocket,
+}
+
+/// <summary>How the marketplace proves itself to a provider.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<EndpointAuthentication>))]
+public enum EndpointAuthentication
+{
+    /// <summary>Not at all.</summary>
+    [JsonStringEnumMemberName("none")] None,
+
+    /// <summary><c>Authorization: Bearer</c> with the listing's secret.</summary>
+    [JsonStringEnumMemberName("api-key")] ApiKey,
+
+    /// <summary>OAuth 2.0 client credentials.</summary>
+    [JsonStringEnumMemberName("oauth2")] OAuth2,
+}
+
+/// <summary>Facts of a model.</summary>
+/// <param name="Id">The provider's own model id, sent upstream.</param>
+/// <param name="ContextWindow">Tokens of input and output together.</param>
+/// <param name="MaxOutputTokens">The most tokens of one answer; null when it produces no tokens, as embeddings.</param>
+/// <param name="InputModalities"><c>text</c>, <c>image</c>, <c>audio</c>, <c>video</c>, <c>file</c>.</param>
+/// <param name="OutputModalities">The same words, or <c>embedding</c>.</param>
+/// <param name="Tools">Whether it calls tools.</param>
+/// <param name="StructuredOutput">Whether it keeps to a JSON Schema.</param>
+/// <param name="KnowledgeCutoff">Last day of its training data, or null.</param>
+public sealed record ModelFacts(
+    string Id,
+    int? ContextWindow,
+    int? MaxOutputTokens,
+    IReadOnlyList<string> InputModalities,
+    IReadOnlyList<string> OutputModalities,
+    bool Tools,
+    bool StructuredOutput,
+    DateOnly? KnowledgeCutoff);
+
+/// <summary>What a service costs.</summary>
+/// <param name="Model">How it is charged.</param>
+/// <param name="Currency">ISO 4217 code; <c>USD</c> only for now.</param>
+/// <param name="Rates">One per tier; empty only when free.</param>
+public sealed record ServicePricing(PricingModel Model, string Currency, IReadOnlyList<PriceRate> Rates);
+
+/// <summary>How a service is charged.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<PricingModel>))]
+public enum PricingModel
+{
+    /// <summary>Not at all.</summary>
+    [JsonStringEnumMemberName("free")] Free,
+
+    /// <summary>By tokens in and out.</summary>
+    [JsonStringEnumMemberName("per-token")] PerToken,
+
+    /// <summary>By call.</summary>
+    [JsonStringEnumMemberName("per-request")] PerRequest,
+
+    /// <summary>By month; calls cost nothing more.</summary>
+    [JsonStringEnumMemberName("subscription")] Subscription,
+}
+
+/// <summary>A price. Exact decimals, never binary fractions.</summary>
+/// <param name="Tier">Tier of the consumer's organisation (<c>basic</c>, <c>premium</c>, <c>enterprise</c>), or <c>default</c> for all others.</param>
+/// <param name="Unit">Per-token: <c>token</c>, <c>1k-tokens</c>, <c>1m-tokens</c>. Per-request: <c>request</c>, <c>1k-requests</c>. Subscription: <c>month</c>.</param>
+/// <param name="Input">Price of a unit of input; of a request or month when that is the unit.</param>
+/// <param name="Output">Price of a unit of output; null when there is none.</param>
+/// <param name="CachedInput">Price of a unit of cached input; null: as <paramref name="Input"/>.</param>
+public sealed record PriceRate(string Tier, string Unit, decimal Input, decimal? Output, decimal? CachedInput);
+
+/// <summary>What a provider promises.</summary>
+/// <param name="Availability">Percent, 0 to 100.</param>
+/// <param name="MaxLatencyMs">Longest time to a whole answer, or to the first byte of a stream, in milliseconds.</param>
+/// <param name="TimeoutMs">When the marketplace gives up, in milliseconds.</param>
+/// <param name="SupportLevel">How much help there is.</param>
+public sealed record ServiceLevel(decimal Availability, int MaxLatencyMs, int TimeoutMs, SupportLevel SupportLevel);
+
+/// <summary>How much help a provider gives.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<SupportLevel>))]
+public enum SupportLevel
+{
+    /// <summary>Basic.</summary>
+    [JsonStringEnumMemberName("basic")] Basic,
+
+    /// <summary>Premium.</summary>
+    [JsonStringEnumMemberName("premium")] Premium,
+
+    /// <summary>Enterprise; needs an approval.</summary>
+    [JsonStringEnumMemberName("enterprise")] Enterprise,
+}
+
+/// <summary>Compliance facts.</summary>
+/// <param name="Level"><c>public</c>, <c>internal</c>, <c>confidential</c> or <c>restricted</c>: who is cleared to see it.</param>
+/// <param name="Certifications">For instance <c>SOC2</c>, <c>ISO27001</c>.</param>
+/// <param name="DataResidency">ISO 3166-1 alpha-2 country codes where data is kept.</param>
+/// <param name="Gdpr">Whether the provider commits to the GDPR.</param>
+/// <param name="Hipaa">Whether it commits to HIPAA.</param>
+public sealed record ComplianceFacts(
+    string Level,
+    IReadOnlyList<string> Certifications,
+    IReadOnlyList<string> DataResidency,
+    bool Gdpr,
+    bool Hipaa);
