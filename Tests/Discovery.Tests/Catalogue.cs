@@ -82,44 +82,34 @@ public sealed class Catalogue : IAsyncDisposable
         where TEvent : class
         where THandler : IEventHandler<TEvent>
     {
+        var marker = Guid.Empty;
         foreach (var data in events)
         {
             versions[key(data)] = versions.GetValueOrDefault(key(data)) + 1;
-            await CommitAsync<TEvent, THandler>(data, key(data), versions[key(data)]);
+            marker = await CommitAsync<TEvent, THandler>(data, key(data), versions[key(data)]);
         }
 
-        await MirroredAsync();
+        await MirroredAsync(marker);
     }
 
     internal async Task ApplyAsync<TEvent, THandler>(TEvent data, Guid key, long version)
         where TEvent : class
-        where THandler : IEventHandler<TEvent>
-    {
-        await CommitAsync<TEvent, THandler>(data, key, version);
-        await MirroredAsync();
-    }
+        where THandler : IEventHandler<TEvent> => await MirroredAsync(await CommitAsync<TEvent, THandler>(data, key, version));
 
-    private async Task CommitAsync<TEvent, THandler>(TEvent data, Guid key, long version)
+    /// <summary>Applies an event, and in the same commit an organisation that tells when it is in memory.</summary>
+    private async Task<Guid> CommitAsync<TEvent, THandler>(TEvent data, Guid key, long version)
         where TEvent : class
         where THandler : IEventHandler<TEvent>
     {
         await using var scope = Service.App.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<THandler>().HandleAsync(data, new EventContext(Guid.CreateVersion7(), "", "", key, version, DateTimeOffset.UtcNow), Token);
-        await scope.ServiceProvider.GetRequiredService<DiscoveryContext>().SaveChangesAsync(Token);
+        var context = scope.ServiceProvider.GetRequiredService<DiscoveryContext>();
+        var marker = new OrganisationRow { OrganisationId = Guid.CreateVersion7(), Slug = "marker", Name = "Marker", Tier = "basic", Active = true };
+        context.Organisations.Add(marker);
+        await context.SaveChangesAsync(Token);
+        return marker.OrganisationId;
     }
 
-    /// <summary>Until what is committed is in memory: organisations are applied last, so once a later one is there, all before it is.</summary>
-    private async Task MirroredAsync()
-    {
-        var marker = Guid.CreateVersion7();
-        await using (var scope = Service.App.Services.CreateAsyncScope())
-        {
-            var context = scope.ServiceProvider.GetRequiredService<DiscoveryContext>();
-            context.Organisations.Add(new OrganisationRow { OrganisationId = marker, Slug = "marker", Name = "Marker", Tier = "basic", Active = true });
-            await context.SaveChangesAsync(Token);
-        }
-
-        var organisations = Service.App.Services.GetRequiredService<OrganisationMirror>();
-        await Eventually.TrueAsync(() => organisations.Find(marker) is not null);
-    }
+    /// <summary>Mirrors are applied in one go, organisations last.</summary>
+    private Task MirroredAsync(Guid marker) => Eventually.TrueAsync(() => Service.App.Services.GetRequiredService<OrganisationMirror>().Find(marker) is not null);
 }
