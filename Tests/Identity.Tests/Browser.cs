@@ -28,6 +28,18 @@ public sealed partial class Browser(IdentityApp app)
     /// <summary>Where the last redirect led away to.</summary>
     public Uri? Left { get; private set; }
 
+    /// <summary>The same browser, cookies and all, at another instance.</summary>
+    public Browser At(IdentityApp other)
+    {
+        var same = new Browser(other);
+        foreach (var (name, value) in cookies)
+        {
+            same.cookies[name] = value;
+        }
+
+        return same;
+    }
+
     private string Challenge => Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(Verifier)));
 
     public string AuthorizeAddress(string redirectUri = Loopback, string scope = "openid offline_access marketplace", string more = "") =>

@@ -67,7 +67,9 @@ public sealed class CodeFlowTests(SharedIdentity shared)
 
         await browser.GoAsync(address);
 
-        Assert.Equal("invalid_request", browser.LeftWith("error"));
+        Assert.Equal(HttpStatusCode.BadRequest, browser.Status);
+        Assert.Contains("invalid_request", browser.Body, StringComparison.Ordinal);
+        Assert.Contains("code_challenge", browser.Body, StringComparison.Ordinal);
     }
 
     [Theory]
