@@ -18,6 +18,8 @@ internal static class Wire<TEnum>
 
     public static string Name(TEnum value) => Names[value];
 
+    public static TEnum Parse(string name) => Values[name];
+
     public static bool TryParse([NotNullWhen(true)] string? name, out TEnum value)
     {
         value = default;

@@ -30,6 +30,7 @@ internal sealed class DiscoveryContext(DbContextOptions<DiscoveryContext> option
             row.HasKey(e => e.ListingId);
             row.Property(e => e.ListingId).ValueGeneratedNever();
             row.HasIndex(e => new { e.Provider, e.Name }).IsUnique();
+            AsName(row.Property(e => e.Audience));
             AsJson(row.Property(e => e.Versions));
         });
         modelBuilder.Entity<FaceRow>(row =>
@@ -38,6 +39,8 @@ internal sealed class DiscoveryContext(DbContextOptions<DiscoveryContext> option
             row.HasKey(e => e.VersionId);
             row.Property(e => e.VersionId).ValueGeneratedNever();
             row.HasIndex(e => e.ListingId);
+            AsName(row.Property(e => e.Audience));
+            AsName(row.Property(e => e.State));
             AsJson(row.Property(e => e.Document));
             // Weights as in the specification: name 3, description 2, tags 1.5, capabilities 1 (Search/LexicalMatches.cs).
             row.Property<NpgsqlTypes.NpgsqlTsVector>("Search").HasComputedColumnSql(
@@ -46,10 +49,16 @@ internal sealed class DiscoveryContext(DbContextOptions<DiscoveryContext> option
                 || setweight(to_tsvector('english', tags_text), 'C') || setweight(to_tsvector('english', capabilities_text), 'D')
                 """,
                 stored: true);
+            row.Property<string>("Names").HasComputedColumnSql("name_text || ' ' || tags_text", stored: true);
+            row.HasIndex("Names").HasMethod("gin").HasOperators("gin_trgm_ops").HasFilter("NOT deleted");
             row.HasIndex("Search").HasMethod("gin").HasFilter("NOT deleted");
         });
         modelBuilder.AddOutbox();
     }
+
+    /// <summary>By its name on the wire; clearance levels stay numbers, for queries compare them.</summary>
+    private static void AsName<T>(PropertyBuilder<T> property)
+        where T : struct, Enum => property.HasColumnType("text").HasConversion(value => Wire<T>.Name(value), text => Wire<T>.Parse(text));
 
     private static void AsJson<T>(PropertyBuilder<T> property)
         where T : class => property.HasColumnType("jsonb").HasConversion(
