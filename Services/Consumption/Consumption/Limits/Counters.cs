@@ -144,7 +144,7 @@ internal sealed partial class Counters : BackgroundService
 
         var now = ((RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync("return redis.call('TIME')", [key]))!)[0];
         var today = DateTimeOffset.FromUnixTimeSeconds((long)now);
-        var values = await SumAsync(connection, organisation, (today.Year * 10_000) + (today.Month * 100) + today.Day);
+        var values = await SumAsync(connection, organisation, Periods.Day(today));
         await redis.GetDatabase().ScriptEvaluateAsync(
             Scripts.Rebuild, [key], [Scripts.GenerationField, generation.ToString(CultureInfo.InvariantCulture), .. values]);
         await transaction.CommitAsync();
