@@ -5,7 +5,7 @@ using LlmMarketplace.Consumption.Metering;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Reserves all that a call may use, then notes its admission; after this the call will have one usage record, whatever happens.</summary>
-internal sealed class AdmitCall(PlanCall plans, KeyRing keys, CallLimits limits, IAdmissionLog log, InstanceLease lease, SettleCall settle)
+internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog log, InstanceLease lease, SettleCall settle)
 {
     // How often counters may be built anew between a call's reservation and its admission.
     private const int Attempts = 5;
@@ -16,7 +16,7 @@ internal sealed class AdmitCall(PlanCall plans, KeyRing keys, CallLimits limits,
         {
             for (var attempt = 0; attempt < Attempts; attempt++)
             {
-                var reservation = plans.Reservation(call, keys.BudgetOf(call.Organisation!.Id));
+                var reservation = PlanCall.Reservation(call, keys.BudgetOf(call.Organisation!.Id));
                 var answer = await limits.ReserveAsync(reservation);
                 call.Limits = answer;
                 if (answer.Status != LimitStatus.Admitted)

@@ -63,7 +63,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, ProviderSecretProt
         }
     }
 
-    public Reservation Reservation(Call call, Budgets.Budget? organisationBudget) => new(
+    public static Reservation Reservation(Call call, Budgets.Budget? organisationBudget) => new(
         call.Organisation!.Id, call.Key!.Id, TierLimits.Of(call.Organisation.Tier), call.Plan!.ReservedTokens, call.Plan.ReservedNanos, organisationBudget, call.Key.Budget);
 
     private static string? Unsupported(Operation operation, ServiceSpecification specification)

@@ -99,7 +99,7 @@ internal sealed partial class ServeCall(
         {
             if (failure == AttemptFailure.Left)
             {
-                await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Abandoned, 0, Count.Usage(call.Request!, 0), Counted: true));
+                await LeaveAsync(call, RequestOutcome.Abandoned, 0);
                 return;
             }
 
@@ -173,8 +173,12 @@ internal sealed partial class ServeCall(
     {
         if (call.Admission is not null)
         {
-            var usage = outcome == RequestOutcome.Abandoned ? Count.Usage(call.Request!, 0) : default;
-            await settle.SettleAsync(call, new CallOutcome(outcome, status, usage, Counted: outcome == RequestOutcome.Abandoned));
+            // The provider had it, unless every attempt failed before anything was sent; then the caller left an undelivered call.
+            var sent = call.Attempts.Any(attempt => attempt.Error != "connect");
+            var charged = outcome == RequestOutcome.Abandoned && sent;
+            await settle.SettleAsync(call, charged
+                ? new CallOutcome(outcome, status, Count.Usage(call.Request!, 0), Counted: true)
+                : CallOutcome.NotCharged(outcome == RequestOutcome.Abandoned ? RequestOutcome.Failed : outcome, status));
         }
     }
 

@@ -47,7 +47,8 @@ internal readonly record struct SseEvent(bool IsDone, bool HasData, AnswerFacts 
                 several.AddRange(value);
             }
 
-            (only, has) = (value, true);
+            only = value;
+            has = true;
         }
 
         return several is null ? only : several.ToArray();

@@ -5,13 +5,18 @@ using Microsoft.AspNetCore.Http;
 namespace LlmMarketplace.Consumption.Keys;
 
 /// <summary>Who calls, by the key in <c>Authorization: Bearer</c>; from memory alone.</summary>
-internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiKeyHasher hasher, TimeProvider time)
+internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiKeyHasher hasher, Warmth warmth, TimeProvider time)
 {
     // Proved against when no key has the identifier, so that an unknown one takes as long as a wrong one.
     private static readonly byte[] NoHash = new byte[32];
 
     public (Key? Key, Organisation? Organisation, CallRefusal? Refusal) Check(HttpRequest request)
     {
+        if (!warmth.IsWarm)
+        {
+            return Refuse(CallFailure.NotReady);
+        }
+
         if (BearerOf(request) is not { } text)
         {
             return Refuse(CallFailure.MissingKey);
