@@ -16,13 +16,13 @@ internal sealed class LoadedModel : IDisposable
     private static readonly Lock Sharing = new();
     private static readonly Dictionary<string, LoadedModel> Shared = [];
 
-    private readonly string _directory;
-    private readonly InferenceSession _session;
-    private int _leases;
+    private readonly string directory;
+    private readonly InferenceSession session;
+    private int leases;
 
     private LoadedModel(string directory, int parallelism)
     {
-        _directory = directory;
+        this.directory = directory;
         WordPieces = new WordPieces(new MemoryStream(ModelFiles.ReadVocabulary(directory), writable: false));
         Gate = new SemaphoreSlim(parallelism > 0 ? parallelism : Math.Max(1, Environment.ProcessorCount / 2));
         using var options = new SessionOptions
@@ -34,7 +34,7 @@ internal sealed class LoadedModel : IDisposable
             EnableCpuMemArena = false,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
         };
-        _session = new InferenceSession(ModelFiles.ReadModel(directory), options);
+        session = new InferenceSession(ModelFiles.ReadModel(directory), options);
     }
 
     public WordPieces WordPieces { get; }
@@ -52,7 +52,7 @@ internal sealed class LoadedModel : IDisposable
                 Shared[directory] = model = new LoadedModel(directory, options.Parallelism);
             }
 
-            model._leases++;
+            model.leases++;
             return model;
         }
     }
@@ -62,8 +62,8 @@ internal sealed class LoadedModel : IDisposable
     {
         lock (Sharing)
         {
-            ObjectDisposedException.ThrowIf(_leases == 0, typeof(SentenceEmbedder));
-            _leases++;
+            ObjectDisposedException.ThrowIf(leases == 0, typeof(SentenceEmbedder));
+            leases++;
             return this;
         }
     }
@@ -73,15 +73,15 @@ internal sealed class LoadedModel : IDisposable
     {
         lock (Sharing)
         {
-            if (--_leases > 0)
+            if (--leases > 0)
             {
                 return;
             }
 
-            Shared.Remove(_directory);
+            Shared.Remove(directory);
         }
 
-        _session.Dispose();
+        session.Dispose();
         Gate.Dispose();
     }
 
@@ -115,7 +115,7 @@ internal sealed class LoadedModel : IDisposable
         using var stop = cancellationToken.Register(static state => ((RunOptions)state!).Terminate = true, run);
         try
         {
-            using var outputs = _session.Run(run, InputNames, [idsValue, maskValue, typesValue], OutputNames);
+            using var outputs = session.Run(run, InputNames, [idsValue, maskValue, typesValue], OutputNames);
             return Pool(outputs[0].GetTensorDataAsSpan<float>(), batch, length);
         }
         catch (OnnxRuntimeException) when (cancellationToken.IsCancellationRequested)

@@ -17,17 +17,17 @@ public sealed class SentenceEmbedder : IDisposable
     /// <summary>The model's public name.</summary>
     public const string ModelName = "all-MiniLM-L6-v2";
 
-    private readonly LoadedModel _model;
-    private readonly int _batchTokens;
-    private int _disposed;
+    private readonly LoadedModel model;
+    private readonly int batchTokens;
+    private int disposed;
 
     /// <summary>Loads the model, or shares the one that this process has loaded.</summary>
     /// <exception cref="EmbeddingModelException">A file is missing or is not the one expected.</exception>
     public SentenceEmbedder(IOptions<EmbeddingOptions> options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        _model = LoadedModel.Lease(options.Value);
-        _batchTokens = options.Value.BatchTokens;
+        model = LoadedModel.Lease(options.Value);
+        batchTokens = options.Value.BatchTokens;
     }
 
     /// <summary>Embeds texts, in the order given. Texts of like length share a batch, so little is spent on padding.</summary>
@@ -35,8 +35,8 @@ public sealed class SentenceEmbedder : IDisposable
     public async Task<IReadOnlyList<EmbeddingResult>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        ObjectDisposedException.ThrowIf(_disposed != 0, this);
-        using var lease = _model.Again();
+        ObjectDisposedException.ThrowIf(disposed != 0, this);
+        using var lease = model.Again();
 
         // What follows computes: it leaves the caller's thread, even if nothing has to be waited for.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
@@ -44,16 +44,16 @@ public sealed class SentenceEmbedder : IDisposable
         for (var i = 0; i < texts.Count; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            tokenized[i] = _model.WordPieces.Tokenize(texts[i]);
+            tokenized[i] = model.WordPieces.Tokenize(texts[i]);
         }
 
         var results = new EmbeddingResult[texts.Count];
         foreach (var batch in Batches(tokenized))
         {
-            await _model.Gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await model.Gate.WaitAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                var vectors = _model.Run(batch.Select(i => tokenized[i].Ids).ToArray(), cancellationToken);
+                var vectors = model.Run(batch.Select(i => tokenized[i].Ids).ToArray(), cancellationToken);
                 for (var row = 0; row < batch.Length; row++)
                 {
                     var text = tokenized[batch[row]];
@@ -62,7 +62,7 @@ public sealed class SentenceEmbedder : IDisposable
             }
             finally
             {
-                _model.Gate.Release();
+                model.Gate.Release();
             }
         }
 
@@ -76,15 +76,15 @@ public sealed class SentenceEmbedder : IDisposable
     public bool Fits(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return !_model.WordPieces.Tokenize(text).Truncated;
+        return !model.WordPieces.Tokenize(text).Truncated;
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        if (Interlocked.Exchange(ref disposed, 1) == 0)
         {
-            _model.Dispose();
+            model.Dispose();
         }
     }
 
@@ -95,7 +95,7 @@ public sealed class SentenceEmbedder : IDisposable
         for (var start = 0; start < order.Length;)
         {
             var end = start + 1;
-            while (end < order.Length && (end - start + 1) * texts[order[end]].Ids.Length <= _batchTokens)
+            while (end < order.Length && (end - start + 1) * texts[order[end]].Ids.Length <= batchTokens)
             {
                 end++;
             }

@@ -14,11 +14,11 @@ internal sealed class WordPieces
     private const int Classification = 101;
     private const int Separator = 102;
 
-    private readonly BertTokenizer _tokenizer;
+    private readonly BertTokenizer tokenizer;
 
     public WordPieces(Stream vocabulary)
     {
-        _tokenizer = BertTokenizer.Create(vocabulary, new BertOptions
+        tokenizer = BertTokenizer.Create(vocabulary, new BertOptions
         {
             LowerCaseBeforeTokenization = true,
             RemoveNonSpacingMarks = true,
@@ -34,7 +34,7 @@ internal sealed class WordPieces
     public TokenizedText Tokenize(string text)
     {
         // One piece more than fits tells a text that was cut from one that fits exactly.
-        var pieces = _tokenizer.EncodeToIds(text, MaximumTokens - 1, addSpecialTokens: false, out _, out _);
+        var pieces = tokenizer.EncodeToIds(text, MaximumTokens - 1, addSpecialTokens: false, out _, out _);
         var kept = Math.Min(pieces.Count, MaximumTokens - 2);
         var ids = new int[kept + 2];
         ids[0] = Classification;

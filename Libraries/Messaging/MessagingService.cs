@@ -1,11 +1,29 @@
+using LlmMarketplace.Messaging.Consuming;
+using LlmMarketplace.Messaging.DeadLetters;
+using LlmMarketplace.Messaging.Feed;
+using LlmMarketplace.Messaging.Kafka;
+using LlmMarketplace.Messaging.Publishing;
+using LlmMarketplace.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 
 namespace LlmMarketplace.Messaging;
 
 /// <summary>START HERE. Events between services: an outbox on the way out, positions beside effects on the way in.</summary>
+/// <remarks>
+/// <code>
+/// change + outbox row, one transaction          Outbox
+///   → NOTIFY → relay (one per service): sequence  Relay, Sequencer
+///     → Feed: GET /internal/events (long poll)    FeedEndpoint ─→ FeedFollower
+///     → Kafka: produce, acks=all                  KafkaPublisher ─→ KafkaFollower
+///       → effect + version + position, one transaction   EventApplier → IEventHandler
+/// </code>
+/// Whatever dies, the next start goes on from what is committed: an event is sent again when it is not known to be sent, and dropped by its sequence when it was applied.
+/// </remarks>
 public static class MessagingService
 {
     /// <summary>
@@ -19,14 +37,49 @@ public static class MessagingService
         where TContext : DbContext
     {
         ArgumentNullException.ThrowIfNull(builder);
-        builder.Services.AddSingleton<Outbox>();
-        return new MessagingBuilder<TContext>(builder.Services, service);
+        var services = builder.Services;
+        services.AddOptions<MessagingOptions>().BindConfiguration(MessagingOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(new ServiceIdentity(service));
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IDatabaseSchema, MessagingSchema>());
+        services.TryAddSingleton<MessagingTelemetry>();
+        services.TryAddSingleton<MessagingHealth>();
+        if (!services.Any(registered => registered.ServiceType == typeof(IEventApplier)))
+        {
+            services.AddHealthChecks().AddCheck<MessagingHealth>("messaging");
+        }
+
+        services.TryAddSingleton(provider => new Outbox(provider.GetServices<PublishedEvent>(), provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<Sequencer>();
+        services.TryAddSingleton<Retention>();
+        services.TryAddSingleton<Subscriptions>();
+        services.TryAddSingleton<Positions>();
+        services.TryAddSingleton<IEventApplier, EventApplier<TContext>>();
+
+        services.TryAddSingleton<FeedSignal>();
+        services.TryAddSingleton<FeedTransport>();
+        services.TryAddSingleton<IKafkaClients, KafkaClients>();
+        services.TryAddSingleton<KafkaPublisher>();
+        services.TryAddSingleton<KafkaFollower>();
+        services.TryAddSingleton<KafkaTransport>();
+        services.TryAddSingleton<IEventTransport>(provider => provider.GetRequiredService<IOptions<MessagingOptions>>().Value.Transport switch
+        {
+            Transport.Kafka => provider.GetRequiredService<KafkaTransport>(),
+            _ => provider.GetRequiredService<FeedTransport>(),
+        });
+
+        services.AddHostedService<Relay>();
+        services.AddHostedService<ConsumerHost>();
+        services.AddHostedService(provider => provider.GetRequiredService<FeedSignal>());
+        return new MessagingBuilder<TContext>(services, service);
     }
 
     /// <summary>Maps <c>/internal/events</c> (role <c>service</c>) and <c>/api/v1/operations/{service}/dead-letters</c> (role <c>admin</c>).</summary>
     public static void MapMessaging(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
+        app.MapFeed();
+        app.MapDeadLetters(app.Services.GetRequiredService<ServiceIdentity>().Name);
     }
 
     /// <summary>Maps the outbox into a service's context, so that events are saved with the change that they tell of. Call it in <c>OnModelCreating</c>; its tables are not part of the service's migrations.</summary>
@@ -37,6 +90,14 @@ public static class MessagingService
         {
             row.ToTable("outbox", "messaging", table => table.ExcludeFromMigrations());
             row.HasKey(e => e.Id);
+            row.Property(e => e.Id).ValueGeneratedNever().HasColumnName("id");
+            row.Property(e => e.Topic).HasColumnName("topic");
+            row.Property(e => e.Key).HasColumnName("key");
+            row.Property(e => e.AggregateVersion).HasColumnName("aggregate_version");
+            row.Property(e => e.Type).HasColumnName("type");
+            row.Property(e => e.Data).HasColumnName("data").HasColumnType("json");
+            row.Property(e => e.Time).HasColumnName("time");
+            row.Property(e => e.Traceparent).HasColumnName("traceparent");
         });
     }
 }
@@ -57,10 +118,11 @@ public sealed class MessagingBuilder<TContext>
     /// <summary>Declares an event type that this service publishes.</summary>
     /// <param name="topic">A topic that this service owns.</param>
     /// <param name="type">CloudEvents type with its major version, for instance <c>marketplace.service.changed.v1</c>.</param>
-    public MessagingBuilder<TContext> Publishes<TEvent>(string topic, string type)
+    /// <param name="kind">What the topic's events are: decides how long they are kept.</param>
+    public MessagingBuilder<TContext> Publishes<TEvent>(string topic, string type, TopicKind kind = TopicKind.State)
         where TEvent : class
     {
-        services.AddSingleton(new PublishedEvent(typeof(TEvent), service, topic, type));
+        services.AddSingleton(new PublishedEvent(typeof(TEvent), service, topic, type, kind));
         return this;
     }
 
@@ -68,14 +130,19 @@ public sealed class MessagingBuilder<TContext>
     /// <param name="producer">The service that owns the topic.</param>
     /// <param name="topic">The topic.</param>
     /// <param name="type">CloudEvents type.</param>
-    public MessagingBuilder<TContext> Consumes<TEvent, THandler>(string producer, string topic, string type)
+    /// <param name="kind">What the topic's events are, as its owner declares.</param>
+    public MessagingBuilder<TContext> Consumes<TEvent, THandler>(string producer, string topic, string type, TopicKind kind = TopicKind.State)
         where TEvent : class
         where THandler : class, IEventHandler<TEvent>
     {
-        services.AddScoped<THandler>();
+        services.TryAddScoped<THandler>();
+        services.AddSingleton<Subscription>(new Subscription<TEvent, THandler>(producer, topic, type, kind));
         return this;
     }
 }
 
+/// <summary>The service that this application is.</summary>
+internal sealed record ServiceIdentity(string Name);
+
 /// <summary>An event type that a service publishes.</summary>
-internal sealed record PublishedEvent(Type Event, string Service, string Topic, string Type);
+internal sealed record PublishedEvent(Type Event, string Service, string Topic, string Type, TopicKind Kind);

@@ -5,39 +5,39 @@ namespace LlmMarketplace.Embedding.Tests;
 
 public sealed class SentenceEmbedderTests : IDisposable
 {
-    private readonly Golden _golden = Golden.Load();
-    private readonly SentenceEmbedder _embedder = Embedder();
+    private readonly Golden golden = Golden.Load();
+    private readonly SentenceEmbedder embedder = Embedder();
 
-    public void Dispose() => _embedder.Dispose();
+    public void Dispose() => embedder.Dispose();
 
     [Fact]
     public void Texts_are_tokenised_as_the_model_was_trained()
     {
         var pieces = new WordPieces(File.OpenRead(Path.Combine(new EmbeddingOptions().Directory, "vocab.txt")));
-        Assert.NotEmpty(_golden.Items);
-        Assert.All(_golden.Items, item => Assert.Equal(item.InputIds, pieces.Tokenize(item.Text).Ids));
+        Assert.NotEmpty(golden.Items);
+        Assert.All(golden.Items, item => Assert.Equal(item.InputIds, pieces.Tokenize(item.Text).Ids));
     }
 
     [Fact]
     public async Task Vectors_match_the_golden_values()
     {
-        foreach (var item in _golden.Items)
+        foreach (var item in golden.Items)
         {
-            var result = await _embedder.EmbedAsync(item.Text, TestContext.Current.CancellationToken);
+            var result = await embedder.EmbedAsync(item.Text, TestContext.Current.CancellationToken);
             Assert.Equal(item.InputIds.Length, result.Tokens);
             Assert.False(result.Truncated);
-            AssertClose(item.Embedding, result.Vector, _golden.Tolerance);
+            AssertClose(item.Embedding, result.Vector, golden.Tolerance);
         }
     }
 
     [Fact]
     public async Task A_padded_batch_gives_what_each_text_gives_alone_in_the_order_asked()
     {
-        string[] texts = [string.Join(' ', Enumerable.Repeat("contract", 90)), .. _golden.Items.Select(i => i.Text), "Hi", ""];
-        var together = await _embedder.EmbedAsync(texts, TestContext.Current.CancellationToken);
+        string[] texts = [string.Join(' ', Enumerable.Repeat("contract", 90)), .. golden.Items.Select(i => i.Text), "Hi", ""];
+        var together = await embedder.EmbedAsync(texts, TestContext.Current.CancellationToken);
         for (var i = 0; i < texts.Length; i++)
         {
-            var alone = await _embedder.EmbedAsync(texts[i], TestContext.Current.CancellationToken);
+            var alone = await embedder.EmbedAsync(texts[i], TestContext.Current.CancellationToken);
             AssertClose(alone.Vector, together[i].Vector, 1e-5f);
             Assert.Equal(1f, TensorPrimitives.Norm<float>(together[i].Vector), 1e-4f);
         }
@@ -47,7 +47,7 @@ public sealed class SentenceEmbedderTests : IDisposable
     public async Task A_long_text_is_cut_at_256_tokens_and_says_so()
     {
         var words = Enumerable.Repeat("contract", 300).ToArray();
-        var results = await _embedder.EmbedAsync([string.Join(' ', words), string.Join(' ', words[..254]), string.Join(' ', words[..255])], TestContext.Current.CancellationToken);
+        var results = await embedder.EmbedAsync([string.Join(' ', words), string.Join(' ', words[..254]), string.Join(' ', words[..255])], TestContext.Current.CancellationToken);
         Assert.Equal([(256, true), (256, false), (256, true)], results.Select(r => (r.Tokens, r.Truncated)));
         AssertClose(results[1].Vector, results[0].Vector, 1e-5f);
     }
@@ -57,7 +57,7 @@ public sealed class SentenceEmbedderTests : IDisposable
     {
         using var small = Embedder(o => o.BatchTokens = 256);
         string[] texts = [.. Enumerable.Range(0, 60).Select(i => string.Join(' ', Enumerable.Repeat("word", i + 1)))];
-        var expected = await _embedder.EmbedAsync(texts, TestContext.Current.CancellationToken);
+        var expected = await embedder.EmbedAsync(texts, TestContext.Current.CancellationToken);
         var actual = await small.EmbedAsync(texts, TestContext.Current.CancellationToken);
         Assert.All(expected.Zip(actual), pair => AssertClose(pair.First.Vector, pair.Second.Vector, 1e-5f));
     }
@@ -68,9 +68,9 @@ public sealed class SentenceEmbedderTests : IDisposable
         var token = TestContext.Current.CancellationToken;
         await Task.WhenAll(Enumerable.Range(0, 48).Select(async i =>
         {
-            var item = _golden.Items[i % _golden.Items.Count];
-            var result = await _embedder.EmbedAsync([item.Text, $"something else {i}"], token);
-            AssertClose(item.Embedding, result[0].Vector, _golden.Tolerance);
+            var item = golden.Items[i % golden.Items.Count];
+            var result = await embedder.EmbedAsync([item.Text, $"something else {i}"], token);
+            AssertClose(item.Embedding, result[0].Vector, golden.Tolerance);
         }));
     }
 
@@ -79,22 +79,22 @@ public sealed class SentenceEmbedderTests : IDisposable
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         string[] long256 = [.. Enumerable.Repeat(string.Join(' ', Enumerable.Repeat("contract", 300)), 400)];
-        var running = _embedder.EmbedAsync(long256, stop.Token);
+        var running = embedder.EmbedAsync(long256, stop.Token);
         stop.CancelAfter(TimeSpan.FromMilliseconds(100));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
 
-        var after = await _embedder.EmbedAsync(_golden.Items[0].Text, TestContext.Current.CancellationToken);
-        AssertClose(_golden.Items[0].Embedding, after.Vector, _golden.Tolerance);
+        var after = await embedder.EmbedAsync(golden.Items[0].Text, TestContext.Current.CancellationToken);
+        AssertClose(golden.Items[0].Embedding, after.Vector, golden.Tolerance);
     }
 
     [Fact]
     public async Task One_embedder_may_go_while_another_works()
     {
         var other = Embedder();
-        var running = other.EmbedAsync([.. _golden.Items.Select(i => i.Text)], TestContext.Current.CancellationToken);
+        var running = other.EmbedAsync([.. golden.Items.Select(i => i.Text)], TestContext.Current.CancellationToken);
         other.Dispose();
-        _embedder.Dispose();
-        Assert.Equal(_golden.Items.Count, (await running).Count);
+        embedder.Dispose();
+        Assert.Equal(golden.Items.Count, (await running).Count);
         await Assert.ThrowsAsync<ObjectDisposedException>(() => other.EmbedAsync("gone", TestContext.Current.CancellationToken));
     }
 

@@ -8,7 +8,7 @@ namespace LlmMarketplace.LocalProvider;
 /// <summary>Lets a request through that presents the operator's key. Hashes are compared, in constant time, so neither content nor length of the key leaks.</summary>
 internal sealed class RequireApiKey(IOptions<LocalProviderOptions> options) : IEndpointFilter
 {
-    private readonly byte[] _expected = Hash(options.Value.ApiKey);
+    private readonly byte[] expected = Hash(options.Value.ApiKey);
 
     public ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
@@ -20,7 +20,7 @@ internal sealed class RequireApiKey(IOptions<LocalProviderOptions> options) : IE
             return Refused(context, "No API key was presented. Send it as `Authorization: Bearer KEY`.");
         }
 
-        return CryptographicOperations.FixedTimeEquals(Hash(header.Parameter), _expected) ? next(context) : Refused(context, "The API key is not valid.");
+        return CryptographicOperations.FixedTimeEquals(Hash(header.Parameter), expected) ? next(context) : Refused(context, "The API key is not valid.");
     }
 
     private static ValueTask<object?> Refused(EndpointFilterInvocationContext context, string message)

@@ -18,42 +18,42 @@ namespace LlmMarketplace.Embedding.Tests.LocalProvider;
 public sealed class LocalProviderTests : IAsyncLifetime
 {
     private const string Key = "a-key-for-this-test-only";
-    private readonly Golden _golden = Golden.Load();
-    private readonly WebApplication _app = App(Key);
-    private readonly HttpClient _http = new();
+    private readonly Golden golden = Golden.Load();
+    private readonly WebApplication app = App(Key);
+    private readonly HttpClient http = new();
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
-        await _app.StartAsync(Token);
-        _http.BaseAddress = new Uri(_app.Urls.Single());
-        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+        await app.StartAsync(Token);
+        http.BaseAddress = new Uri(app.Urls.Single());
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
     }
 
     public async ValueTask DisposeAsync()
     {
-        _http.Dispose();
-        await _app.DisposeAsync();
+        http.Dispose();
+        await app.DisposeAsync();
     }
 
     [Fact]
     public async Task The_unchanged_client_of_openai_gets_the_golden_vectors_and_their_usage()
     {
-        var client = new EmbeddingClient("all-MiniLM-L6-v2", new ApiKeyCredential(Key), new OpenAIClientOptions { Endpoint = new Uri(_http.BaseAddress!, "/v1") });
-        var result = (await client.GenerateEmbeddingsAsync(_golden.Items.Select(i => i.Text), cancellationToken: Token)).Value;
-        Assert.Equal(_golden.Items.Count, result.Count);
-        Assert.Equal(_golden.Items.Sum(i => i.InputIds.Length), result.Usage.InputTokenCount);
-        foreach (var (item, embedding) in _golden.Items.Zip(result))
+        var client = new EmbeddingClient("all-MiniLM-L6-v2", new ApiKeyCredential(Key), new OpenAIClientOptions { Endpoint = new Uri(http.BaseAddress!, "/v1") });
+        var result = (await client.GenerateEmbeddingsAsync(golden.Items.Select(i => i.Text), cancellationToken: Token)).Value;
+        Assert.Equal(golden.Items.Count, result.Count);
+        Assert.Equal(golden.Items.Sum(i => i.InputIds.Length), result.Usage.InputTokenCount);
+        foreach (var (item, embedding) in golden.Items.Zip(result))
         {
-            Assert.All(item.Embedding.Zip(embedding.ToFloats().ToArray()), p => Assert.Equal(p.First, p.Second, _golden.Tolerance));
+            Assert.All(item.Embedding.Zip(embedding.ToFloats().ToArray()), p => Assert.Equal(p.First, p.Second, golden.Tolerance));
         }
     }
 
     [Fact]
     public async Task One_text_is_answered_in_floats_unless_base64_is_asked_for()
     {
-        var floats = await Post(new { model = "all-MiniLM-L6-v2", input = _golden.Items[0].Text, dimensions = 384, user = "anyone" });
+        var floats = await Post(new { model = "all-MiniLM-L6-v2", input = golden.Items[0].Text, dimensions = 384, user = "anyone" });
         Assert.Equal("list", floats.GetProperty("object").GetString());
         Assert.Equal("all-MiniLM-L6-v2", floats.GetProperty("model").GetString());
         Assert.Equal((15, 15), (floats.GetProperty("usage").GetProperty("prompt_tokens").GetInt32(), floats.GetProperty("usage").GetProperty("total_tokens").GetInt32()));
@@ -62,7 +62,7 @@ public sealed class LocalProviderTests : IAsyncLifetime
         var vector = item.GetProperty("embedding").EnumerateArray().Select(e => e.GetSingle()).ToArray();
         Assert.Equal(384, vector.Length);
 
-        var base64 = await Post(new { model = "all-MiniLM-L6-v2", input = new[] { _golden.Items[0].Text }, encoding_format = "base64" });
+        var base64 = await Post(new { model = "all-MiniLM-L6-v2", input = new[] { golden.Items[0].Text }, encoding_format = "base64" });
         var bytes = Convert.FromBase64String(base64.GetProperty("data")[0].GetProperty("embedding").GetString()!);
         Assert.Equal(vector, Enumerable.Range(0, 384).Select(i => BitConverter.ToSingle(bytes, i * 4)));
     }
@@ -85,7 +85,7 @@ public sealed class LocalProviderTests : IAsyncLifetime
     public async Task A_request_that_makes_no_sense_is_refused_and_names_the_field(string body, int status, string? param, string? code)
     {
         using var content = new StringContent(body, MediaTypeHeaderValue.Parse("application/json"));
-        await AssertError(await _http.PostAsync("/v1/embeddings", content, Token), status, param, code);
+        await AssertError(await http.PostAsync("/v1/embeddings", content, Token), status, param, code);
     }
 
     [Fact]
@@ -105,7 +105,7 @@ public sealed class LocalProviderTests : IAsyncLifetime
     {
         foreach (var (method, path) in new[] { (HttpMethod.Post, "/v1/embeddings"), (HttpMethod.Get, "/v1/models"), (HttpMethod.Get, "/v1/models/all-MiniLM-L6-v2") })
         {
-            using var bare = new HttpClient { BaseAddress = _http.BaseAddress };
+            using var bare = new HttpClient { BaseAddress = http.BaseAddress };
             using var request = new HttpRequestMessage(method, path);
             if (header is not null)
             {
@@ -119,22 +119,22 @@ public sealed class LocalProviderTests : IAsyncLifetime
     [Fact]
     public async Task Models_health_and_unknown_addresses_answer_as_documented()
     {
-        var models = await _http.GetFromJsonAsync<JsonElement>("/v1/models", Token);
+        var models = await http.GetFromJsonAsync<JsonElement>("/v1/models", Token);
         Assert.Equal("all-MiniLM-L6-v2", Assert.Single(models.GetProperty("data").EnumerateArray()).GetProperty("id").GetString());
-        Assert.Equal("model", (await _http.GetFromJsonAsync<JsonElement>("/v1/models/all-MiniLM-L6-v2", Token)).GetProperty("object").GetString());
-        await AssertError(await _http.GetAsync("/v1/models/other", Token), 404, "model", "model_not_found");
-        await AssertError(await _http.GetAsync("/v1/chat/completions", Token), 404, null, "unknown_url");
-        await AssertError(await _http.GetAsync("/v1/embeddings", Token), 405, null, "unknown_url");
-        Assert.Equal(HttpStatusCode.OK, (await _http.GetAsync("/health", Token)).StatusCode);
+        Assert.Equal("model", (await http.GetFromJsonAsync<JsonElement>("/v1/models/all-MiniLM-L6-v2", Token)).GetProperty("object").GetString());
+        await AssertError(await http.GetAsync("/v1/models/other", Token), 404, "model", "model_not_found");
+        await AssertError(await http.GetAsync("/v1/chat/completions", Token), 404, null, "unknown_url");
+        await AssertError(await http.GetAsync("/v1/embeddings", Token), 405, null, "unknown_url");
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/health", Token)).StatusCode);
     }
 
     [Fact]
     public async Task The_openapi_document_names_exactly_what_is_served()
     {
-        var document = await _http.GetFromJsonAsync<JsonElement>("/openapi.json", Token);
+        var document = await http.GetFromJsonAsync<JsonElement>("/openapi.json", Token);
         Assert.Equal("3.1.0", document.GetProperty("openapi").GetString());
         var documented = document.GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(o => $"{o.Name.ToUpperInvariant()} {p.Name}"));
-        var served = _app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+        var served = app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
             .Where(e => e.RoutePattern.RawText!.StartsWith("/v1", StringComparison.Ordinal))
             .SelectMany(e => e.Metadata.GetRequiredMetadata<HttpMethodMetadata>().HttpMethods.Select(m => $"{m} {e.RoutePattern.RawText}"));
         Assert.Equal(served.Order(), documented.Order());
@@ -158,7 +158,7 @@ public sealed class LocalProviderTests : IAsyncLifetime
         return LocalProviderApp.Build(builder, o => o.ApiKey = key);
     }
 
-    private Task<HttpResponseMessage> Send(object body) => _http.PostAsJsonAsync("/v1/embeddings", body, Token);
+    private Task<HttpResponseMessage> Send(object body) => http.PostAsJsonAsync("/v1/embeddings", body, Token);
 
     private async Task<JsonElement> Post(object body)
     {

@@ -1,0 +1,102 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace LlmMarketplace.Messaging.Publishing;
+
+/// <summary>
+/// The one relay of a service, however many instances run: it holds a session lock of the service's database on a connection of its own. Losing the connection loses the lock,
+/// and whoever gets it next goes on from what is committed.
+/// </summary>
+internal sealed partial class Relay(
+    NpgsqlDataSource database,
+    Sequencer sequencer,
+    Retention retention,
+    IEventTransport transport,
+    IEnumerable<PublishedEvent> published,
+    IOptions<MessagingOptions> options,
+    MessagingHealth health,
+    TimeProvider time,
+    ILogger<Relay> logger) : BackgroundService
+{
+    private const long RelayLock = 0x4C4C4D5F52454C41; // "LLM_RELA"
+    private const string Part = "relay";
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (!published.Any())
+        {
+            return;
+        }
+
+        var backoff = new Backoff(time);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await RelayAsync(backoff, stoppingToken).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception failed)
+            {
+                health.Waits(Part, failed.Message);
+                if (backoff.IsFirst)
+                {
+                    Log.Waits(logger, failed);
+                }
+
+                await backoff.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private async Task RelayAsync(Backoff backoff, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await sequencer.DeclareAsync(connection, cancellationToken).ConfigureAwait(false);
+        while (!await TryLockAsync(connection, cancellationToken).ConfigureAwait(false))
+        {
+            health.Works(Part); // Another instance relays.
+            await Task.Delay(options.Value.PollInterval, time, cancellationToken).ConfigureAwait(false);
+        }
+
+        await using (var listen = new NpgsqlCommand($"LISTEN {MessagingSchema.Committed}", connection))
+        {
+            await listen.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        await transport.PrepareAsync(connection, cancellationToken).ConfigureAwait(false);
+        Log.Relays(logger);
+        while (true)
+        {
+            var sequenced = await sequencer.SequenceAsync(connection, options.Value.BatchSize, cancellationToken).ConfigureAwait(false);
+            await transport.PublishAsync(connection, cancellationToken).ConfigureAwait(false);
+            backoff.Reset();
+            health.Works(Part);
+            if (sequenced == 0)
+            {
+                await retention.SweepAsync(connection, cancellationToken).ConfigureAwait(false);
+                await connection.WaitAsync(options.Value.PollInterval, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static async Task<bool> TryLockAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"SELECT pg_try_advisory_lock({RelayLock})", connection);
+        return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(3001, LogLevel.Information, "This instance relays the service's events.")]
+        public static partial void Relays(ILogger logger);
+
+        [LoggerMessage(3002, LogLevel.Warning, "Events cannot be relayed now; they wait in the outbox and are tried again until it works.")]
+        public static partial void Waits(ILogger logger, Exception failed);
+    }
+}

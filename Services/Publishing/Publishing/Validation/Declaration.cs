@@ -1,0 +1,219 @@
+using System.Text.Json;
+using LlmMarketplace.Identity.Contracts;
+using LlmMarketplace.Publishing.Contracts;
+
+namespace LlmMarketplace.Publishing.Validation;
+
+/// <summary>What could be read of a declaration: members that are absent or wrong are null, and an issue says so.</summary>
+internal sealed class Declaration
+{
+    private const int Many = 1_000_000_000;
+
+    /// <summary>The documentation's largest length, in characters.</summary>
+    private const int DocumentationLength = 100_000;
+
+    private static readonly string[] InputModalityNames = ["text", "image", "audio", "video", "file"];
+    private static readonly string[] OutputModalityNames = [.. InputModalityNames, "embedding"];
+    private static readonly string[] TierNames = [.. WireNames<OrganisationTier>.All, "default"];
+
+    private readonly Node root;
+
+    public Declaration(Node root)
+    {
+        this.root = root;
+        Description = root.Text("description", 4_000);
+        Category = root.OneOf("category", (string[])[.. ServiceCategories.All]);
+        Tags = ReadTags();
+        Capabilities = ReadCapabilities();
+        Documentation = root.Text("documentation", DocumentationLength, required: false);
+        Examples = ReadExamples();
+        (Model, ModelIsRead) = ReadModel();
+        Sla = ReadSla();
+        Endpoint = root.Object("endpoint");
+        Url = Endpoint?.Text("url", 2_000);
+        Protocol = Endpoint?.Choice<EndpointProtocol>("protocol");
+        Authentication = Endpoint?.Choice<EndpointAuthentication>("authentication");
+        Pricing = root.Object("pricing");
+        PricingModel = Pricing?.Choice<PricingModel>("model");
+        Currency = Pricing?.Text("currency", 3);
+        Rates = [.. (Pricing?.Items("rates", 10) ?? []).Select(ReadRate)];
+        Compliance = root.Object("compliance");
+        Level = Compliance?.Choice<ComplianceLevel>("level");
+        Certifications = Compliance?.Texts("certifications", 50, 60) ?? [];
+        Residency = Compliance?.Items("dataResidency", 249) ?? [];
+        Gdpr = Compliance?.Flag("gdpr");
+        Hipaa = Compliance?.Flag("hipaa");
+    }
+
+    public string? Description { get; }
+
+    public string? Category { get; }
+
+    public IReadOnlyList<string> Tags { get; }
+
+    public IReadOnlyList<(Node At, Capability Capability)> Capabilities { get; }
+
+    public string? Documentation { get; }
+
+    public IReadOnlyList<ServiceExample> Examples { get; }
+
+    public ModelFacts? Model { get; }
+
+    public bool ModelIsRead { get; }
+
+    public ServiceLevel? Sla { get; }
+
+    public Node? Endpoint { get; }
+
+    public string? Url { get; }
+
+    public EndpointProtocol? Protocol { get; }
+
+    public EndpointAuthentication? Authentication { get; }
+
+    public Node? Pricing { get; }
+
+    public PricingModel? PricingModel { get; }
+
+    public string? Currency { get; }
+
+    public IReadOnlyList<DeclaredRate> Rates { get; }
+
+    public Node? Compliance { get; }
+
+    public ComplianceLevel? Level { get; }
+
+    public IReadOnlyList<string> Certifications { get; }
+
+    public IReadOnlyList<Node> Residency { get; }
+
+    public bool? Gdpr { get; }
+
+    public bool? Hipaa { get; }
+
+    /// <summary>The specification as it will be frozen. Only for a declaration without issues.</summary>
+    public ServiceSpecification ToSpecification(string? openApiSha256) => new(
+        Description!,
+        Category!,
+        Tags,
+        [.. Capabilities.Select(entry => entry.Capability)],
+        new ServiceEndpoint(Url!, Protocol!.Value, Authentication!.Value),
+        Model!,
+        new ServicePricing(PricingModel!.Value, Currency!, [.. Rates.Select(rate => new PriceRate(rate.Tier!, rate.Unit!, rate.Input!.Value, rate.Output, rate.CachedInput))]),
+        Sla!,
+        new ComplianceFacts(WireNames<ComplianceLevel>.Of(Level!.Value), Certifications, [.. Residency.Select(country => country.Element.GetString()!)], Gdpr!.Value, Hipaa!.Value),
+        Documentation,
+        Examples,
+        openApiSha256);
+
+    private IReadOnlyList<string> ReadTags()
+    {
+        var tags = root.Texts("tags", 20, 40);
+        foreach (var tag in root.Items("tags", 20).Where(tag => tag.Element.ValueKind == JsonValueKind.String && tag.Element.GetString()!.Any(char.IsUpper)))
+        {
+            tag.Report(IssueCodes.UnknownValue, "Tags are lower case.");
+        }
+
+        return tags;
+    }
+
+    private List<(Node, Capability)> ReadCapabilities()
+    {
+        var capabilities = new List<(Node, Capability)>();
+        foreach (var item in root.Items("capabilities", 50, required: true))
+        {
+            var parameters = item.Member("parameters", required: false);
+            capabilities.Add((item, new Capability(item.Text("name", 100) ?? "", item.Text("description", 1_000) ?? "", parameters?.Element)));
+        }
+
+        return capabilities;
+    }
+
+    private List<ServiceExample> ReadExamples()
+    {
+        var examples = new List<ServiceExample>();
+        foreach (var item in root.Items("examples", 20))
+        {
+            examples.Add(new ServiceExample(item.Text("title", 200) ?? "", item.Member("request", required: true)?.Element ?? default, item.Member("response", required: false)?.Element));
+        }
+
+        return examples;
+    }
+
+    private (ModelFacts?, bool) ReadModel()
+    {
+        if (root.Object("model") is not { } model)
+        {
+            return (null, false);
+        }
+
+        var id = model.Text("id", 200);
+        var facts = new ModelFacts(
+            id ?? "",
+            model.Number("contextWindow", 1, Many, required: false),
+            model.Number("maxOutputTokens", 1, Many, required: false),
+            Modalities(model, "inputModalities", InputModalityNames),
+            Modalities(model, "outputModalities", OutputModalityNames),
+            model.Flag("tools", required: false) ?? false,
+            model.Flag("structuredOutput", required: false) ?? false,
+            KnowledgeCutoff(model));
+        return (facts, id is not null);
+    }
+
+    private static List<string> Modalities(Node model, string name, string[] names)
+    {
+        var items = model.Items(name, names.Length, required: true);
+        if (items.Count == 0 && model.Member(name, required: false) is { Element.ValueKind: JsonValueKind.Array } empty)
+        {
+            empty.Report(IssueCodes.Required, "At least one.");
+        }
+
+        return [.. items.Select(item => item.AsOneOf(names)).OfType<string>().Distinct()];
+    }
+
+    private static DateOnly? KnowledgeCutoff(Node model)
+    {
+        if (model.Text("knowledgeCutoff", 10, required: false) is not { } text)
+        {
+            return null;
+        }
+
+        if (DateOnly.TryParseExact(text, "yyyy-MM-dd", out var day))
+        {
+            return day;
+        }
+
+        model.Member("knowledgeCutoff", required: false)!.Value.Report(IssueCodes.InvalidType, "It must be a day as in 2026-01-31.");
+        return null;
+    }
+
+    private ServiceLevel? ReadSla()
+    {
+        if (root.Object("sla") is not { } sla)
+        {
+            return null;
+        }
+
+        var availability = sla.Number("availability", 0m, 100m);
+        var latency = sla.Number("maxLatencyMs", 1, 3_600_000);
+        var timeout = sla.Number("timeoutMs", 1, 3_600_000);
+        var support = sla.Choice<SupportLevel>("supportLevel");
+        if (latency > timeout)
+        {
+            sla.Member("timeoutMs", required: false)!.Value.Report(IssueCodes.OutOfRange, "It must not be below maxLatencyMs.");
+        }
+
+        return availability is null || latency is null || timeout is null || support is null ? null : new ServiceLevel(availability.Value, latency.Value, timeout.Value, support.Value);
+    }
+
+    private static DeclaredRate ReadRate(Node rate) => new(
+        rate,
+        rate.OneOf("tier", TierNames),
+        rate.Text("unit", 40),
+        rate.Number("input", decimal.MinValue, decimal.MaxValue),
+        rate.Number("output", decimal.MinValue, decimal.MaxValue, required: false),
+        rate.Number("cachedInput", decimal.MinValue, decimal.MaxValue, required: false));
+}
+
+/// <summary>A rate as declared.</summary>
+internal sealed record DeclaredRate(Node At, string? Tier, string? Unit, decimal? Input, decimal? Output, decimal? CachedInput);

@@ -1,0 +1,63 @@
+using LlmMarketplace.ProviderNetwork;
+using LlmMarketplace.Publishing.Contracts;
+
+namespace LlmMarketplace.Publishing.Validation;
+
+/// <summary>PROTOCOL_MISMATCH, INSECURE_ENDPOINT, FORBIDDEN_ENDPOINT, and whether a credential is there exactly when it is needed.</summary>
+internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
+{
+    public async Task CheckAsync(ValidationSubject subject, Declaration declaration, Node root, CancellationToken cancellationToken)
+    {
+        if (declaration.Endpoint is not { } endpoint)
+        {
+            return;
+        }
+
+        CheckSecret(subject, declaration, endpoint);
+        if (string.IsNullOrWhiteSpace(declaration.Url))
+        {
+            return;
+        }
+
+        var at = endpoint.Member("url", required: false)!.Value;
+        if (!Uri.TryCreate(declaration.Url, UriKind.Absolute, out var url) || url.Host.Length == 0 || url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0)
+        {
+            at.Report(IssueCodes.InvalidUrl, "The address must be absolute, as https://api.example.com/v1, without credentials, query or fragment.");
+            return;
+        }
+
+        var (secure, insecure) = declaration.Protocol == EndpointProtocol.WebSocket ? (Uri.UriSchemeWss, Uri.UriSchemeWs) : (Uri.UriSchemeHttps, Uri.UriSchemeHttp);
+        if (declaration.Protocol is { } protocol && url.Scheme != secure && url.Scheme != insecure)
+        {
+            at.Report(IssueCodes.ProtocolMismatch, $"The protocol {WireNames<EndpointProtocol>.Of(protocol)} is spoken at {secure}://, but the address says {url.Scheme}://.");
+        }
+
+        var verdict = await guard.CheckAsync(url, subject.OrganisationSlug, cancellationToken).ConfigureAwait(false);
+        if (verdict.Kind == EndpointKind.LocalProvider)
+        {
+            return;
+        }
+
+        if (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeWs)
+        {
+            at.Report(IssueCodes.InsecureEndpoint, $"The address must begin with {secure}://.");
+        }
+
+        if (verdict.Kind == EndpointKind.Forbidden)
+        {
+            at.Report(IssueCodes.ForbiddenEndpoint, verdict.Reason!);
+        }
+    }
+
+    private static void CheckSecret(ValidationSubject subject, Declaration declaration, Node endpoint)
+    {
+        if (declaration.Authentication is { } authentication && authentication != EndpointAuthentication.None && !subject.HasSecret)
+        {
+            endpoint.At("secret", default).Report(IssueCodes.SecretRequired, $"The authentication {WireNames<EndpointAuthentication>.Of(authentication)} needs a secret.");
+        }
+        else if (declaration.Authentication == EndpointAuthentication.None && subject.HasSecret)
+        {
+            endpoint.At("secret", default).Report(IssueCodes.SecretUnexpected, "The authentication none takes no secret.");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+using LlmMarketplace.Servers;
+
+[assembly: AssemblyFixture(typeof(PostgresServer))]
+[assembly: AssemblyFixture(typeof(KafkaServer))]

@@ -1,0 +1,93 @@
+using LlmMarketplace.Embedded;
+using LlmMarketplace.Messaging;
+using LlmMarketplace.Servers;
+using Npgsql;
+
+namespace LlmMarketplace.Compliance.Messaging;
+
+/// <summary>What one test has to itself: two databases, a topic, and addresses that outlive the services.</summary>
+internal sealed class World : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private World(TestIdentity identity, TestDatabase producer, TestDatabase consumer, IEnumerable<KeyValuePair<string, string?>> transport)
+    {
+        (Identity, ProducerDatabase, ConsumerDatabase) = (identity, producer, consumer);
+        Topic = $"test.{consumer.Name}.{Guid.CreateVersion7():N}";
+        ConsumerName = $"consumer-{Topic}";
+        Settings = [.. transport, new($"services:{Producer.Name}:http:0", ProducerAddress)];
+    }
+
+    public TestIdentity Identity { get; }
+
+    public TestDatabase ProducerDatabase { get; }
+
+    public TestDatabase ConsumerDatabase { get; }
+
+    public string ProducerAddress { get; } = $"http://127.0.0.1:{FreePort.Choose()}";
+
+    public string Topic { get; }
+
+    public string ConsumerName { get; }
+
+    public TopicKind Kind { get; init; } = TopicKind.State;
+
+    public List<KeyValuePair<string, string?>> Settings { get; }
+
+    public static async Task<World> CreateAsync(PostgresServer postgres, IEnumerable<KeyValuePair<string, string?>> transport) => new(
+        await TestIdentity.StartAsync(),
+        await postgres.CreateDatabaseAsync("producer"),
+        await postgres.CreateDatabaseAsync("consumer"),
+        transport);
+
+    /// <summary>What was applied, in the order of its application.</summary>
+    public async Task<List<ThingChanged>> AppliedAsync(TestDatabase? database = null)
+    {
+        await using var connection = new NpgsqlConnection((database ?? ConsumerDatabase).SuperuserConnectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand("SELECT id, version, text FROM things.applied ORDER BY place", connection);
+        await using var row = await command.ExecuteReaderAsync();
+        var applied = new List<ThingChanged>();
+        while (await row.ReadAsync())
+        {
+            applied.Add(new ThingChanged(row.GetGuid(0), row.GetInt64(1), row.GetString(2)));
+        }
+
+        return applied;
+    }
+
+    /// <summary>Waits until as many events were applied.</summary>
+    public async Task<List<ThingChanged>> AppliedAsync(int count, TestDatabase? database = null)
+    {
+        List<ThingChanged> applied = [];
+        await UntilAsync(async () => (applied = await AppliedAsync(database)).Count >= count, () => $"{applied.Count} of {count} events were applied");
+        return applied;
+    }
+
+    /// <summary>One value of a database.</summary>
+    public static async Task<T> ValueAsync<T>(TestDatabase database, string sql)
+    {
+        await using var connection = new NpgsqlConnection(database.SuperuserConnectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Waits for a condition.</summary>
+    public static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (!await condition())
+        {
+            Assert.False(patience.IsCancellationRequested, $"After {Patience.TotalSeconds} s {what()}.");
+            await Task.Delay(20);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Identity.DisposeAsync();
+        await ProducerDatabase.DisposeAsync();
+        await ConsumerDatabase.DisposeAsync();
+    }
+}
