@@ -1,11 +1,12 @@
 using LlmMarketplace.FirstRun;
 
-// FirstRun ADDRESS STATE-FILE [CATALOGUE]; the bootstrap client's credentials come from the environment, where nobody else reads them.
-if (args is not [var address, var state, ..] || !Uri.TryCreate(address, UriKind.Absolute, out var uri)
-    || Environment.GetEnvironmentVariable("Identity__BootstrapClient__Id") is not { Length: > 0 } id
-    || Environment.GetEnvironmentVariable("Identity__BootstrapClient__Secret") is not { Length: > 0 } secret)
+// Settings come from the environment, as under Aspire: FirstRun__Address, FirstRun__Client__Id, FirstRun__Client__Secret, FirstRun__StateFile; if wanted FirstRun__ResultFile
+// and FirstRun__Catalogue; and what the catalogue's ${NAME}s stand for.
+string? Setting(string name) => Environment.GetEnvironmentVariable("FirstRun__" + name) is { Length: > 0 } value ? value : null;
+
+if (!Uri.TryCreate(Setting("Address"), UriKind.Absolute, out var address) || Setting("Client__Id") is not { } id || Setting("Client__Secret") is not { } secret || Setting("StateFile") is not { } state)
 {
-    await Console.Error.WriteLineAsync("FirstRun ADDRESS STATE-FILE [CATALOGUE], with Identity__BootstrapClient__Id and Identity__BootstrapClient__Secret in the environment.");
+    await Console.Error.WriteLineAsync("Set FirstRun__Address (the marketplace's public address), FirstRun__Client__Id and FirstRun__Client__Secret (the bootstrap client), and FirstRun__StateFile.");
     return 2;
 }
 
@@ -15,11 +16,16 @@ Console.CancelKeyPress += (_, signal) =>
     signal.Cancel = true;
     stop.Cancel();
 };
-var options = new FirstRunOptions(uri, id, secret, state);
+var options = new FirstRunOptions(address, id, secret, state) { Patience = TimeSpan.FromMinutes(2) };
 try
 {
-    var result = await FirstRunProgram.RunAsync(args is [_, _, var catalogue, ..] ? options with { Catalogue = catalogue } : options, new Lines(), stop.Token);
-    Console.WriteLine($"{result.Published.Count} published, {result.Skipped.Count} skipped. Call {result.Model} with {result.ConsumerKey}");
+    var result = await FirstRunProgram.RunAsync(Setting("Catalogue") is { } catalogue ? options with { Catalogue = catalogue } : options, new Lines(), stop.Token);
+    if (Setting("ResultFile") is { } file)
+    {
+        PrivateFile.Write(file, new { url = address.AbsoluteUri.TrimEnd('/'), consumerKey = result.ConsumerKey, model = result.Model });
+    }
+
+    Console.WriteLine($"{result.Published.Count} published, {result.Skipped.Count} skipped. {result.Model} can be called.");
     return 0;
 }
 catch (FirstRunException failure)

@@ -5,8 +5,6 @@ namespace LlmMarketplace.FirstRun;
 /// <summary>What is done so far. Written whole after each thing done; what happened between doing and writing is found again by asking the marketplace.</summary>
 internal sealed class State
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
-
     private string path = "";
 
     /// <summary>Organisation ids by slug.</summary>
@@ -30,7 +28,7 @@ internal sealed class State
 
         try
         {
-            var state = JsonSerializer.Deserialize<State>(File.ReadAllText(path), Json) ?? new State();
+            var state = JsonSerializer.Deserialize<State>(File.ReadAllText(path), PrivateFile.Json) ?? new State();
             state.path = path;
             return state;
         }
@@ -40,25 +38,7 @@ internal sealed class State
         }
     }
 
-    /// <summary>Replaces the file in one step, so that a crash leaves the old one or the new one.</summary>
-    public void Save()
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        var next = path + ".new";
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
-        using (var file = new FileStream(next, options))
-        {
-            JsonSerializer.Serialize(file, this, Json);
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(next, path, overwrite: true);
-    }
+    public void Save() => PrivateFile.Write(path, this);
 }
 
 /// <summary>Credentials of a machine client.</summary>
