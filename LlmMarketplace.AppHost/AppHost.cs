@@ -33,6 +33,7 @@ builder.AddElasticsearch("elasticsearch")
     .WithExplicitStart();
 var clickHouse = builder.AddContainer("clickhouse", "clickhouse/clickhouse-server", "25.8.26.11");
 clickHouse
+    .WithImageRegistry("docker.io")
     .WithHttpEndpoint(targetPort: 8123)
     .WithEnvironment("CLICKHOUSE_DB", "analytics")
     .WithEnvironment("CLICKHOUSE_USER", "analytics")
@@ -108,7 +109,8 @@ gateway
     .WaitFor(admin)
     .WaitFor(discovery)
     .WaitFor(consumption)
-    .WaitFor(redis);
+    .WaitFor(redis)
+    .WithHttpHealthCheck("/health/ready");
 
 // Publishes samples/catalogue.yaml through the public door, once; what it did and the key it got lie in this folder.
 var firstRun = builder.Configuration["FirstRun:Directory"] ?? Path.Combine(builder.AppHostDirectory, "obj", "first-run");
