@@ -59,6 +59,8 @@ public static class MessagingService
         services.TryAddSingleton<FeedSignal>();
         services.TryAddSingleton<FeedTransport>();
         services.TryAddSingleton<IKafkaClients, KafkaClients>();
+        services.TryAddSingleton<KafkaPublisher>();
+        services.TryAddSingleton<KafkaFollower>();
         services.TryAddSingleton<KafkaTransport>();
         services.TryAddSingleton<IEventTransport>(provider => provider.GetRequiredService<IOptions<MessagingOptions>>().Value.Transport switch
         {

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
 
 namespace LlmMarketplace.Messaging.Kafka;
 
@@ -14,13 +15,14 @@ public interface IKafkaClients
 }
 
 /// <summary>Plain clients of <c>ConnectionStrings:kafka</c> (the value of <c>bootstrap.servers</c>).</summary>
-internal sealed class KafkaClients(IConfiguration configuration) : IKafkaClients
+internal sealed partial class KafkaClients(IConfiguration configuration, ILogger<KafkaClients> logger) : IKafkaClients
 {
-    public IProducer<string, byte[]> CreateProducer(ProducerConfig settings) => new ProducerBuilder<string, byte[]>(Address(settings)).Build();
+    public IProducer<string, byte[]> CreateProducer(ProducerConfig settings) =>
+        new ProducerBuilder<string, byte[]>(Address(settings)).SetLogHandler((_, line) => Log.Client(logger, line.Name, line.Facility, line.Message)).Build();
 
     public IConsumer<string, byte[]> CreateConsumer(ConsumerConfig settings, Action<ConsumerBuilder<string, byte[]>> handlers)
     {
-        var builder = new ConsumerBuilder<string, byte[]>(Address(settings));
+        var builder = new ConsumerBuilder<string, byte[]>(Address(settings)).SetLogHandler((_, line) => Log.Client(logger, line.Name, line.Facility, line.Message));
         handlers(builder);
         return builder.Build();
     }
@@ -32,5 +34,12 @@ internal sealed class KafkaClients(IConfiguration configuration) : IKafkaClients
             ? found
             : throw new InvalidOperationException("ConnectionStrings:kafka is not set, and Messaging:Transport is Kafka. Set it to host:port of the brokers, for instance by the environment variable ConnectionStrings__kafka.");
         return settings;
+    }
+
+    private static partial class Log
+    {
+        // What matters of it reaches the relay and the consumer as an error, and is told by them.
+        [LoggerMessage(3061, LogLevel.Debug, "{Client} {Facility}: {Line}")]
+        public static partial void Client(ILogger logger, string client, string facility, string line);
     }
 }

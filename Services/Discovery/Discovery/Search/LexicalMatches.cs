@@ -16,7 +16,8 @@ internal sealed class LexicalMatches(NpgsqlDataSource database)
 
     /// <summary>
     /// People describe what they want; few listings have all their words. So words are joined by OR, as BM25 does, and a match must have at least half
-    /// of them (rounded up). A word that no text has may be a misspelt name: it counts where a name or tag is similar by trigrams.
+    /// of them (rounded up). A word of four letters or more that nothing visible has may be misspelt: it counts where a name or tag is similar by trigrams
+    /// (pg_trgm's default of 0.6: a letter too many or too few leaves more, "opera" and "open" have 0.5).
     /// Order: more words first, then PostgreSQL's rank by weights (name 3, description 2, tags 1.5, capabilities 1, scaled to at most 1).
     /// </summary>
     private const string Sql =
@@ -27,16 +28,18 @@ internal sealed class LexicalMatches(NpgsqlDataSource database)
              WHERE word <> '' AND n <= 32
              GROUP BY word
          ), wanted AS (
-             SELECT word, query FROM words WHERE numnode(query) > 0
+             SELECT word, query,
+                    length(word) >= 4 AND NOT EXISTS (SELECT FROM listing_faces f WHERE f.search @@ query AND {VisibleFaces.Condition}) AS misspelt
+             FROM words WHERE numnode(query) > 0
          ), anything AS (
              SELECT string_agg(query::text, ' | ')::tsquery AS query, count(*)::int AS words FROM wanted
          ), found AS (
-             SELECT f.version_id FROM listing_faces f WHERE {VisibleFaces.Condition} AND f.search @@ (SELECT query FROM anything)
+             SELECT f.version_id FROM listing_faces f WHERE f.search @@ (SELECT query FROM anything) AND {VisibleFaces.Condition}
              UNION
-             SELECT f.version_id FROM wanted JOIN listing_faces f ON wanted.word <% f.names WHERE {VisibleFaces.Condition} AND length(wanted.word) >= 4
+             SELECT f.version_id FROM wanted JOIN listing_faces f ON wanted.word <% f.names WHERE wanted.misspelt AND {VisibleFaces.Condition}
          ), covered AS (
              SELECT version_id, f.search,
-                    (SELECT count(*) FROM wanted WHERE f.search @@ wanted.query OR (length(word) >= 4 AND word <% f.names))::int AS has
+                    (SELECT count(*) FROM wanted WHERE f.search @@ wanted.query OR (misspelt AND word <% f.names))::int AS has
              FROM found JOIN listing_faces f USING (version_id)
          )
          SELECT version_id, has::real / words AS coverage
@@ -50,7 +53,7 @@ internal sealed class LexicalMatches(NpgsqlDataSource database)
     public async Task<IReadOnlyList<LexicalMatch>> FindAsync(OrganisationFacts viewer, string text, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(Sql);
-        VisibleFaces.Bind(command, viewer);
+        VisibleFaces.Bind(command.Parameters, viewer);
         command.Parameters.AddWithValue("text", text);
         command.Parameters.AddWithValue("limit", Limit);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);

@@ -114,7 +114,7 @@ internal sealed class PostgresListingIndex(NpgsqlDataSource database, LexicalMat
              ORDER BY completes DESC, similarity DESC, count DESC, text, kind
              LIMIT @limit
              """);
-        VisibleFaces.Bind(command, viewer.Organisation);
+        VisibleFaces.Bind(command.Parameters, viewer.Organisation);
         command.Parameters.AddWithValue("typed", typed);
         command.Parameters.AddWithValue("starts", typed.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("%", "\\%", StringComparison.Ordinal).Replace("_", "\\_", StringComparison.Ordinal) + "%");
         // A word inside: after anything that is neither letter nor digit. Everything typed is quoted, character by character.

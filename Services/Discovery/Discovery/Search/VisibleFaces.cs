@@ -24,10 +24,10 @@ internal static class VisibleFaces
     /// <summary>What can be called, whoever looks.</summary>
     public const string Live = "f.state IN ('active', 'deprecated') AND NOT f.suspended";
 
-    public static void Bind(NpgsqlCommand command, OrganisationFacts viewer)
+    public static void Bind(NpgsqlParameterCollection parameters, OrganisationFacts viewer)
     {
-        command.Parameters.AddWithValue("viewer", viewer.Id);
-        command.Parameters.AddWithValue("viewer_active", viewer.Active);
-        command.Parameters.AddWithValue("clearance", (int)viewer.Clearance);
+        parameters.AddWithValue("viewer", viewer.Id);
+        parameters.AddWithValue("viewer_active", viewer.Active);
+        parameters.AddWithValue("clearance", (int)viewer.Clearance);
     }
 }

@@ -6,6 +6,9 @@ namespace LlmMarketplace.Publishing.Validation;
 /// <summary>Reads a declaration and holds every rule against it; all issues come at once.</summary>
 internal sealed class SpecificationValidator(IEnumerable<ISpecificationRule> rules)
 {
+    /// <summary>The specification of a declaration that was validated before.</summary>
+    public static ServiceSpecification Read(ValidationSubject subject) => new Declaration(new Node(subject.Document, "", [])).ToSpecification(OpenApiRule.Sha256(subject.OpenApi));
+
     public async Task<ValidationOutcome> ValidateAsync(ValidationSubject subject, CancellationToken cancellationToken)
     {
         var issues = new List<Issue>();

@@ -1,0 +1,82 @@
+using LlmMarketplace.Embedded;
+using Microsoft.Extensions.Options;
+
+namespace LlmMarketplace.AllInOne;
+
+/// <summary>The whole life of the process, from the folder to the last server's end.</summary>
+internal static class Marketplace
+{
+    private const int CannotStart = 1;
+
+    public static async Task<int> RunAsync(RunOptions options)
+    {
+        ForgetHostVariables();
+        using var stop = new StopSignal();
+        try
+        {
+            return await RunAsync(options, stop.Token);
+        }
+        catch (OperationCanceledException) when (stop.Token.IsCancellationRequested)
+        {
+            return 0;
+        }
+        catch (Exception e) when (e is StartException or EmbeddedServerException or OptionsValidationException)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return CannotStart;
+        }
+    }
+
+    private static async Task<int> RunAsync(RunOptions options, CancellationToken stop)
+    {
+        var progress = new Progress();
+        if (!FreePort.IsFree(options.Port, options.Listen))
+        {
+            throw new StartException(ServiceApplications.PortInUse(options));
+        }
+
+        using var data = DataDirectory.Open(options);
+        if (options.Reset)
+        {
+            data.Reset(options.Yes);
+        }
+
+        var keys = KeyRing.Open(data);
+        await using var log = await ProcessLog.StartAsync(data, stop);
+        await using var servers = await BackingServers.StartAsync(data, keys, Services.Databases, progress, stop);
+        var listeners = Services.All.Select(service => service.Name).Append(LocalModel.Name).ToDictionary(name => name, _ => new LoopbackListener());
+        var settings = new ServiceSettings(options, keys, servers, listeners.ToDictionary(pair => pair.Key, pair => pair.Value.Address));
+        await using var provider = await progress.StepAsync("local model", () => LocalModel.StartAsync(listeners[LocalModel.Name], keys, log, stop));
+        await using var services = await ServiceApplications.StartAsync(options, settings, listeners, log, progress, stop);
+
+        var facts = new FirstRunFile(options.PublicUrl.AbsoluteUri.TrimEnd('/'), ServiceSettings.AdministratorEmail, keys.AdministratorPassword, null, null);
+        facts.Write(data);
+        StartUpPanel.Show(facts, data, progress.Elapsed);
+        return await UntilStoppedAsync(servers, services, log, progress, stop);
+    }
+
+    private static async Task<int> UntilStoppedAsync(BackingServers servers, ServiceApplications services, ProcessLog log, Progress progress, CancellationToken stop)
+    {
+        var stopped = Task.Delay(Timeout.InfiniteTimeSpan, stop);
+        var first = await Task.WhenAny(stopped, servers.PostgresExited, services.Failed);
+        if (first == stopped)
+        {
+            progress.Say("Stopping");
+            return 0;
+        }
+
+        await Console.Error.WriteLineAsync(first == servers.PostgresExited
+            ? $"PostgreSQL has ended unexpectedly, so everything stops: see {log.File} and postgres.log, and start again."
+            : $"The service {await services.Failed} has ended unexpectedly, so everything stops: see {log.File}, and start again.");
+        return CannotStart;
+    }
+
+    // ASPNETCORE_URLS and the like are meant for one application in a process; here they would reach each of them.
+    private static void ForgetHostVariables()
+    {
+        foreach (var name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith("ASPNETCORE_", StringComparison.OrdinalIgnoreCase)).ToList())
+        {
+            Environment.SetEnvironmentVariable(name, null);
+        }
+    }
+}

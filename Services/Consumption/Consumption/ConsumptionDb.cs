@@ -1,0 +1,109 @@
+using System.Text.Json;
+using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Consumption.Budgets;
+using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.Keys;
+using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Pricing;
+using LlmMarketplace.Messaging;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
+
+namespace LlmMarketplace.Consumption;
+
+/// <summary>Consumption's database.</summary>
+internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : DbContext(options)
+{
+    /// <summary>Numbers that no counter ever had before.</summary>
+    public const string Generations = "counter_generations";
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        modelBuilder.AddOutbox();
+        modelBuilder.HasSequence<long>(Generations);
+        modelBuilder.Entity<KeyRow>(key =>
+        {
+            key.ToTable("keys");
+            key.HasKey(k => k.Id);
+            key.HasIndex(k => k.Identifier).IsUnique();
+            key.HasIndex(k => new { k.OrganisationId, k.Id });
+            key.Property(k => k.BudgetAmount).HasColumnType("numeric");
+            key.Property(k => k.BudgetPeriod).HasConversion<string>();
+            key.Ignore(k => k.Budget);
+        });
+        modelBuilder.Entity<BudgetRow>(budget =>
+        {
+            budget.ToTable("budgets");
+            budget.HasKey(b => b.OrganisationId);
+            budget.Property(b => b.Amount).HasColumnType("numeric");
+            budget.Property(b => b.Period).HasConversion<string>();
+            budget.Ignore(b => b.Budget);
+        });
+        modelBuilder.Entity<ListingRow>(listing =>
+        {
+            listing.ToTable("listings");
+            listing.HasKey(l => l.ListingId);
+            listing.Property(l => l.State).HasColumnType("jsonb");
+        });
+        modelBuilder.Entity<OrganisationRow>(organisation =>
+        {
+            organisation.ToTable("organisations");
+            organisation.HasKey(o => o.OrganisationId);
+            organisation.Property(o => o.State).HasColumnType("jsonb");
+        });
+        Metering(modelBuilder);
+    }
+
+    private static void Metering(ModelBuilder modelBuilder)
+    {
+        modelBuilder.Entity<AdmissionRow>(admission =>
+        {
+            admission.ToTable("admissions");
+            admission.HasKey(a => a.RequestId);
+            admission.HasIndex(a => a.InstanceId);
+            admission.HasIndex(a => a.OrganisationId);
+            admission.Property(a => a.Price).HasColumnType("jsonb").HasConversion(price => Text(price), text => Read<Price>(text));
+        });
+        modelBuilder.Entity<UsageRecord>(record =>
+        {
+            record.ToTable("usage_records");
+            record.HasKey(r => r.RequestId);
+            record.HasIndex(r => new { r.OrganisationId, r.AdmittedAt, r.RequestId });
+            record.HasIndex(r => new { r.OrganisationId, r.Day });
+            record.HasIndex(r => new { r.KeyId, r.AdmittedAt, r.RequestId });
+            record.Property(r => r.Outcome).HasConversion<string>();
+            record.Property(r => r.Cost).HasColumnType("numeric");
+            record.Property(r => r.Attempts).HasColumnType("jsonb").HasConversion(
+                attempts => Text(attempts),
+                text => Read<IReadOnlyList<Attempt>>(text),
+                new ValueComparer<IReadOnlyList<Attempt>>((a, b) => ReferenceEquals(a, b), attempts => attempts.Count, attempts => attempts));
+        });
+        modelBuilder.Entity<InstanceRow>(instance =>
+        {
+            instance.ToTable("instances");
+            instance.HasKey(i => i.InstanceId);
+            instance.Property(i => i.LockId).UseIdentityAlwaysColumn();
+        });
+        modelBuilder.Entity<InstanceOrganisation>(pair =>
+        {
+            pair.ToTable("instance_organisations");
+            pair.HasKey(p => new { p.InstanceId, p.OrganisationId });
+        });
+        modelBuilder.Entity<CounterGeneration>(counter =>
+        {
+            counter.ToTable("counters");
+            counter.HasKey(c => c.OrganisationId);
+        });
+    }
+
+    private static string Text<T>(T value) => JsonSerializer.Serialize(value, Json.Options);
+
+    private static T Read<T>(string text) => JsonSerializer.Deserialize<T>(text, Json.Options)!;
+}
+
+/// <summary>For <c>dotnet ef migrations</c>, which never connects.</summary>
+internal sealed class ConsumptionDbFactory : Microsoft.EntityFrameworkCore.Design.IDesignTimeDbContextFactory<ConsumptionDb>
+{
+    public ConsumptionDb CreateDbContext(string[] args) =>
+        new(new DbContextOptionsBuilder<ConsumptionDb>().UseNpgsql("Host=design-time").UseSnakeCaseNamingConvention().Options);
+}

@@ -1,0 +1,71 @@
+using LlmMarketplace.Consumption.Contracts;
+
+namespace LlmMarketplace.Consumption.Metering;
+
+/// <summary>The one record of an admitted call.</summary>
+internal sealed class UsageRecord
+{
+    public required Guid RequestId { get; init; }
+
+    public required Guid OrganisationId { get; init; }
+
+    public required Guid KeyId { get; init; }
+
+    public required Guid ListingId { get; init; }
+
+    public required Guid VersionId { get; init; }
+
+    public required Guid ProviderOrganisationId { get; init; }
+
+    /// <summary><c>provider/service</c>.</summary>
+    public required string Service { get; init; }
+
+    public required string Operation { get; init; }
+
+    public required RequestOutcome Outcome { get; init; }
+
+    /// <summary>What the caller got; 0 when nobody was left to get it.</summary>
+    public required int StatusCode { get; init; }
+
+    public required long InputTokens { get; init; }
+
+    public required long CachedInputTokens { get; init; }
+
+    public required long OutputTokens { get; init; }
+
+    /// <summary>True: counted by us, a lower bound; false: the provider's figures.</summary>
+    public required bool UsageCounted { get; init; }
+
+    public required decimal Cost { get; init; }
+
+    public required string Currency { get; init; }
+
+    /// <summary>The cost as the counters hold it.</summary>
+    public required long Nanos { get; init; }
+
+    public required bool Streamed { get; init; }
+
+    public required DateTimeOffset AdmittedAt { get; init; }
+
+    public required DateTimeOffset SettledAt { get; init; }
+
+    public required double LatencyMs { get; init; }
+
+    public required double? FirstByteMs { get; init; }
+
+    /// <summary>UTC day by Redis's clock, yyyymmdd: the period that is charged.</summary>
+    public required int Day { get; init; }
+
+    /// <summary>What each attempt to reach the provider came to.</summary>
+    public required IReadOnlyList<Attempt> Attempts { get; init; }
+
+    public RequestSettled ToEvent() => new(
+        RequestId, OrganisationId, KeyId, ListingId, VersionId, ProviderOrganisationId, Operation, Outcome, StatusCode, InputTokens, CachedInputTokens, OutputTokens,
+        UsageCounted, Cost, Currency, Streamed, AdmittedAt, SettledAt, LatencyMs, FirstByteMs);
+}
+
+/// <summary>One attempt to reach the provider.</summary>
+/// <param name="Status">The provider's HTTP status; null when there was no answer.</param>
+/// <param name="Error">Why there was none: <c>connect</c>, <c>timeout</c>, <c>reset</c>, <c>left</c>.</param>
+/// <param name="Ms">Milliseconds to the answer's headers, or to the failure.</param>
+internal sealed record Attempt(int? Status, string? Error, double Ms);

@@ -1,0 +1,27 @@
+using System.Text.Json;
+using LlmMarketplace.Publishing.Contracts;
+
+namespace LlmMarketplace.Publishing.Versions;
+
+/// <summary>The form of a declaration, for the API's document.</summary>
+internal sealed record ServiceDeclaration(
+    string Version,
+    string Description,
+    string Category,
+    IReadOnlyList<string>? Tags,
+    IReadOnlyList<Capability> Capabilities,
+    DeclaredEndpoint Endpoint,
+    ModelFacts Model,
+    ServicePricing Pricing,
+    ServiceLevel Sla,
+    ComplianceFacts Compliance,
+    string? Documentation,
+    IReadOnlyList<ServiceExample>? Examples,
+    JsonElement? OpenApi);
+
+/// <summary>Where and how a service is called.</summary>
+/// <param name="Url">Base address.</param>
+/// <param name="Protocol">What it speaks.</param>
+/// <param name="Authentication">How the marketplace proves itself.</param>
+/// <param name="Secret">The credential; written, never read.</param>
+internal sealed record DeclaredEndpoint(string Url, EndpointProtocol Protocol, EndpointAuthentication Authentication, string? Secret);
