@@ -114,7 +114,7 @@ public sealed class VisibilityTests(EmptyShelf shelf) : IClassFixture<EmptyShelf
         Assert.Empty(await catalogue.SearchAsync("q=submarines", low));
         Assert.Equal(["two/faced"], await catalogue.SearchAsync("q=submarines", high));
         var page = await catalogue.GetAsync("/api/v1/services?provider=two", high);
-        Assert.Equal("2.0.0", page.GetProperty("items")[0].GetProperty("listing").GetProperty("version").GetString());
+        Assert.Equal("2.0.0", Assert.Single(page.GetProperty("items").EnumerateArray()).GetProperty("listing").GetProperty("version").GetString());
     }
 
     [Fact]
