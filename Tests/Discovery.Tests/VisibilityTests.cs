@@ -5,6 +5,8 @@ using LlmMarketplace.Entitlement.Tests;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace LlmMarketplace.Discovery.Tests;
 
@@ -112,7 +114,7 @@ public sealed class VisibilityTests(EmptyShelf shelf) : IClassFixture<EmptyShelf
         Assert.Empty(await catalogue.SearchAsync("q=submarines", low));
         Assert.Equal(["two/faced"], await catalogue.SearchAsync("q=submarines", high));
         var page = await catalogue.GetAsync("/api/v1/services?provider=two", high);
-        Assert.Equal("2.0.0", page.GetProperty("items")[0].GetProperty("listing").GetProperty("version").GetString());
+        Assert.Equal("2.0.0", Assert.Single(page.GetProperty("items").EnumerateArray()).GetProperty("listing").GetProperty("version").GetString());
     }
 
     [Fact]
@@ -163,7 +165,7 @@ public sealed class VisibilityTests(EmptyShelf shelf) : IClassFixture<EmptyShelf
     }
 
     [Fact]
-    public async Task No_answer_holds_a_secret_or_the_address_of_an_endpoint()
+    public async Task Neither_an_answer_nor_the_database_holds_a_secret_or_the_address_of_an_endpoint()
     {
         var listing = Samples.Listing(Catalogue.Provider, "vault", "keeper", Samples.Version(Samples.Specification("Keeps things in a vault.")));
         await catalogue.PublishAsync(listing);
@@ -171,10 +173,21 @@ public sealed class VisibilityTests(EmptyShelf shelf) : IClassFixture<EmptyShelf
         {
             var body = (await catalogue.GetAsync($"/api/v1/services{path}", Catalogue.Provider)).GetRawText();
             Assert.Contains("vault/keeper", body, StringComparison.Ordinal);
-            Assert.DoesNotContain("endpoint-secret", body, StringComparison.Ordinal);
-            Assert.DoesNotContain("provider.example", body, StringComparison.Ordinal);
-            Assert.DoesNotContain("iphertext", body, StringComparison.Ordinal);
+            AssertClean(body);
         }
+
+        var source = catalogue.Service.App.Services.GetRequiredService<NpgsqlDataSource>();
+        await using var command = source.CreateCommand("SELECT string_agg(l::text, '') || (SELECT string_agg(f::text, '') FROM listing_faces f) FROM listings l");
+        var stored = (string)(await command.ExecuteScalarAsync(Catalogue.Token))!;
+        Assert.Contains("Keeps things in a vault", stored, StringComparison.Ordinal);
+        AssertClean(stored);
+    }
+
+    private static void AssertClean(string text)
+    {
+        Assert.DoesNotContain("endpoint-secret", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("provider.example", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("iphertext", text, StringComparison.Ordinal);
     }
 
     private static PublishedVersion Version(string word, VersionFacts facts, int i)

@@ -31,6 +31,7 @@ public static class DiscoveryService
             .Consumes<OrganisationChanged, ApplyOrganisation>(IdentityEvents.Producer, IdentityEvents.Organisations, IdentityEvents.OrganisationChanged)
             .Consumes<ListingChanged, ApplyListing>(PublishingEvents.Producer, PublishingEvents.Services, PublishingEvents.ListingChanged);
         builder.Services.AddSentenceEmbedder();
+        builder.Services.AddHostedService<LoadModel>();
         // Mirrors are applied in this order: who knows a provider's organisation knows the listings of that moment too.
         builder.AddTableMirror<ListingMirror>();
         builder.AddTableMirror<OrganisationMirror>();
