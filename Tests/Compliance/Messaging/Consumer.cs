@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using LlmMarketplace.Messaging;
 using LlmMarketplace.Servers;
 using LlmMarketplace.Storage;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmMarketplace.Compliance.Messaging;
@@ -37,17 +38,20 @@ internal sealed class Consumer : IAsyncDisposable
                 name,
                 world.Identity,
                 database ?? world.ConsumerDatabase,
-                builder =>
-                {
-                    builder.Services.AddSingleton(behaviour);
-                    builder.Services.AddSingleton<IDatabaseSchema, ThingsSchema>();
-                    builder.AddServiceDatabase<ConsumerDb>(name, Producer.WithoutMigrations);
-                    builder.AddMessaging<ConsumerDb>(name).Consumes<ThingChanged, ThingHandler>(Producer.Name, world.Topic, Producer.Type, world.Kind);
-                },
+                builder => Add(builder, name, world.Topic, world.Kind, behaviour),
                 app => app.MapMessaging(),
                 world.Settings),
             behaviour,
             world.Identity);
+    }
+
+    /// <summary>What a consuming service registers.</summary>
+    public static void Add(WebApplicationBuilder builder, string name, string topic, TopicKind kind, Behaviour behaviour)
+    {
+        builder.Services.AddSingleton(behaviour);
+        builder.Services.AddSingleton<IDatabaseSchema, ThingsSchema>();
+        builder.AddServiceDatabase<ConsumerDb>(name, Producer.WithoutMigrations);
+        builder.AddMessaging<ConsumerDb>(name).Consumes<ThingChanged, ThingHandler>(Producer.Name, topic, Producer.Type, kind);
     }
 
     /// <summary>The open dead letters, once there are as many.</summary>

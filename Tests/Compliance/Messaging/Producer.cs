@@ -1,6 +1,7 @@
 using LlmMarketplace.Messaging;
 using LlmMarketplace.Servers;
 using LlmMarketplace.Storage;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -27,17 +28,26 @@ internal sealed class Producer : IAsyncDisposable
         builder =>
         {
             builder.WebHost.UseUrls(address ?? world.ProducerAddress);
-            builder.Services.AddSingleton<IDatabaseSchema, ThingsSchema>();
-            builder.AddServiceDatabase<ProducerDb>(Name, WithoutMigrations);
-            builder.AddMessaging<ProducerDb>(Name).Publishes<ThingChanged>(world.Topic, Type, world.Kind);
+            Add(builder, world.Topic, world.Kind);
         },
         app => app.MapMessaging(),
         world.Settings));
 
-    /// <summary>Changes a thing and tells of it, as one transaction; rolls back when asked to.</summary>
-    public async Task<ThingChanged> ChangeAsync(Guid id, string text = "", bool rollBack = false)
+    /// <summary>What a producing service registers.</summary>
+    public static void Add(WebApplicationBuilder builder, string topic, TopicKind kind)
     {
-        await using var scope = service.App.Services.CreateAsyncScope();
+        builder.Services.AddSingleton<IDatabaseSchema, ThingsSchema>();
+        builder.AddServiceDatabase<ProducerDb>(Name, WithoutMigrations);
+        builder.AddMessaging<ProducerDb>(Name).Publishes<ThingChanged>(topic, Type, kind);
+    }
+
+    /// <summary>Changes a thing and tells of it, as one transaction; rolls back when asked to.</summary>
+    public Task<ThingChanged> ChangeAsync(Guid id, string text = "", bool rollBack = false) => ChangeAsync(service.App.Services, id, text, rollBack);
+
+    /// <inheritdoc cref="ChangeAsync(Guid, string, bool)"/>
+    public static async Task<ThingChanged> ChangeAsync(IServiceProvider services, Guid id, string text = "", bool rollBack = false)
+    {
+        await using var scope = services.CreateAsyncScope();
         var database = scope.ServiceProvider.GetRequiredService<ProducerDb>();
         await using var transaction = await database.Database.BeginTransactionAsync();
         var version = await database.Database

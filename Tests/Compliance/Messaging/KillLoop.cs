@@ -1,0 +1,173 @@
+using System.Globalization;
+using LlmMarketplace.Embedded;
+using LlmMarketplace.Messaging;
+using LlmMarketplace.Servers;
+using Npgsql;
+
+namespace LlmMarketplace.Compliance.Messaging;
+
+/// <summary>
+/// The invariant: <c>kill -9</c> at any moment, of anything, loses no event and applies none twice. Producer, consumer, both, the database server and the broker are killed and started again
+/// while things change; then the databases are counted. The topic is a log, so no version check hides a doubled event.
+/// <c>LLM_MARKETPLACE_KILLS</c> sets how often (default 10).
+/// </summary>
+[CollectionDefinition(nameof(KillLoop), DisableParallelization = true)]
+[Collection(nameof(KillLoop))]
+public abstract class KillLoop
+{
+    private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("LLM_MARKETPLACE_KILLS") ?? "10", CultureInfo.InvariantCulture);
+
+    private protected abstract Task<Dictionary<string, string?>> TransportAsync();
+
+    /// <summary>Kills what carries the events and starts it again; false when nothing does.</summary>
+    private protected virtual Task<bool> KillBrokerAsync() => Task.FromResult(false);
+
+    [Fact]
+    public async Task Killing_anything_at_any_moment_loses_no_event_and_applies_none_twice()
+    {
+        await using var postgres = new PostgresServer();
+        await using var world = await World.CreateAsync(postgres, await TransportAsync(), TopicKind.Log);
+        foreach (var database in new[] { world.ProducerDatabase, world.ConsumerDatabase })
+        {
+            // The server of the tests acknowledges a commit before it is in its log: killed, it would forget some, and no service could help that.
+            await World.ExecuteAsync(database, $"ALTER DATABASE {database.Name} SET synchronous_commit = on");
+        }
+
+        var seed = Random.Shared.Next();
+        var random = new Random(seed);
+        var killed = new SortedDictionary<string, int>();
+        var producer = await KillLoopChild.StartAsync(world, KillLoopChild.Producing);
+        var consumer = await KillLoopChild.StartAsync(world, KillLoopChild.Consuming);
+        try
+        {
+            for (var kill = 0; kill < Kills; kill++)
+            {
+                if (kill % 3 != 2)
+                {
+                    await ProgressAsync(world, producer, consumer); // Otherwise it may die while it starts.
+                }
+
+                await Task.Delay(random.Next(1000), TestContext.Current.CancellationToken); // The random moment.
+                var victim = kill == Kills / 2 ? "database" : kill == (Kills / 2) + 1 && await KillBrokerAsync() ? "broker" : random.Next(3) switch { 0 => "producer", 1 => "consumer", _ => "both" };
+                killed[victim] = killed.GetValueOrDefault(victim) + 1;
+                if (victim == "database")
+                {
+                    await KillBackendAsync(world);
+                }
+
+                if (victim is "producer" or "both")
+                {
+                    await producer.DisposeAsync();
+                    producer = await KillLoopChild.StartAsync(world, KillLoopChild.Producing);
+                }
+
+                if (victim is "consumer" or "both")
+                {
+                    await consumer.DisposeAsync();
+                    consumer = await KillLoopChild.StartAsync(world, KillLoopChild.Consuming);
+                }
+            }
+
+            await ProgressAsync(world, producer, consumer);
+            await producer.DisposeAsync();
+            producer = await KillLoopChild.StartAsync(world, KillLoopChild.Relaying);
+            await ProveAsync(world, $"{string.Join(", ", killed.Select(victim => $"{victim.Value} × {victim.Key}"))}; seed {seed}");
+        }
+        finally
+        {
+            await producer.DisposeAsync();
+            await consumer.DisposeAsync();
+        }
+    }
+
+    /// <summary>Every committed change is one row, and each thing's rows are in order.</summary>
+    private static async Task ProveAsync(World world, string killed)
+    {
+        var changes = await World.ValueAsync<long>(world.ProducerDatabase, "SELECT sum(version)::bigint FROM things.things");
+        var applied = await world.AppliedAsync((int)changes);
+        var things = await ThingsAsync(world);
+        var letters = await World.ValueAsync<long>(world.ConsumerDatabase, "SELECT count(*) FROM messaging.dead_letters");
+        var doubled = applied.GroupBy(e => (e.Id, e.Version)).Sum(e => e.Count() - 1);
+        var lost = changes - applied.DistinctBy(e => (e.Id, e.Version)).Count();
+        TestContext.Current.TestOutputHelper!.WriteLine($"killed {killed}: {changes} changes committed, {applied.Count} applied, {lost} lost, {doubled} doubled, {letters} dead letters");
+
+        Assert.Equal((0, 0, 0), (lost, doubled, letters));
+        Assert.All(things, thing => Assert.Equal(Enumerable.Range(1, (int)thing.Version).Select(version => (long)version), applied.Where(e => e.Id == thing.Id).Select(e => e.Version)));
+    }
+
+    private static async Task<List<(Guid Id, long Version)>> ThingsAsync(World world)
+    {
+        await using var connection = new NpgsqlConnection(world.ProducerDatabase.SuperuserConnectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand("SELECT id, version FROM things.things", connection);
+        await using var row = await command.ExecuteReaderAsync();
+        var things = new List<(Guid, long)>();
+        while (await row.ReadAsync())
+        {
+            things.Add((row.GetGuid(0), row.GetInt64(1)));
+        }
+
+        return things;
+    }
+
+    /// <summary>Waits until something more was applied.</summary>
+    private static async Task ProgressAsync(World world, ChildProcess producer, ChildProcess consumer)
+    {
+        var before = await CountAsync(world);
+        await World.UntilAsync(
+            async () => await CountAsync(world) > before,
+            () => $"nothing was applied beyond {before} (producer: {Describe(producer)}; consumer: {Describe(consumer)})");
+    }
+
+    private static string Describe(ChildProcess child) => (child.Exited.IsCompleted ? "ended: " : "runs: ") + string.Join('\n', child.LastLines);
+
+    private static async Task<long> CountAsync(World world)
+    {
+        try
+        {
+            return await World.ValueAsync<long>(world.ConsumerDatabase, "SELECT count(*) FROM things.applied");
+        }
+        catch (NpgsqlException)
+        {
+            return 0; // Not created yet, or the server is recovering.
+        }
+    }
+
+    /// <summary>Kills one server process of PostgreSQL, upon which it throws everybody out and recovers from its log.</summary>
+    private static async Task KillBackendAsync(World world)
+    {
+        var backend = await World.ValueAsync<int>(world.ProducerDatabase, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1");
+        using var process = System.Diagnostics.Process.GetProcessById(backend);
+        process.Kill();
+    }
+}
+
+public sealed class FeedKillLoop : KillLoop
+{
+    private protected override Task<Dictionary<string, string?>> TransportAsync() => Task.FromResult(new Dictionary<string, string?> { ["Messaging:Transport"] = "Feed" });
+}
+
+public sealed class KafkaKillLoop : KillLoop, IAsyncDisposable
+{
+    private readonly KafkaServer kafka = new(); // Of its own, since it is killed.
+
+    public ValueTask DisposeAsync() => kafka.DisposeAsync();
+
+    private protected override async Task<Dictionary<string, string?>> TransportAsync()
+    {
+        Assert.SkipWhen(KafkaServer.SkipReason is not null, KafkaServer.SkipReason ?? "");
+        return new()
+        {
+            ["Messaging:Transport"] = "Kafka",
+            ["Messaging:Kafka:SessionTimeout"] = "00:00:06",
+            ["ConnectionStrings:kafka"] = await kafka.StartAsync(),
+        };
+    }
+
+    private protected override async Task<bool> KillBrokerAsync()
+    {
+        await kafka.StopAsync(kill: true);
+        await kafka.StartAsync();
+        return true;
+    }
+}
