@@ -8,11 +8,11 @@ namespace LlmMarketplace.ProviderNetwork;
 public sealed class LocalProviderOptions
 {
     /// <summary>Address that <c>http://{name}.local</c> stands for, for instance <c>http://127.0.0.1:9001</c>: host and port, no path. Connections go exactly there.</summary>
-    [Required(ErrorMessage = "Providers:Local:{name}:Address is missing: set it to the address of the local provider, for instance http://127.0.0.1:9001.")]
+    [Required(ErrorMessage = "Providers:Local:*:Address is missing: set it to the address of the local provider, for instance http://127.0.0.1:9001.")]
     public Uri? Address { get; set; }
 
     /// <summary>Slug of the organisation that alone may publish listings with this address.</summary>
-    [Required(ErrorMessage = "Providers:Local:{name}:Organisation is missing: set it to the slug of the organisation that owns the local provider.")]
+    [Required(ErrorMessage = "Providers:Local:*:Organisation is missing: set it to the slug of the organisation that owns the local provider.")]
     public string? Organisation { get; set; }
 }
 
@@ -55,7 +55,7 @@ public sealed class LocalProviders
         var options = entry.Get<LocalProviderOptions>() ?? new LocalProviderOptions();
         var failures = new List<ValidationResult>();
         Validator.TryValidateObject(options, new ValidationContext(options), failures, validateAllProperties: true);
-        var messages = failures.ConvertAll(failure => failure.ErrorMessage!.Replace("{name}", entry.Key, StringComparison.Ordinal));
+        var messages = failures.ConvertAll(failure => failure.ErrorMessage!.Replace(":*:", $":{entry.Key}:", StringComparison.Ordinal));
         if (options.Address is { } address && !(address.IsAbsoluteUri && address.Scheme == Uri.UriSchemeHttp && address.PathAndQuery == "/"))
         {
             messages.Add($"Providers:Local:{entry.Key}:Address is {address}: it must be http://host:port, without a path.");

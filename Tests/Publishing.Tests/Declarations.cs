@@ -33,6 +33,14 @@ public static class Declarations
         return declaration;
     }
 
+    /// <summary>Its address is literal: for hosts whose resolver no test stands in for.</summary>
+    public static JsonObject WithoutNames(string version = "1.0.0")
+    {
+        var declaration = Embeddings(version);
+        declaration["endpoint"]!["url"] = "https://93.184.216.34/v1";
+        return declaration;
+    }
+
     public static JsonObject OpenApi() => JsonNode.Parse(
         """
         { "openapi": "3.1.0", "info": { "title": "Embeddings", "version": "1" },

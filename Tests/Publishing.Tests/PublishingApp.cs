@@ -9,6 +9,7 @@ using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace LlmMarketplace.Publishing.Tests;
@@ -28,11 +29,12 @@ public sealed class PublishingApp : IAsyncDisposable
     };
 
     private readonly TestIdentity identity;
+    private readonly bool ownsIdentity;
     private readonly bool ownsDatabase;
 
-    private PublishingApp(TestIdentity identity, TestDatabase database, bool ownsDatabase, TestService service)
+    private PublishingApp(TestIdentity identity, bool ownsIdentity, TestDatabase database, bool ownsDatabase, TestService service)
     {
-        (this.identity, Database, this.ownsDatabase, Service) = (identity, database, ownsDatabase, service);
+        (this.identity, this.ownsIdentity, Database, this.ownsDatabase, Service) = (identity, ownsIdentity, database, ownsDatabase, service);
         Owner = NpgsqlDataSource.Create(database.OwnerConnectionString);
     }
 
@@ -44,9 +46,9 @@ public sealed class PublishingApp : IAsyncDisposable
     public NpgsqlDataSource Owner { get; }
 
     public static async Task<PublishingApp> StartAsync(
-        PostgresServer postgres, Action<WebApplicationBuilder>? configure = null, TestDatabase? database = null, Dictionary<string, string?>? settings = null)
+        PostgresServer postgres, Action<WebApplicationBuilder>? configure = null, TestDatabase? database = null, Dictionary<string, string?>? settings = null, Action<IServiceCollection>? then = null, TestIdentity? trust = null)
     {
-        var identity = await TestIdentity.StartAsync();
+        var identity = trust ?? await TestIdentity.StartAsync();
         var own = database ?? await postgres.CreateDatabaseAsync("publishing");
         var service = await TestService.StartAsync("publishing", identity, own, Add, app => app.MapPublishing(), new Dictionary<string, string?>(settings ?? [])
         {
@@ -54,14 +56,16 @@ public sealed class PublishingApp : IAsyncDisposable
             [$"Providers:Local:{LocalProvider}:Address"] = "http://127.0.0.1:9",
             [$"Providers:Local:{LocalProvider}:Organisation"] = "local-owner",
         });
-        return new PublishingApp(identity, own, database is null, service);
+        return new PublishingApp(identity, trust is null, own, database is null, service);
 
         void Add(WebApplicationBuilder builder)
         {
             builder.Services.AddSingleton(new HostAddresses((host, _) =>
                 Names.TryGetValue(host, out var address) ? Task.FromResult(new[] { IPAddress.Parse(address) }) : throw new SocketException((int)SocketError.HostNotFound)));
+            builder.Logging.ClearProviders();
             configure?.Invoke(builder);
             builder.AddPublishing();
+            then?.Invoke(builder.Services);
         }
     }
 
@@ -76,6 +80,22 @@ public sealed class PublishingApp : IAsyncDisposable
         await command.ExecuteNonQueryAsync();
         return CallerOf(organisation, slug, subject, role);
     }
+
+    /// <summary>A client with the same token at another address.</summary>
+    public Caller At(string address, Caller caller, params string[] roles)
+    {
+        var http = new HttpClient { BaseAddress = new Uri(address) };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", identity.Token(caller.Organisation, caller.Slug, roles, caller.Subject, lifetime: TimeSpan.FromDays(400)));
+        return caller with { Http = http };
+    }
+
+    /// <summary>What a host in another process needs in its environment.</summary>
+    public Dictionary<string, string?> HostSettings => new(identity.Settings)
+    {
+        ["ConnectionStrings:publishing"] = Database.AppConnectionString,
+        ["Keys:ProviderSecrets"] = ProviderSecretsKey,
+        ["Messaging:Transport"] = "Feed",
+    };
 
     public Caller CallerOf(Guid organisation, string slug, string subject, params string[] roles) =>
         new(organisation, slug, subject, Service.ClientWith(identity.Token(organisation, slug, roles, subject, lifetime: TimeSpan.FromDays(400))));
@@ -111,7 +131,11 @@ public sealed class PublishingApp : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Service.DisposeAsync();
-        await identity.DisposeAsync();
+        if (ownsIdentity)
+        {
+            await identity.DisposeAsync();
+        }
+
         await Owner.DisposeAsync();
         if (ownsDatabase)
         {

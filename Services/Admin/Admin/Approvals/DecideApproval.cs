@@ -78,7 +78,7 @@ internal static class DecideApproval
         StatusCodes.Status409Conflict,
         "already_decided",
         approval.DecidedBy is { } by ? $"{by} {ApprovalEvents.Word(approval.Status)} it at {approval.DecidedAt:u}." : $"It is {ApprovalEvents.Word(approval.Status)} since {approval.DecidedAt:u}.",
-        new("status", approval.Status),
+        new("approvalStatus", approval.Status),
         new("decidedBy", approval.DecidedBy),
         new("decidedAt", approval.DecidedAt),
         new("reason", approval.DecisionReason));

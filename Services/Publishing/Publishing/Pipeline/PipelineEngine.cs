@@ -187,7 +187,7 @@ internal sealed partial class PipelineEngine(IServiceScopeFactory scopes, Pipeli
             Log.NotCompensated(logger, failure, step.Name, run.Id);
             await using var scope = scopes.CreateAsyncScope();
             await scope.ServiceProvider.GetRequiredService<PublishingDb>().Runs.Where(r => r.Id == run.Id && r.Lease == run.Lease)
-                .ExecuteUpdateAsync(set => set.SetProperty(r => r.DueAt, time.GetUtcNow() + TimeSpan.FromSeconds(10)), cancellationToken).ConfigureAwait(false);
+                .ExecuteUpdateAsync(set => set.SetProperty(r => r.DueAt, time.GetUtcNow() + TimeSpan.FromSeconds(2)), cancellationToken).ConfigureAwait(false);
             return false;
         }
     }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.OpenApi;
 using Microsoft.OpenApi.Reader;
@@ -38,14 +39,21 @@ internal sealed class OpenApiRule : ISpecificationRule
 
     private static IEnumerable<string> Read(string document)
     {
+        // The reader throws at what does not even look like such a document.
+        var root = JsonElement.Parse(document);
+        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("openapi", out var version) || version.ValueKind != JsonValueKind.String || !version.GetString()!.StartsWith("3.1.", StringComparison.Ordinal))
+        {
+            return ["It must be an OpenAPI 3.1 document (openapi: 3.1.x)."];
+        }
+
         ReadResult result;
         try
         {
             result = OpenApiDocument.Parse(document, OpenApiConstants.Json, new OpenApiReaderSettings { LoadExternalRefs = false });
         }
-        catch (Exception unreadable) when (unreadable is OpenApiException or System.Text.Json.JsonException or InvalidOperationException or ArgumentException or FormatException)
+        catch (Exception unreadable) when (unreadable is OpenApiException or JsonException or InvalidOperationException or ArgumentException or FormatException)
         {
-            // The reader throws instead of reporting when the document's frame itself is wrong.
+            // Some faults it throws instead of reporting them.
             return [unreadable.Message];
         }
 

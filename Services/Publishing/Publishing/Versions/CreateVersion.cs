@@ -49,7 +49,7 @@ internal static class CreateVersion
                 IssueCodes.DuplicateVersion,
                 $"The listing already has a version {existing.Version}.",
                 new KeyValuePair<string, object?>("versionId", existing.Id),
-                new KeyValuePair<string, object?>("status", existing.Status));
+                new KeyValuePair<string, object?>("versionStatus", existing.Status));
         }
 
         if (listing.Versions.Count >= MostVersions)

@@ -32,7 +32,7 @@ internal sealed class ApprovalStep : IPipelineStep
             return new StepOutcome.Skipped("No approval is required.");
         }
 
-        version.Approval = new VersionApproval
+        context.Db.Approvals.Add(new VersionApproval
         {
             Id = Guid.CreateVersion7(),
             VersionId = version.Id,
@@ -40,7 +40,7 @@ internal sealed class ApprovalStep : IPipelineStep
             RequestedBy = context.Run.RequestedBy,
             RequestedAt = context.Now,
             Reasons = reasons,
-        };
+        });
         version.Become(VersionStatus.PendingApproval, context.Now);
         context.Announce(listing, ChangeCauses.ApprovalRequested);
         return new StepOutcome.Waiting($"Waits for an approval because of {string.Join(" and ", reasons)}.");

@@ -1,0 +1,306 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LlmMarketplace.ApiConventions;
+using LlmMarketplace.ProviderNetwork;
+using LlmMarketplace.Publishing.Validation;
+using LlmMarketplace.Publishing.Versions;
+using Microsoft.Extensions.Configuration;
+
+namespace LlmMarketplace.Publishing.Tests.Validation;
+
+public sealed class SpecificationRulesTests
+{
+    private static readonly SpecificationValidator Validator = MakeValidator();
+
+    [Fact]
+    public async Task A_right_declaration_has_no_issues_and_becomes_a_specification()
+    {
+        var declaration = Declarations.Embeddings();
+        declaration["openApi"] = Declarations.OpenApi();
+        var outcome = await ValidateAsync(declaration);
+        Assert.Empty(outcome.Issues);
+        var specification = outcome.Specification!;
+        Assert.Equal("https://api.example.com/v1", specification.Endpoint.Url);
+        Assert.Equal(64, specification.OpenApiSha256!.Length);
+        Assert.Equal("minilm", specification.Model.Id);
+        Assert.Equal("input", specification.Capabilities[0].Parameters!.Value.GetProperty("required")[0].GetString());
+    }
+
+    [Fact]
+    public async Task All_issues_come_at_once_with_their_places()
+    {
+        var declaration = Declarations.Embeddings("one");
+        declaration["category"] = "nonsense";
+        declaration["endpoint"]!["url"] = "http://10.0.0.1/v1";
+        declaration["pricing"]!["rates"]![0]!["input"] = -0.5;
+        declaration["compliance"]!["dataResidency"] = new JsonArray("DE", "XX");
+        declaration["sla"] = null;
+        Assert.Equal(
+            ["FORBIDDEN_ENDPOINT /endpoint/url", "GDPR_REQUIRED /compliance/gdpr", "INSECURE_ENDPOINT /endpoint/url", "INVALID_COUNTRY_CODE /compliance/dataResidency/1", "INVALID_VERSION_METADATA /version",
+             "NEGATIVE_RATE /pricing/rates/0/input", "required /sla", "unknown_value /category"],
+            (await ValidateAsync(declaration)).Issues.Select(issue => $"{issue.Code} {issue.Path}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public Task A_declaration_above_1_MiB_is_SERVICE_TOO_LARGE() => OnlyAsync("SERVICE_TOO_LARGE", "", declaration =>
+        declaration["openApi"] = OpenApiWith(new string('x', SizeRule.MaxBytes)));
+
+    [Theory]
+    [InlineData("one")]
+    [InlineData("1")]
+    [InlineData("1.0")]
+    [InlineData("01.0.0")]
+    [InlineData("v1.0.0")]
+    [InlineData("1.0.0+build.5")]
+    [InlineData("1.0.0-")]
+    [InlineData("")]
+    public Task A_version_that_is_not_SemVer_or_has_build_metadata_is_INVALID_VERSION_METADATA(string version) =>
+        OnlyAsync("INVALID_VERSION_METADATA", "/version", declaration => declaration["version"] = version);
+
+    [Theory]
+    [InlineData("1.9.9", "2.0.0")]
+    [InlineData("2.0.0-rc.1", "2.0.0")]
+    [InlineData("1.10.0-2", "1.10.0-11")]
+    public async Task A_version_below_what_was_published_is_VERSION_NOT_INCREMENTED(string version, string published)
+    {
+        Assert.Equal(["VERSION_NOT_INCREMENTED /version"], await IssuesAsync(Declarations.Embeddings(version), new ExistingVersion(published, LeftTheDesk: true)));
+        Assert.Empty(await IssuesAsync(Declarations.Embeddings(version), new ExistingVersion(published, LeftTheDesk: false)));
+    }
+
+    [Fact]
+    public async Task A_version_that_is_there_is_DUPLICATE_VERSION() =>
+        Assert.Equal(["DUPLICATE_VERSION /version"], await IssuesAsync(Declarations.Embeddings("1.0.0"), new ExistingVersion("1.0.0", LeftTheDesk: false)));
+
+    [Theory]
+    [InlineData("http://api.example.com/v1", "openai")]
+    [InlineData("ws://api.example.com/v1", "websocket")]
+    public Task An_endpoint_without_TLS_is_INSECURE_ENDPOINT(string url, string protocol) => OnlyAsync("INSECURE_ENDPOINT", "/endpoint/url", declaration =>
+    {
+        declaration["endpoint"]!["url"] = url;
+        declaration["endpoint"]!["protocol"] = protocol;
+    });
+
+    [Theory]
+    [InlineData("https://127.0.0.1/v1")]
+    [InlineData("https://2130706433/v1")]
+    [InlineData("https://0x7f.1/v1")]
+    [InlineData("https://[::1]/v1")]
+    [InlineData("https://[::ffff:10.0.0.1]/v1")]
+    [InlineData("https://169.254.169.254/latest")]
+    [InlineData("https://192.168.1.1/")]
+    [InlineData("https://localhost/v1")]
+    [InlineData("https://metadata.google.internal/")]
+    [InlineData("https://unknown.local/")]
+    [InlineData("https://inside.example.com/v1")]
+    [InlineData("https://metadata.example.com/")]
+    public Task An_endpoint_inside_is_FORBIDDEN_ENDPOINT_by_address_and_by_what_its_name_leads_to(string url) =>
+        OnlyAsync("FORBIDDEN_ENDPOINT", "/endpoint/url", declaration => declaration["endpoint"]!["url"] = url);
+
+    [Fact]
+    public async Task A_local_provider_is_allowed_for_its_owner_alone()
+    {
+        var declaration = Declarations.Embeddings();
+        declaration["endpoint"]!["url"] = "http://here.local/v1";
+        Assert.Empty((await ValidateAsync(declaration, "local-owner")).Issues);
+        Assert.Equal(["FORBIDDEN_ENDPOINT", "INSECURE_ENDPOINT"], (await ValidateAsync(declaration, "somebody-else")).Issues.Select(issue => issue.Code).Order());
+    }
+
+    [Theory]
+    [InlineData("https://api.example.com/v1", "websocket")]
+    [InlineData("wss://api.example.com/v1", "openai")]
+    [InlineData("ftp://api.example.com/v1", "openai")]
+    public Task An_address_that_its_protocol_does_not_speak_is_PROTOCOL_MISMATCH(string url, string protocol) => OnlyAsync("PROTOCOL_MISMATCH", "/endpoint/url", declaration =>
+    {
+        declaration["endpoint"]!["url"] = url;
+        declaration["endpoint"]!["protocol"] = protocol;
+    });
+
+    [Fact]
+    public Task A_free_service_with_rates_is_INCONSISTENT_PRICING() => OnlyAsync("INCONSISTENT_PRICING", "/pricing/rates", declaration => declaration["pricing"]!["model"] = "free");
+
+    [Fact]
+    public Task Two_rates_for_a_tier_are_INCONSISTENT_PRICING() => OnlyAsync("INCONSISTENT_PRICING", "/pricing/rates/1/tier", declaration =>
+        declaration["pricing"]!["rates"]!.AsArray().Add(declaration["pricing"]!["rates"]![0]!.DeepClone()));
+
+    [Fact]
+    public Task An_output_price_per_request_is_INCONSISTENT_PRICING() => OnlyAsync("INCONSISTENT_PRICING", "/pricing/rates/0", declaration =>
+    {
+        declaration["pricing"]!["model"] = "per-request";
+        declaration["pricing"]!["rates"]![0]!["unit"] = "request";
+        declaration["pricing"]!["rates"]![0]!["output"] = 1;
+    });
+
+    [Fact]
+    public Task A_price_model_without_rates_is_MISSING_PRICING_RATES() => OnlyAsync("MISSING_PRICING_RATES", "/pricing/rates", declaration => declaration["pricing"]!["rates"] = new JsonArray());
+
+    [Fact]
+    public Task A_tier_that_no_rate_covers_is_MISSING_PRICING_RATES() => OnlyAsync("MISSING_PRICING_RATES", "/pricing/rates", declaration => declaration["pricing"]!["rates"]![0]!["tier"] = "premium");
+
+    [Theory]
+    [InlineData("input")]
+    [InlineData("output")]
+    [InlineData("cachedInput")]
+    public Task A_negative_price_is_NEGATIVE_RATE(string price) => OnlyAsync("NEGATIVE_RATE", $"/pricing/rates/0/{price}", declaration => declaration["pricing"]!["rates"]![0]![price] = -0.000001);
+
+    [Theory]
+    [InlineData("per-token", "request")]
+    [InlineData("per-request", "1m-tokens")]
+    [InlineData("subscription", "request")]
+    public Task A_unit_of_another_price_model_is_INVALID_PRICING_UNIT(string model, string unit) => OnlyAsync("INVALID_PRICING_UNIT", "/pricing/rates/0/unit", declaration =>
+    {
+        declaration["pricing"]!["model"] = model;
+        declaration["pricing"]!["rates"]![0]!["unit"] = unit;
+    });
+
+    [Theory]
+    [InlineData("XX")]
+    [InlineData("us")]
+    [InlineData("USA")]
+    [InlineData("UK")]
+    public Task A_country_that_ISO_3166_does_not_know_is_INVALID_COUNTRY_CODE(string code) => OnlyAsync("INVALID_COUNTRY_CODE", "/compliance/dataResidency/0", declaration =>
+        declaration["compliance"]!["dataResidency"] = new JsonArray(code));
+
+    [Theory]
+    [InlineData("DE")]
+    [InlineData("NO")]
+    public async Task Data_in_the_EEA_without_GDPR_is_GDPR_REQUIRED(string code)
+    {
+        await OnlyAsync("GDPR_REQUIRED", "/compliance/gdpr", declaration => declaration["compliance"]!["dataResidency"] = new JsonArray("US", code));
+        var committed = Declarations.Embeddings();
+        committed["compliance"]!["dataResidency"] = new JsonArray(code);
+        committed["compliance"]!["gdpr"] = true;
+        Assert.Empty(await IssuesAsync(committed));
+    }
+
+    [Fact]
+    public Task A_rest_service_without_a_document_is_INVALID_OPENAPI() => OnlyAsync("INVALID_OPENAPI", "/openApi", declaration => declaration["endpoint"]!["protocol"] = "rest");
+
+    [Theory]
+    [InlineData("""{ "openapi": "3.0.3", "info": { "title": "Old", "version": "1" }, "paths": {} }""")]
+    [InlineData("""{ "swagger": "2.0", "info": { "title": "Older", "version": "1" }, "paths": {} }""")]
+    [InlineData("""{ "openapi": "3.1.0", "info": { "version": "1" }, "paths": {} }""")]
+    [InlineData("""{ "openapi": "3.1.0", "info": { "title": "T", "version": "1" }, "paths": { "/a": { "get": { "responses": { "200": { } } } } } }""")]
+    [InlineData("""{ "hello": "world" }""")]
+    [InlineData("\"a text\"")]
+    [InlineData("[]")]
+    public async Task A_document_that_is_not_OpenAPI_3_1_is_INVALID_OPENAPI(string document)
+    {
+        var declaration = Declarations.Embeddings();
+        declaration["openApi"] = JsonNode.Parse(document);
+        Assert.Equal(["INVALID_OPENAPI /openApi"], (await IssuesAsync(declaration)).Distinct());
+    }
+
+    [Theory]
+    [InlineData("""{ "type": "text" }""")]
+    [InlineData("""{ "type": "object", "required": "input" }""")]
+    [InlineData("""{ "type": "object", "properties": { "a": { "minLength": -1 } } }""")]
+    [InlineData("""{ "type": "object", "properties": { "a": { "anyOf": [] } } }""")]
+    [InlineData("""{ "properties": [] }""")]
+    [InlineData("""{ "properties": { "a": 5 } }""")]
+    [InlineData("""{ "$ref": "#/$defs/missing" }""")]
+    [InlineData("""{ "$ref": "https://evil.example.com/schema.json" }""")]
+    [InlineData("[]")]
+    [InlineData("true")]
+    public async Task Parameters_that_are_no_JSON_Schema_are_INVALID_PARAMETER_SCHEMA(string schema)
+    {
+        var declaration = Declarations.Embeddings();
+        declaration["capabilities"]![0]!["parameters"] = JsonNode.Parse(schema);
+        Assert.Equal(["INVALID_PARAMETER_SCHEMA /capabilities/0/parameters"], (await IssuesAsync(declaration)).Distinct());
+    }
+
+    [Theory]
+    [InlineData("""{}""")]
+    [InlineData("""{ "$schema": "https://json-schema.org/draft/2020-12/schema", "type": ["object", "null"], "properties": { "a": true, "b": { "$ref": "#/$defs/b" } }, "$defs": { "b": { "$anchor": "here", "prefixItems": [{ "const": 1 }] } } }""")]
+    [InlineData("""{ "type": "object", "properties": { "$ref": { "type": "string" }, "n": { "exclusiveMinimum": 0, "enum": [1, "2", null] } }, "unevaluatedProperties": false, "if": { "minProperties": 1 }, "then": {}, "additionalProperties": { "$ref": "#" } }""")]
+    public async Task Parameters_that_are_a_JSON_Schema_are_taken(string schema)
+    {
+        var declaration = Declarations.Embeddings();
+        declaration["capabilities"]![0]!["parameters"] = JsonNode.Parse(schema);
+        Assert.Empty(await IssuesAsync(declaration));
+    }
+
+    [Theory]
+    [InlineData("/description", "null", "required")]
+    [InlineData("/description", "5", "invalid_type")]
+    [InlineData("/tags", "[\"Upper\"]", "unknown_value /tags/0")]
+    [InlineData("/tags", "[\"a\",\"a\"]", "duplicate /tags/1")]
+    [InlineData("/pricing/currency", "\"EUR\"", "unsupported_currency")]
+    [InlineData("/pricing/rates/0/input", "1e-40", "out_of_range")]
+    [InlineData("/pricing/rates/0/input", "0.1234567890123", "out_of_range")]
+    [InlineData("/pricing/rates/0/tier", "\"gold\"", "unknown_value")]
+    [InlineData("/sla/availability", "100.1", "out_of_range")]
+    [InlineData("/sla/timeoutMs", "1000", "out_of_range")]
+    [InlineData("/model/contextWindow", "1.5", "out_of_range")]
+    [InlineData("/model/knowledgeCutoff", "\"2026\"", "invalid_type")]
+    [InlineData("/endpoint/protocol", "\"soap\"", "unknown_value")]
+    [InlineData("/endpoint/url", "\"v1/chat\"", "invalid_url")]
+    [InlineData("/endpoint/url", "\"https://user:pass@api.example.com/\"", "invalid_url")]
+    [InlineData("/endpoint/secret", "null", "secret_required")]
+    [InlineData("/endpoint/authentication", "\"none\"", "secret_unexpected /endpoint/secret")]
+    [InlineData("/compliance/level", "\"secret\"", "unknown_value")]
+    public async Task Ordinary_field_errors_name_their_place(string place, string value, string issue)
+    {
+        var declaration = Declarations.Embeddings();
+        var steps = place[1..].Split('/');
+        var parent = steps[..^1].Aggregate<string, JsonNode>(declaration, (node, step) => int.TryParse(step, out var index) ? node[index]! : node[step]!);
+        parent[steps[^1]] = JsonNode.Parse(value);
+        var expected = issue.Contains(' ', StringComparison.Ordinal) ? issue : $"{issue} {place}";
+        Assert.Equal([expected], (await IssuesAsync(declaration)).Where(found => !found.StartsWith("MISSING_PRICING_RATES", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("{\"description\":\"a\\u0000b\"}", "/description")]
+    [InlineData("{\"description\":\"\\ud800\"}", "/description")]
+    [InlineData("{\"tags\":[1e999]}", "/tags/0")]
+    [InlineData("{\"a\":1,\"a\":2}", "")]
+    [InlineData("{", "")]
+    [InlineData("[]", "")]
+    [InlineData("{\"endpoint\":{\"secret\":5}}", "/endpoint/secret")]
+    public void What_could_not_be_kept_is_refused_before_it_is_read(string body, string path)
+    {
+        var refusal = DeclarationBody.Read(Encoding.UTF8.GetBytes(body)).Refusal!;
+        Assert.Equal(400, refusal.StatusCode);
+        Assert.Equal(path, Assert.Single((IReadOnlyCollection<Issue>)refusal.ProblemDetails.Extensions["issues"]!).Path);
+    }
+
+    private static JsonObject OpenApiWith(string description)
+    {
+        var document = Declarations.OpenApi();
+        document["info"]!["description"] = description;
+        return document;
+    }
+
+    private static async Task OnlyAsync(string code, string path, Action<JsonObject> change)
+    {
+        var declaration = Declarations.Embeddings();
+        change(declaration);
+        Assert.Equal([$"{code} {path}"], await IssuesAsync(declaration));
+    }
+
+    private static async Task<IEnumerable<string>> IssuesAsync(JsonObject declaration, params ExistingVersion[] others) =>
+        (await ValidateAsync(declaration, "somebody", others)).Issues.Select(issue => $"{issue.Code} {issue.Path}");
+
+    private static Task<ValidationOutcome> ValidateAsync(JsonObject declaration, string slug = "somebody", params ExistingVersion[] others)
+    {
+        var body = DeclarationBody.Read(Encoding.UTF8.GetBytes(declaration.ToJsonString()));
+        Assert.Null(body.Refusal);
+        return Validator.ValidateAsync(new ValidationSubject(body.Version, JsonElement.Parse(body.Document), body.OpenApi, body.Secret is not null, slug, others), TestContext.Current.CancellationToken);
+    }
+
+    private static SpecificationValidator MakeValidator()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Providers:Local:here:Address", "http://127.0.0.1:9"), new("Providers:Local:here:Organisation", "local-owner")]).Build();
+        var names = new HostAddresses((host, _) => host switch
+        {
+            "api.example.com" => Task.FromResult<IPAddress[]>([IPAddress.Parse("93.184.216.34")]),
+            "inside.example.com" => Task.FromResult<IPAddress[]>([IPAddress.Parse("93.184.216.34"), IPAddress.Parse("10.1.2.3")]),
+            "metadata.example.com" => Task.FromResult<IPAddress[]>([IPAddress.Parse("169.254.169.254")]),
+            _ => throw new SocketException((int)SocketError.HostNotFound),
+        });
+        return new SpecificationValidator(
+            [new SizeRule(), new VersionRule(), new EndpointRule(new EndpointGuard(new LocalProviders(configuration), names)), new PricingRule(), new ComplianceRule(), new OpenApiRule(), new ParameterSchemaRule()]);
+    }
+}
