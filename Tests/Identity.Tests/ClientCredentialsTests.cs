@@ -28,4 +28,15 @@ public sealed class ClientCredentialsTests(SharedIdentity shared)
         Assert.Equal(["consumer", "provider"], token.Claims.Where(c => c.Type == "role").Select(c => c.Value).Order());
         Assert.False(body.TryGetProperty("refresh_token", out _));
     }
+
+    [Fact]
+    public async Task Roles_are_an_array_in_the_token_even_when_there_is_one()
+    {
+        var app = await shared.GetAsync();
+
+        var (_, body) = await app.ClientTokenAsync(IdentityApp.BootstrapId, IdentityApp.BootstrapSecret);
+
+        var payload = System.Text.Json.JsonDocument.Parse(Microsoft.IdentityModel.Tokens.Base64UrlEncoder.Decode(new JsonWebToken(body.GetProperty("access_token").GetString()).EncodedPayload)).RootElement;
+        Assert.Equal("""["admin"]""", payload.GetProperty("role").GetRawText());
+    }
 }

@@ -39,6 +39,7 @@ internal static class Standing
     public static RouteGroupBuilder RequireStanding(this RouteGroupBuilder group, params string[] roles)
     {
         group.RequireAuthorization();
+        group.ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status401Unauthorized).ProducesProblem(StatusCodes.Status403Forbidden);
         group.AddEndpointFilter(async (invocation, next) =>
         {
             var context = invocation.HttpContext;

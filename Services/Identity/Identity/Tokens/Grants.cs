@@ -1,6 +1,8 @@
 using System.Security.Claims;
+using System.Text.Json;
 using LlmMarketplace.Identity.Clients;
 using LlmMarketplace.Identity.Start;
+using Microsoft.IdentityModel.JsonWebTokens;
 using OpenIddict.Abstractions;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -75,7 +77,8 @@ internal sealed class Grants(IdentityDb db, IOptions<IssuerOptions> issuer)
     private static ClaimsIdentity Identity(string subject, string name, IEnumerable<string> roles)
     {
         var identity = new ClaimsIdentity(AuthenticationType, Claims.Name, Claims.Role);
-        identity.SetClaim(Claims.Subject, subject).SetClaim(Claims.Name, name).SetClaims(MarketplaceTokens.RoleClaim, [.. roles]);
+        identity.SetClaim(Claims.Subject, subject).SetClaim(Claims.Name, name);
+        identity.AddClaim(new Claim(MarketplaceTokens.RoleClaim, JsonSerializer.Serialize(roles), JsonClaimValueTypes.JsonArray)); // An array, also of one.
         return identity;
     }
 
