@@ -7,6 +7,10 @@ namespace LlmMarketplace.Consumption.Limits;
 /// <summary>Which run of the Redis server answers: one that was restarted may have come back with old counters, or none.</summary>
 internal sealed class RedisRuns : IDisposable
 {
+    // INFO by itself is for connections of administrators only, in StackExchange.Redis's eyes.
+    private const string Info = "local info = redis.pcall('INFO', 'server') if type(info) == 'table' then return '' end return info";
+    private const string RunId = "run_id:";
+
     private readonly IConnectionMultiplexer redis;
     private readonly ConcurrentDictionary<EndPoint, string> runs = new();
 
@@ -27,8 +31,8 @@ internal sealed class RedisRuns : IDisposable
             return known;
         }
 
-        var info = await redis.GetServer(endpoint).InfoAsync("server");
-        var run = info.SelectMany(section => section).FirstOrDefault(entry => entry.Key == "run_id").Value ?? "";
+        var info = (string?)await redis.GetDatabase().ScriptEvaluateAsync(Info, [key]) ?? "";
+        var run = info.Split('\n').FirstOrDefault(line => line.StartsWith(RunId, StringComparison.Ordinal))?[RunId.Length..].Trim() ?? "";
         runs[endpoint] = run;
         return run;
     }

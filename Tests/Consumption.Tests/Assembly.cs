@@ -1,0 +1,4 @@
+using LlmMarketplace.Consumption.Tests;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(Marketplace))]
