@@ -62,9 +62,9 @@ public sealed class PublishToBillTests(SharedMarketplace shared)
     [Fact]
     public async Task The_local_embedding_service_is_found_by_meaning_and_called_with_the_first_runs_key()
     {
-        var (market, process) = (await shared.MarketAsync(), await shared.ProcessAsync());
-        var key = process.FirstRun.GetProperty("consumerKey").GetString()!;
-        var model = process.FirstRun.GetProperty("model").GetString()!;
+        var market = await shared.MarketAsync();
+        var facts = (await shared.StartedAsync()).Process.Facts;
+        var (key, model) = (facts.ConsumerKey!, facts.Model!);
         var consumer = await market.MemberAsync((await market.OrganisationAsync()).Id, "consumer");
 
         var found = (await consumer.GetAsync("api/v1/services?q=turn%20text%20into%20vectors")).Expect();
