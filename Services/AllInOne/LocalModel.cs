@@ -5,8 +5,8 @@ namespace LlmMarketplace.AllInOne;
 /// <summary>The provider that every new marketplace has: a real embedding model on this machine, as foreign to the marketplace as any other.</summary>
 internal static class LocalModel
 {
-    /// <summary>Its endpoint is <c>http://minilm.local/…</c>, which only this configuration makes mean anything.</summary>
-    public const string Name = "minilm";
+    /// <summary>Its endpoint is <c>http://embedding.local/…</c>, which only this configuration makes mean anything.</summary>
+    public const string Name = "embedding";
 
     /// <summary>The slug of the organisation that publishes it.</summary>
     public const string Organisation = "local-models";

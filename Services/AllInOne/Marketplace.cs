@@ -1,3 +1,4 @@
+using LlmMarketplace.FirstRun;
 using LlmMarketplace.Embedded;
 using Microsoft.Extensions.Options;
 
@@ -20,7 +21,7 @@ internal static class Marketplace
         {
             return 0;
         }
-        catch (Exception e) when (e is StartException or EmbeddedServerException or OptionsValidationException)
+        catch (Exception e) when (e is StartException or FirstRunException or EmbeddedServerException or OptionsValidationException)
         {
             await Console.Error.WriteLineAsync(e.Message);
             return CannotStart;
@@ -49,7 +50,14 @@ internal static class Marketplace
         await using var provider = await progress.StepAsync("local model", () => LocalModel.StartAsync(listeners[LocalModel.Name], keys, log, stop));
         await using var services = await ServiceApplications.StartAsync(options, settings, listeners, log, progress, stop);
 
-        var facts = new FirstRunFile(options.PublicUrl.AbsoluteUri.TrimEnd('/'), ServiceSettings.AdministratorEmail, keys.AdministratorPassword, null, null);
+        var first = await FirstRunProgram.RunAsync(
+            new FirstRunOptions(new Uri($"http://localhost:{options.Port}/"), ServiceSettings.BootstrapClientId, keys.BootstrapClient, data.FirstRunState)
+            {
+                Variables = new Dictionary<string, string> { ["LocalProvider__ApiKey"] = keys.LocalProvider },
+            },
+            new Said(progress),
+            stop);
+        var facts = new FirstRunFile(options.PublicUrl.AbsoluteUri.TrimEnd('/'), ServiceSettings.AdministratorEmail, keys.AdministratorPassword, first.ConsumerKey, first.Model);
         facts.Write(data);
         StartUpPanel.Show(facts, data, progress.Elapsed);
         return await UntilStoppedAsync(servers, services, log, progress, stop);
@@ -78,5 +86,10 @@ internal static class Marketplace
         {
             Environment.SetEnvironmentVariable(name, null);
         }
+    }
+
+    private sealed class Said(Progress progress) : IProgress<string>
+    {
+        public void Report(string value) => progress.Say(value);
     }
 }

@@ -1,4 +1,7 @@
+using LlmMarketplace.Admin;
+using LlmMarketplace.Consumption;
 using LlmMarketplace.Discovery;
+using LlmMarketplace.Gateway;
 using LlmMarketplace.Identity;
 using LlmMarketplace.Publishing;
 
@@ -14,6 +17,9 @@ internal static class Services
         new("identity", builder => builder.AddIdentity(), app => app.MapIdentity(), "identity"),
         new("publishing", builder => builder.AddPublishing(), app => app.MapPublishing(), "publishing"),
         new("discovery", builder => builder.AddDiscovery(), app => app.MapDiscovery(), "discovery"),
+        new("admin", builder => builder.AddAdmin(), app => app.MapAdmin(), "admin"),
+        new("consumption", builder => builder.AddConsumption(), app => app.MapConsumption(), "consumption"),
+        new(Gateway, builder => builder.AddGateway().AddConsumptionCalls(), app => app.MapGateway().MapConsumptionCalls(), null),
     ];
 
     public static IEnumerable<string> Databases => All.Select(service => service.Database).OfType<string>();

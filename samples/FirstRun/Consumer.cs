@@ -16,7 +16,7 @@ internal sealed class Consumer(PublicDoor member, HttpClient http, State state, 
         }
 
         var made = await Patiently.UntilAsync("Making an API key", patience, () => MakeAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
-        state.ConsumerKey = (string)(made["key"] ?? made["secret"])!;
+        state.ConsumerKey = (string)made["key"]!;
         state.Save();
         return state.ConsumerKey;
     }
@@ -32,7 +32,7 @@ internal sealed class Consumer(PublicDoor member, HttpClient http, State state, 
     private async Task<JsonNode?> MakeAsync(CancellationToken cancellationToken)
     {
         var listed = (await member.GetAsync("api/v1/keys?limit=100", cancellationToken).ConfigureAwait(false)).Expect();
-        foreach (var lost in listed["items"]!.AsArray().Where(key => (string?)key!["name"] == KeyName && key["revokedAt"] is null))
+        foreach (var lost in listed["items"]!.AsArray().Where(key => (string?)key!["name"] == KeyName && (string?)key["status"] == "active"))
         {
             var revoked = await member.SendAsync(HttpMethod.Delete, $"api/v1/keys/{(string)lost!["id"]!}", null, cancellationToken).ConfigureAwait(false);
             if (!revoked.Succeeded)

@@ -33,8 +33,7 @@ internal sealed class Organisations(PublicDoor administrator, State state, TimeS
         }
 
         var made = await Patiently.UntilAsync($"Making a client for {slug}", patience, () => FindOrMakeClientAsync(organisation, role, cancellationToken), cancellationToken).ConfigureAwait(false);
-        var client = made["client"] ?? made;
-        state.Clients[slug] = new StateClient((string)client["id"]!, (string)(made["secret"] ?? made["clientSecret"])!);
+        state.Clients[slug] = new StateClient((string)made["client"]!["id"]!, (string)made["secret"]!);
         state.Save();
         return state.Clients[slug];
     }

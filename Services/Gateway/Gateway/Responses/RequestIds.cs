@@ -42,7 +42,7 @@ internal sealed class RequestIds(RequestDelegate next, TimeProvider time)
 
         context.Response.OnStarting(() =>
         {
-            context.Response.Headers[Header] = id;
+            context.Response.Headers.TryAdd(Header, id); // A call below /v1 has named itself: its id is that of its usage record.
             if (asked is not null)
             {
                 context.Response.Headers[ClientHeader] = asked;

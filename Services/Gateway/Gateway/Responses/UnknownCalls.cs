@@ -13,5 +13,6 @@ internal static class UnknownCalls
                 "unknown_url",
                 $"There is no {context.Request.Method} {context.Request.Path} here. /docs lists what there is."))
             .AllowAnonymous()
+            .WithOrder(int.MaxValue) // After whatever else answers below /v1.
             .ExcludeFromDescription();
 }

@@ -47,7 +47,7 @@ internal static class RouteTable
 
         new("/api/v1/keys", "consumption", Audience.Token),
         new("/api/v1/budgets", "consumption", Audience.Token),
-        new("/api/v1/quota", "consumption", Audience.Token),
+        new("/api/v1/quota", "consumption", Audience.TokenOrKey),
         new("/api/v1/usage", "consumption", Audience.TokenOrKey),
 
         .. Services.Select(service => new PublicRoute($"/api/v1/operations/{service}", service, Audience.Token)),

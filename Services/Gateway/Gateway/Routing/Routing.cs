@@ -1,6 +1,7 @@
 using System.Net;
 using LlmMarketplace.Gateway.Access;
 using LlmMarketplace.Gateway.Docs;
+using LlmMarketplace.Gateway.Responses;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Configuration;
@@ -37,6 +38,7 @@ internal static class RoutingExtensions
                 context.AddRequestTransform(KeepEncodedSlashes);
                 context.AddOriginalHost(); // Identity builds its redirects from it.
                 context.AddXForwarded(ForwardedTransformActions.Set); // What a client claims about hops was dropped by RequestIds.
+                context.AddResponseHeaderRemove(RequestIds.Header, ResponseCondition.Always);
                 context.AddResponseHeaderRemove("Server", ResponseCondition.Always);
                 context.AddResponseHeaderRemove("X-Powered-By", ResponseCondition.Always);
             });
