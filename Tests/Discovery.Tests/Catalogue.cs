@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using LlmMarketplace.Discovery.Indexing;
+using LlmMarketplace.Discovery.Search;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Messaging;
 using LlmMarketplace.Publishing.Contracts;
@@ -15,6 +16,14 @@ public sealed class Catalogue : IAsyncDisposable
     private readonly TestIdentity identity;
     private readonly TestDatabase database;
     private readonly Dictionary<Guid, long> versions = [];
+
+    /// <summary>Nobody is followed: tests hand their events to the handlers. FollowingTests has real producers.</summary>
+    private static Dictionary<string, string?> WithoutProducers(TestIdentity identity) => new()
+    {
+        ["services:publishing:http:0"] = identity.Address,
+        ["Logging:LogLevel:LlmMarketplace.Messaging"] = "None",
+        ["Logging:LogLevel:Polly"] = "None",
+    };
 
     private Catalogue(TestIdentity identity, TestDatabase database, TestService service)
     {
@@ -35,7 +44,7 @@ public sealed class Catalogue : IAsyncDisposable
     {
         var identity = await TestIdentity.StartAsync();
         var database = await postgres.CreateDatabaseAsync("discovery");
-        var service = await TestService.StartAsync(DiscoveryService.Name, identity, database, builder => builder.AddDiscovery(), app => app.MapDiscovery());
+        var service = await TestService.StartAsync(DiscoveryService.Name, identity, database, builder => builder.AddDiscovery(), app => app.MapDiscovery(), WithoutProducers(identity));
         return new Catalogue(identity, database, service);
     }
 
@@ -55,9 +64,9 @@ public sealed class Catalogue : IAsyncDisposable
 
     public static IReadOnlyList<string> Names(JsonElement page) => [.. page.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("listing").GetProperty("name").GetString()!)];
 
-    public Task PublishAsync(params ListingChanged[] listings) => ApplyAsync<ListingChanged, ApplyListing>(listings, l => l.ListingId);
+    public Task PublishAsync(params ListingChanged[] listings) => ApplyAllAsync<ListingChanged, ApplyListing>(listings, l => l.ListingId);
 
-    public Task PublishAsync(params OrganisationChanged[] organisations) => ApplyAsync<OrganisationChanged, ApplyOrganisation>(organisations, o => o.OrganisationId);
+    public Task PublishAsync(params OrganisationChanged[] organisations) => ApplyAllAsync<OrganisationChanged, ApplyOrganisation>(organisations, o => o.OrganisationId);
 
     public Task ClearAsync(Guid organisation, ComplianceLevel clearance = ComplianceLevel.Public, OrganisationStatus status = OrganisationStatus.Active, OrganisationTier tier = OrganisationTier.Basic) =>
         PublishAsync(new OrganisationChanged(organisation, $"org-{organisation:N}"[..20], "An organisation", clearance, tier, status, false));
@@ -69,24 +78,38 @@ public sealed class Catalogue : IAsyncDisposable
         await database.DisposeAsync();
     }
 
-    private async Task ApplyAsync<TEvent, THandler>(IEnumerable<TEvent> events, Func<TEvent, Guid> key)
+    private async Task ApplyAllAsync<TEvent, THandler>(IEnumerable<TEvent> events, Func<TEvent, Guid> key)
         where TEvent : class
         where THandler : IEventHandler<TEvent>
     {
+        var marker = Guid.Empty;
         foreach (var data in events)
         {
             versions[key(data)] = versions.GetValueOrDefault(key(data)) + 1;
-            await ApplyAsync<TEvent, THandler>(data, key(data), versions[key(data)]);
+            marker = await CommitAsync<TEvent, THandler>(data, key(data), versions[key(data)]);
         }
+
+        await MirroredAsync(marker);
     }
 
     internal async Task ApplyAsync<TEvent, THandler>(TEvent data, Guid key, long version)
+        where TEvent : class
+        where THandler : IEventHandler<TEvent> => await MirroredAsync(await CommitAsync<TEvent, THandler>(data, key, version));
+
+    /// <summary>Applies an event, and in the same commit an organisation that tells when it is in memory.</summary>
+    private async Task<Guid> CommitAsync<TEvent, THandler>(TEvent data, Guid key, long version)
         where TEvent : class
         where THandler : IEventHandler<TEvent>
     {
         await using var scope = Service.App.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<THandler>().HandleAsync(data, new EventContext(Guid.CreateVersion7(), "", "", key, version, DateTimeOffset.UtcNow), Token);
-        await scope.ServiceProvider.GetRequiredService<DiscoveryContext>().SaveChangesAsync(Token);
-        await MirrorByHand.CatchUpAsync(Service.App.Services);
+        var context = scope.ServiceProvider.GetRequiredService<DiscoveryContext>();
+        var marker = new OrganisationRow { OrganisationId = Guid.CreateVersion7(), Slug = "marker", Name = "Marker", Tier = "basic", Active = true };
+        context.Organisations.Add(marker);
+        await context.SaveChangesAsync(Token);
+        return marker.OrganisationId;
     }
+
+    /// <summary>Mirrors are applied in one go, organisations last.</summary>
+    private Task MirroredAsync(Guid marker) => Eventually.TrueAsync(() => Service.App.Services.GetRequiredService<OrganisationMirror>().Find(marker) is not null);
 }

@@ -79,7 +79,7 @@ public sealed class IdentityApp : IAsyncDisposable
     }
 
     /// <summary>Starts one more on a database that is there.</summary>
-    public static async Task<IdentityApp> StartAsync(TestDatabase database, Dictionary<string, string?> settings, bool ownsDatabase = false)
+    public static async Task<IdentityApp> StartAsync(TestDatabase database, Dictionary<string, string?> settings, bool ownsDatabase = false, bool migrate = true)
     {
         var builder = WebApplication.CreateBuilder();
         var address = $"http://127.0.0.1:{FreePort.Choose()}";
@@ -100,7 +100,11 @@ public sealed class IdentityApp : IAsyncDisposable
         app.MapIdentity();
         try
         {
-            await app.Services.MigrateDatabasesAsync();
+            if (migrate)
+            {
+                await app.Services.MigrateDatabasesAsync();
+            }
+
             await app.StartAsync();
         }
         catch

@@ -46,7 +46,7 @@ internal sealed partial class KafkaPublisher(IKafkaClients clients, ServiceIdent
         foreach (var (topic, kind) in await TopicsAsync(relay, cancellationToken).ConfigureAwait(false))
         {
             await CreateAsync(admin, topic, kind).WaitAsync(cancellationToken).ConfigureAwait(false);
-            if (await IsEmptyAsync(admin, topic).WaitAsync(cancellationToken).ConfigureAwait(false))
+            if (await IsEmptyAsync(admin, topic, cancellationToken).ConfigureAwait(false))
             {
                 // New, or lost with its cluster: send what the outbox still has. Consumers drop what they know.
                 await ExecuteAsync(relay, "UPDATE messaging.topics SET published_sequence = 0 WHERE topic = $1", topic, cancellationToken).ConfigureAwait(false);
@@ -177,12 +177,24 @@ internal sealed partial class KafkaPublisher(IKafkaClients clients, ServiceIdent
         }
     }
 
-    private async Task<bool> IsEmptyAsync(IAdminClient admin, string topic)
+    private async Task<bool> IsEmptyAsync(IAdminClient admin, string topic, CancellationToken cancellationToken)
     {
         var asked = Enumerable.Range(0, options.Value.Kafka.Partitions)
-            .Select(partition => new TopicPartitionOffsetSpec { TopicPartition = new(topic, partition), OffsetSpec = OffsetSpec.Latest() });
-        var latest = await admin.ListOffsetsAsync(asked, new() { RequestTimeout = AdminTimeout }).ConfigureAwait(false);
-        return latest.ResultInfos.TrueForAll(info => info.TopicPartitionOffsetError is { Error.IsError: false, Offset.Value: 0 });
+            .Select(partition => new TopicPartitionOffsetSpec { TopicPartition = new(topic, partition), OffsetSpec = OffsetSpec.Latest() })
+            .ToList();
+        for (var from = time.GetTimestamp(); ;)
+        {
+            try
+            {
+                var latest = await admin.ListOffsetsAsync(asked, new() { RequestTimeout = AdminTimeout }).WaitAsync(cancellationToken).ConfigureAwait(false);
+                return latest.ResultInfos.TrueForAll(info => info.TopicPartitionOffsetError is { Error.IsError: false, Offset.Value: 0 });
+            }
+            catch (ListOffsetsException) when (time.GetElapsedTime(from) < AdminTimeout)
+            {
+                // A new topic has no leaders for a moment.
+                await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellationToken).ConfigureAwait(false);
+            }
+        }
     }
 
     private static async Task<List<(string Topic, TopicKind Kind)>> TopicsAsync(NpgsqlConnection relay, CancellationToken cancellationToken)

@@ -31,6 +31,9 @@ public static class DiscoveryService
             .Consumes<OrganisationChanged, ApplyOrganisation>(IdentityEvents.Producer, IdentityEvents.Organisations, IdentityEvents.OrganisationChanged)
             .Consumes<ListingChanged, ApplyListing>(PublishingEvents.Producer, PublishingEvents.Services, PublishingEvents.ListingChanged);
         builder.Services.AddSentenceEmbedder();
+        // Mirrors are applied in this order: who knows a provider's organisation knows the listings of that moment too.
+        builder.AddTableMirror<ListingMirror>();
+        builder.AddTableMirror<OrganisationMirror>();
         builder.Services.AddSearch();
         return builder;
     }
@@ -53,8 +56,6 @@ public static class DiscoveryService
 
     private static void AddSearch(this IServiceCollection services)
     {
-        services.AddSingleton<OrganisationMirror>();
-        services.AddSingleton<ListingMirror>();
         services.AddSingleton<Viewers>();
         services.AddSingleton<LexicalMatches>();
         services.AddSingleton<IListingIndex, PostgresListingIndex>();

@@ -20,16 +20,16 @@ internal sealed class Producer : IAsyncDisposable
 
     public TestService Service => service;
 
-    public static async Task<Producer> StartAsync(World world, TopicKind kind = TopicKind.State) => new(await TestService.StartAsync(
+    public static async Task<Producer> StartAsync(World world, string? address = null) => new(await TestService.StartAsync(
         Name,
         world.Identity,
         world.ProducerDatabase,
         builder =>
         {
-            builder.WebHost.UseUrls(world.ProducerAddress);
+            builder.WebHost.UseUrls(address ?? world.ProducerAddress);
             builder.Services.AddSingleton<IDatabaseSchema, ThingsSchema>();
             builder.AddServiceDatabase<ProducerDb>(Name, WithoutMigrations);
-            builder.AddMessaging<ProducerDb>(Name).Publishes<ThingChanged>(world.Topic, Type, kind);
+            builder.AddMessaging<ProducerDb>(Name).Publishes<ThingChanged>(world.Topic, Type, world.Kind);
         },
         app => app.MapMessaging(),
         world.Settings));

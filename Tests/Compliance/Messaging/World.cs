@@ -10,12 +10,20 @@ internal sealed class World : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private World(TestIdentity identity, TestDatabase producer, TestDatabase consumer, IEnumerable<KeyValuePair<string, string?>> transport)
+    private World(TestIdentity identity, TestDatabase producer, TestDatabase consumer, IEnumerable<KeyValuePair<string, string?>> transport, TopicKind kind)
     {
+        Kind = kind;
         (Identity, ProducerDatabase, ConsumerDatabase) = (identity, producer, consumer);
         Topic = $"test.{consumer.Name}.{Guid.CreateVersion7():N}";
         ConsumerName = $"consumer-{Topic}";
-        Settings = [.. transport, new($"services:{Producer.Name}:http:0", ProducerAddress)];
+        Settings =
+        [
+            .. transport,
+            new($"services:{Producer.Name}:http:0", ProducerAddress),
+            new("Messaging:RetryDelays:0", "00:00:00.010"),
+            new("Messaging:RetryDelays:1", "00:00:00.020"),
+            new("Messaging:RetryDelays:2", "00:00:00.040"),
+        ];
     }
 
     public TestIdentity Identity { get; }
@@ -30,15 +38,16 @@ internal sealed class World : IAsyncDisposable
 
     public string ConsumerName { get; }
 
-    public TopicKind Kind { get; init; } = TopicKind.State;
+    public TopicKind Kind { get; }
 
     public List<KeyValuePair<string, string?>> Settings { get; }
 
-    public static async Task<World> CreateAsync(PostgresServer postgres, IEnumerable<KeyValuePair<string, string?>> transport) => new(
+    public static async Task<World> CreateAsync(PostgresServer postgres, IEnumerable<KeyValuePair<string, string?>> transport, TopicKind kind) => new(
         await TestIdentity.StartAsync(),
         await postgres.CreateDatabaseAsync("producer"),
         await postgres.CreateDatabaseAsync("consumer"),
-        transport);
+        transport,
+        kind);
 
     /// <summary>What was applied, in the order of its application.</summary>
     public async Task<List<ThingChanged>> AppliedAsync(TestDatabase? database = null)
@@ -71,6 +80,15 @@ internal sealed class World : IAsyncDisposable
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Does something to a database, as its superuser.</summary>
+    public static async Task ExecuteAsync(TestDatabase database, string sql)
+    {
+        await using var connection = new NpgsqlConnection(database.SuperuserConnectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
     }
 
     /// <summary>Waits for a condition.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
@@ -14,11 +15,13 @@ internal readonly record struct ApiKey(string Identifier, string Text)
     private const int IdentifierLength = 12;
     private const int SecretLength = 36;
     private const int Length = 7 + IdentifierLength + SecretLength;
-    private const string Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    private const string Characters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    private static readonly SearchValues<char> Alphabet = SearchValues.Create(Characters);
 
     public static ApiKey Create()
     {
-        var text = Prefix + RandomNumberGenerator.GetString(Alphabet, IdentifierLength + SecretLength);
+        var text = Prefix + RandomNumberGenerator.GetString(Characters, IdentifierLength + SecretLength);
         return new ApiKey(text.Substring(Prefix.Length, IdentifierLength), text);
     }
 

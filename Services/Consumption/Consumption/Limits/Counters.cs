@@ -55,6 +55,9 @@ internal sealed partial class Counters : BackgroundService
     /// <summary>Something of this generation may or may not have arrived in Redis: the counters will be built anew.</summary>
     public void Doubt(Guid organisation, long generation) => doubts.Writer.TryWrite((organisation, generation));
 
+    /// <summary>Builds the counters anew whatever they are.</summary>
+    public async Task RebuildAsync(Guid organisation) => generations[organisation] = await RebuildAsync(organisation, doubted: null);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await foreach (var (organisation, generation) in doubts.Reader.ReadAllAsync(stoppingToken))
@@ -144,7 +147,7 @@ internal sealed partial class Counters : BackgroundService
 
         var now = ((RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync("return redis.call('TIME')", [key]))!)[0];
         var today = DateTimeOffset.FromUnixTimeSeconds((long)now);
-        var values = await SumAsync(connection, organisation, (today.Year * 10_000) + (today.Month * 100) + today.Day);
+        var values = await SumAsync(connection, organisation, Periods.Day(today));
         await redis.GetDatabase().ScriptEvaluateAsync(
             Scripts.Rebuild, [key], [Scripts.GenerationField, generation.ToString(CultureInfo.InvariantCulture), .. values]);
         await transaction.CommitAsync();

@@ -4,7 +4,7 @@ namespace LlmMarketplace.Consumption.Limits;
 
 /// <summary>
 /// What a tier admits. Requests: a bucket that holds <paramref name="Burst"/> and gains <paramref name="RequestsPerSecond"/>. Tokens: a bucket that holds
-/// <paramref name="TokensPerMinute"/> and is full again after a minute; its size is what a whole burst of calls takes at <see cref="TokensPerCall"/> each, so that for
+/// <see cref="TokensPerMinute"/> and is full again after a minute; its size is what a whole burst of calls takes at <see cref="TokensPerCall"/> each, so that for
 /// calls of common size the request rate decides, and for long ones the tokens do.
 /// </summary>
 internal sealed record TierLimits(int RequestsPerSecond, int Burst, long TokensPerMonth)

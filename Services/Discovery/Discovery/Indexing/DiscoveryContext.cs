@@ -1,6 +1,5 @@
 using System.Text.Json;
 using LlmMarketplace.ApiConventions;
-using LlmMarketplace.Messaging;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
@@ -53,7 +52,6 @@ internal sealed class DiscoveryContext(DbContextOptions<DiscoveryContext> option
             row.HasIndex("Names").HasMethod("gin").HasOperators("gin_trgm_ops").HasFilter("NOT deleted");
             row.HasIndex("Search").HasMethod("gin").HasFilter("NOT deleted");
         });
-        modelBuilder.AddOutbox();
     }
 
     /// <summary>By its name on the wire; clearance levels stay numbers, for queries compare them.</summary>

@@ -5,13 +5,13 @@ namespace LlmMarketplace.Identity.Keys;
 
 /// <summary>
 /// Keeps the keys of all instances in step. A key's life:
-/// made (known to all within a minute) → 10 min later used → 90 days later the next one is used → 8 days later gone, when no refresh token (7 days)
-/// that it signed can be alive.
+/// made and published → a day later used (all instances know it within a minute, and services read the key set every 12 hours) → 90 days later the next
+/// one is used → 8 days later gone, when no refresh token (7 days) that it signed can be alive.
 /// </summary>
 internal sealed partial class KeyRotation(IServiceScopeFactory scopes, KeyRing ring, MasterKey master, TimeProvider time, ILogger<KeyRotation> logger) : BackgroundService
 {
     public static readonly TimeSpan Period = TimeSpan.FromDays(90);
-    public static readonly TimeSpan LeadTime = TimeSpan.FromMinutes(10);
+    public static readonly TimeSpan LeadTime = TimeSpan.FromDays(1);
     public static readonly TimeSpan Afterlife = Tokens.TokenServer.RefreshTokenLifetime + TimeSpan.FromDays(1);
     private static readonly TimeSpan Look = TimeSpan.FromMinutes(1);
     private const int RsaBits = 2048;

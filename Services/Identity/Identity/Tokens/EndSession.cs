@@ -12,7 +12,7 @@ internal static class EndSession
     public static async Task<IResult> HandleAsync(HttpContext context)
     {
         var hint = await context.AuthenticateAsync(ExchangeToken.Scheme).ConfigureAwait(false);
-        if (!hint.Succeeded)
+        if (hint.Principal?.FindFirst(MarketplaceTokens.SubjectClaim) is null)
         {
             return Results.LocalRedirect(SignOutPage.Path);
         }

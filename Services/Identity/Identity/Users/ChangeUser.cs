@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using LlmMarketplace.Identity.Access;
 using LlmMarketplace.Identity.Memberships;
 using LlmMarketplace.Identity.Tokens;
@@ -40,7 +41,11 @@ internal static partial class ChangeUser
 
         user.Name = request.Name?.Trim() ?? user.Name;
         user.LockedAt = request.Locked switch { true => user.LockedAt ?? time.GetUtcNow(), false => null, null => user.LockedAt };
-        if (request.Locked is false)
+        if (request.Locked is true)
+        {
+            user.SecurityStamp = Convert.ToHexString(RandomNumberGenerator.GetBytes(20)); // Sessions end, and stay ended when the lock does.
+        }
+        else if (request.Locked is false)
         {
             (user.LockoutEnd, user.AccessFailedCount) = (null, 0);
         }

@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Publishing.Listings;
 using LlmMarketplace.Identity.Contracts;
@@ -14,6 +15,9 @@ namespace LlmMarketplace.Publishing.Versions;
 /// <summary><c>POST /api/v1/listings/{id}/versions/{version}/submit</c> → 202 with the run. Repeating it answers the same run while that goes on or has succeeded.</summary>
 internal static class SubmitVersion
 {
+    /// <summary>The most characters of a listing's published declarations together: an event carries them all.</summary>
+    private const int MostCharacters = 1_000_000;
+
     public static void Map(RouteGroupBuilder listings) => listings.MapPost("/{id:guid}/versions/{version}/submit", HandleAsync).WithSummary("Send a version through the pipeline");
 
     private static async Task<Results<Accepted<RunView>, ProblemHttpResult>> HandleAsync(
@@ -38,6 +42,11 @@ internal static class SubmitVersion
         {
             var known = await db.Runs.AsNoTracking().Include(run => run.Steps).Where(run => run.VersionId == found.Id).OrderByDescending(run => run.Id).FirstAsync(cancellationToken);
             return TypedResults.Accepted(Address(known), RunView.Of(known));
+        }
+
+        if (listing.Versions.Where(one => one == found || VersionLifecycle.LeftTheDesk.Contains(one.Status)).Sum(one => one.Document.Length) > MostCharacters)
+        {
+            return Problems.Conflict("listing_too_large", $"The declarations of a listing's versions have at most {MostCharacters} characters together: go on in a new listing.");
         }
 
         if (!found.TryBecome(VersionStatus.Validating, desk.Now))

@@ -263,22 +263,6 @@ namespace LlmMarketplace.Discovery.Indexing.Migrations
 
                     b.ToTable("organisations", (string)null);
                 });
-
-            modelBuilder.Entity("LlmMarketplace.Messaging.OutboxRow", b =>
-                {
-                    b.Property<Guid>("Id")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("uuid")
-                        .HasColumnName("id");
-
-                    b.HasKey("Id")
-                        .HasName("pk_outbox");
-
-                    b.ToTable("outbox", "messaging", t =>
-                        {
-                            t.ExcludeFromMigrations();
-                        });
-                });
 #pragma warning restore 612, 618
         }
     }

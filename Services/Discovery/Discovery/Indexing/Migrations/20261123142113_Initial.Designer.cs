@@ -13,7 +13,7 @@ using NpgsqlTypes;
 namespace LlmMarketplace.Discovery.Indexing.Migrations
 {
     [DbContext(typeof(DiscoveryContext))]
-    [Migration("20261123140928_Initial")]
+    [Migration("20261123142113_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -265,22 +265,6 @@ namespace LlmMarketplace.Discovery.Indexing.Migrations
                         .HasName("pk_organisations");
 
                     b.ToTable("organisations", (string)null);
-                });
-
-            modelBuilder.Entity("LlmMarketplace.Messaging.OutboxRow", b =>
-                {
-                    b.Property<Guid>("Id")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("uuid")
-                        .HasColumnName("id");
-
-                    b.HasKey("Id")
-                        .HasName("pk_outbox");
-
-                    b.ToTable("outbox", "messaging", t =>
-                        {
-                            t.ExcludeFromMigrations();
-                        });
                 });
 #pragma warning restore 612, 618
         }

@@ -1,4 +1,5 @@
 using System;
+using LlmMarketplace.Storage;
 using Microsoft.EntityFrameworkCore.Migrations;
 using NpgsqlTypes;
 
@@ -113,6 +114,9 @@ namespace LlmMarketplace.Discovery.Indexing.Migrations
                 table: "listings",
                 columns: new[] { "provider", "name" },
                 unique: true);
+
+            migrationBuilder.Sql(MirroredTables.CreateTrigger("listing_faces"));
+            migrationBuilder.Sql(MirroredTables.CreateTrigger("organisations"));
         }
 
         /// <inheritdoc />

@@ -1,0 +1,43 @@
+using LlmMarketplace.ApiConventions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.EntityFrameworkCore;
+
+namespace LlmMarketplace.Admin.Approvals;
+
+/// <summary><c>GET /api/v1/approvals?status=</c>: the oldest first, for those have waited longest.</summary>
+internal static class ListApprovals
+{
+    public static void Map(RouteGroupBuilder approvals) => approvals.MapGet("/", HandleAsync).WithSummary("List approvals, oldest first");
+
+    private static async Task<Results<Ok<Page<ApprovalView>>, ProblemHttpResult>> HandleAsync(
+        AdminDb db, CancellationToken cancellationToken, string? status = null, int? limit = null, string? cursor = null)
+    {
+        var found = db.Approvals.AsNoTracking();
+        if (status is not null)
+        {
+            if (!Enum.TryParse<ApprovalStatus>(status, ignoreCase: true, out var only) || !Enum.IsDefined(only) || char.IsDigit(status[0]))
+            {
+                return Problems.Of(StatusCodes.Status400BadRequest, "invalid_status", "status is one of pending, approved, rejected, expired, obsolete.");
+            }
+
+            found = found.Where(approval => approval.Status == only);
+        }
+
+        if (cursor is not null)
+        {
+            if (!Paging.TryDecode<Guid>(cursor, out var after))
+            {
+                return Problems.Of(StatusCodes.Status400BadRequest, "invalid_cursor", "Pass the nextCursor of the page before, or none.");
+            }
+
+            found = found.Where(approval => approval.Id.CompareTo(after) > 0);
+        }
+
+        var size = Paging.Limit(limit);
+        var page = await found.OrderBy(approval => approval.Id).Take(size + 1).ToListAsync(cancellationToken);
+        return TypedResults.Ok(new Page<ApprovalView>([.. page.Take(size).Select(ApprovalView.Of)], page.Count > size ? Paging.Encode(page[size - 1].Id) : null));
+    }
+}

@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Text.Json;
+using LlmMarketplace.Consumption.Limits;
+using Microsoft.AspNetCore.Http;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>What every answer of <c>/v1</c> carries, and errors in OpenAI's shape.</summary>
+internal static class CallAnswers
+{
+    private static readonly JsonSerializerOptions SnakeCase = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    public static void SetRequestId(HttpContext http, Guid id) => http.Response.Headers["x-request-id"] = id.ToString();
+
+    /// <summary>The rate limits as this call left them, and when a deprecated version ends (RFC 8594).</summary>
+    public static void SetHeaders(Call call)
+    {
+        var headers = call.Http.Response.Headers;
+        if (call.Limits is { } limits && call.Organisation is { } organisation)
+        {
+            var tier = TierLimits.Of(organisation.Tier);
+            headers["x-ratelimit-limit-requests"] = Text(tier.Burst);
+            headers["x-ratelimit-remaining-requests"] = Text(limits.RemainingRequests);
+            headers["x-ratelimit-reset-requests"] = Text(limits.RequestsFullIn);
+            headers["x-ratelimit-limit-tokens"] = Text(tier.TokensPerMinute);
+            headers["x-ratelimit-remaining-tokens"] = Text(limits.RemainingTokens);
+            headers["x-ratelimit-reset-tokens"] = Text(limits.TokensFullIn);
+        }
+
+        if (call.Plan?.Version.SunsetAt is { } sunset)
+        {
+            headers["Sunset"] = sunset.UtcDateTime.ToString("R", CultureInfo.InvariantCulture);
+        }
+    }
+
+    public static async Task RefuseAsync(HttpContext http, CallRefusal refusal)
+    {
+        var error = CallErrors.Of(refusal.Failure);
+        var headers = http.Response.Headers;
+        if (error.Status == StatusCodes.Status401Unauthorized)
+        {
+            headers.WWWAuthenticate = "Bearer";
+        }
+
+        if (refusal.RetryAfter is { } wait)
+        {
+            headers.RetryAfter = Text((long)Math.Max(1, Math.Ceiling(wait.TotalSeconds)));
+            if (error.Waiting == true)
+            {
+                headers["retry-after-ms"] = Text((long)Math.Ceiling(wait.TotalMilliseconds)); // The OpenAI clients prefer it.
+            }
+        }
+
+        if (error.Waiting == false)
+        {
+            headers["x-should-retry"] = "false";
+        }
+
+        http.Response.StatusCode = error.Status;
+        http.Response.ContentType = "application/json";
+        await http.Response.Body.WriteAsync(Body(refusal), http.RequestAborted);
+    }
+
+    public static Task WriteJsonAsync<T>(HttpContext http, T value) => http.Response.WriteAsJsonAsync(value, SnakeCase, http.RequestAborted);
+
+    /// <summary><c>{"error":{"message","type","param","code"}}</c>.</summary>
+    public static byte[] Body(CallRefusal refusal)
+    {
+        var error = CallErrors.Of(refusal.Failure);
+        return JsonSerializer.SerializeToUtf8Bytes(new { error = new { message = refusal.Detail ?? error.Message, type = error.Type, param = refusal.Param, code = error.Code } }, SnakeCase);
+    }
+
+    /// <summary>An error as the last event of a stream.</summary>
+    public static byte[] Event(CallRefusal refusal) => [.. "data: "u8, .. Body(refusal), .. "\n\n"u8];
+
+    private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>As OpenAI writes durations: <c>12ms</c>, <c>1.5s</c>, <c>2m3s</c>.</summary>
+    internal static string Text(TimeSpan span) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{(span.TotalMilliseconds < 1_000 ? $"{(long)span.TotalMilliseconds}ms" : span.TotalSeconds < 60 ? $"{Math.Round(span.TotalSeconds, 3)}s" : $"{(long)span.TotalMinutes}m{span.Seconds}s")}");
+}

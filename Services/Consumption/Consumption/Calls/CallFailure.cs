@@ -1,0 +1,111 @@
+using Microsoft.AspNetCore.Http;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>Whose fault a failure is; only what the provider delivered is ever charged.</summary>
+internal enum Fault
+{
+    /// <summary>The caller's.</summary>
+    Client,
+
+    /// <summary>The provider's.</summary>
+    Provider,
+
+    /// <summary>Ours.</summary>
+    Us,
+}
+
+/// <summary>Every way in which a call can fail. Closed; <see cref="CallErrors"/> says how each looks from outside.</summary>
+internal enum CallFailure
+{
+    MissingKey,
+    InvalidKey,
+    ExpiredKey,
+    RevokedKey,
+    OrganisationSuspended,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    InvalidBody,
+    InvalidField,
+    DuplicateField,
+    ModelNotFound,
+    ModelRetired,
+    ServiceSuspended,
+    OutOfScope,
+    NotForSale,
+    UnsupportedOperation,
+    MonthlyTokens,
+    OrganisationBudget,
+    KeyBudget,
+    RequestRate,
+    TokenRate,
+    LargerThanTokenRate,
+    NotReady,
+    ProviderUnavailable,
+    ProviderFailed,
+    ProviderTimeout,
+    ProviderRateLimited,
+    ProviderMisconfigured,
+    UnknownRoute,
+    Internal,
+}
+
+/// <summary>A failure with what is particular about it.</summary>
+/// <param name="Failure">Which.</param>
+/// <param name="Detail">A sentence that says more than the general one, or null.</param>
+/// <param name="Param">The request's field at fault, or null.</param>
+/// <param name="RetryAfter">When to come back, or null.</param>
+internal sealed record CallRefusal(CallFailure Failure, string? Detail = null, string? Param = null, TimeSpan? RetryAfter = null);
+
+/// <summary>How a failure looks from outside: OpenAI's types and codes where OpenAI has one.</summary>
+/// <param name="Status">HTTP status.</param>
+/// <param name="Type">OpenAI's <c>type</c>.</param>
+/// <param name="Code">Stable <c>code</c>.</param>
+/// <param name="Message">For people.</param>
+/// <param name="Fault">Whose fault it is.</param>
+/// <param name="Waiting">Whether the same call may succeed later; false is said by <c>x-should-retry: false</c>.</param>
+internal sealed record CallError(int Status, string Type, string Code, string Message, Fault Fault, bool? Waiting = null);
+
+/// <summary>The one table of failures.</summary>
+internal static class CallErrors
+{
+    private const string Invalid = "invalid_request_error";
+    private const string Server = "server_error";
+    private const string Provider = "provider_error";
+
+    public static CallError Of(CallFailure failure) => failure switch
+    {
+        CallFailure.MissingKey => new(StatusCodes.Status401Unauthorized, Invalid, "missing_api_key", "No API key was given. Send it as `Authorization: Bearer llm_mk_…`.", Fault.Client),
+        CallFailure.InvalidKey => new(StatusCodes.Status401Unauthorized, Invalid, "invalid_api_key", "The API key is not valid. Create one with POST /api/v1/keys.", Fault.Client),
+        CallFailure.ExpiredKey => new(StatusCodes.Status401Unauthorized, Invalid, "expired_api_key", "The API key has expired. Create a new one with POST /api/v1/keys.", Fault.Client),
+        CallFailure.RevokedKey => new(StatusCodes.Status401Unauthorized, Invalid, "revoked_api_key", "The API key was revoked. Create a new one with POST /api/v1/keys.", Fault.Client),
+        CallFailure.OrganisationSuspended => new(StatusCodes.Status403Forbidden, Invalid, "organisation_suspended", "The organisation of this API key is suspended.", Fault.Client),
+        CallFailure.BodyTooLarge => new(StatusCodes.Status413PayloadTooLarge, Invalid, "request_too_large", "The request is too large.", Fault.Client),
+        CallFailure.UnsupportedMediaType => new(StatusCodes.Status415UnsupportedMediaType, Invalid, "unsupported_media_type", "The body must be application/json, UTF-8, without Content-Encoding.", Fault.Client),
+        CallFailure.InvalidBody => new(StatusCodes.Status400BadRequest, Invalid, "invalid_json", "The body is not a JSON object.", Fault.Client),
+        CallFailure.InvalidField => new(StatusCodes.Status400BadRequest, Invalid, "invalid_value", "A field has a value that it cannot have.", Fault.Client),
+        CallFailure.DuplicateField => new(StatusCodes.Status400BadRequest, Invalid, "duplicate_field", "A field that is metered is given twice.", Fault.Client),
+        CallFailure.ModelNotFound => new(StatusCodes.Status404NotFound, Invalid, "model_not_found", "The model does not exist or you do not have access to it.", Fault.Client),
+        CallFailure.ModelRetired => new(StatusCodes.Status404NotFound, Invalid, "model_retired", "The model is retired.", Fault.Client),
+        CallFailure.ServiceSuspended => new(StatusCodes.Status403Forbidden, Invalid, "service_suspended", "The service is suspended.", Fault.Provider),
+        CallFailure.OutOfScope => new(StatusCodes.Status403Forbidden, Invalid, "out_of_scope", "This API key's scopes leave the service out.", Fault.Client),
+        CallFailure.NotForSale => new(StatusCodes.Status403Forbidden, Invalid, "no_price_for_tier", "The service has no price for your organisation's tier.", Fault.Provider),
+        CallFailure.UnsupportedOperation => new(StatusCodes.Status400BadRequest, Invalid, "unsupported_operation", "The service cannot be called this way.", Fault.Client),
+        CallFailure.MonthlyTokens => Quota("Your organisation's monthly tokens do not suffice for this call."),
+        CallFailure.OrganisationBudget => Quota("Your organisation's budget does not suffice for this call."),
+        CallFailure.KeyBudget => Quota("This API key's budget does not suffice for this call."),
+        CallFailure.RequestRate => new(StatusCodes.Status429TooManyRequests, "requests", "rate_limit_exceeded", "Too many requests for your organisation's tier.", Fault.Client, Waiting: true),
+        CallFailure.TokenRate => new(StatusCodes.Status429TooManyRequests, "tokens", "rate_limit_exceeded", "Too many tokens a minute for your organisation's tier.", Fault.Client, Waiting: true),
+        CallFailure.LargerThanTokenRate => new(StatusCodes.Status429TooManyRequests, "tokens", "rate_limit_exceeded", "This call alone may use more tokens than your organisation's tier has in a minute: send less, or set a smaller max_tokens.", Fault.Client, Waiting: false),
+        CallFailure.NotReady => new(StatusCodes.Status503ServiceUnavailable, Server, "not_ready", "Calls cannot be admitted right now: limits or records are not reachable.", Fault.Us, Waiting: true),
+        CallFailure.ProviderUnavailable => new(StatusCodes.Status503ServiceUnavailable, Provider, "provider_unavailable", "The provider cannot be reached.", Fault.Provider),
+        CallFailure.ProviderFailed => new(StatusCodes.Status502BadGateway, Provider, "provider_error", "The provider failed.", Fault.Provider),
+        CallFailure.ProviderTimeout => new(StatusCodes.Status504GatewayTimeout, Provider, "provider_timeout", "The provider did not answer in time.", Fault.Provider),
+        CallFailure.ProviderRateLimited => new(StatusCodes.Status429TooManyRequests, Provider, "provider_rate_limited", "The provider takes no more calls for now.", Fault.Provider, Waiting: true),
+        CallFailure.ProviderMisconfigured => new(StatusCodes.Status502BadGateway, Provider, "provider_misconfigured", "The provider refused the marketplace itself: its credential, address or model id is not what the listing says.", Fault.Provider, Waiting: false),
+        CallFailure.UnknownRoute => new(StatusCodes.Status404NotFound, Invalid, "unknown_url", "There is nothing at this address.", Fault.Client),
+        _ => new(StatusCodes.Status500InternalServerError, Server, "internal_error", "Something of ours failed.", Fault.Us),
+    };
+
+    private static CallError Quota(string message) => new(StatusCodes.Status429TooManyRequests, "insufficient_quota", "insufficient_quota", message, Fault.Client, Waiting: false);
+}

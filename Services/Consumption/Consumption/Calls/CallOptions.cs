@@ -1,0 +1,31 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>Section <c>Calls</c>: bounds that keep one caller or provider from taking the process's memory.</summary>
+internal sealed class CallOptions
+{
+    /// <summary>Bytes of a request.</summary>
+    [Range(1_024, 1_000_000_000, ErrorMessage = "Calls:MaxRequestBytes must lie between 1024 and 1000000000.")]
+    public int MaxRequestBytes { get; set; } = 10 * 1024 * 1024;
+
+    /// <summary>Nesting of a request.</summary>
+    [Range(8, 1_000, ErrorMessage = "Calls:MaxDepth must lie between 8 and 1000.")]
+    public int MaxDepth { get; set; } = 64;
+
+    /// <summary>Bytes of an answer that is not streamed.</summary>
+    [Range(1_024, 1_000_000_000, ErrorMessage = "Calls:MaxAnswerBytes must lie between 1024 and 1000000000.")]
+    public int MaxAnswerBytes { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>Bytes of one event of a stream.</summary>
+    [Range(1_024, 100_000_000, ErrorMessage = "Calls:MaxEventBytes must lie between 1024 and 100000000.")]
+    public int MaxEventBytes { get; set; } = 1024 * 1024;
+
+    /// <summary>Output tokens reserved, and asked of the provider, when neither caller nor listing says how many there may be.</summary>
+    [Range(1, 10_000_000, ErrorMessage = "Calls:DefaultMaxOutputTokens must lie between 1 and 10000000.")]
+    public int DefaultMaxOutputTokens { get; set; } = 4_096;
+
+    /// <summary>Longest time to a connection to a provider.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00", ErrorMessage = "Calls:ConnectTimeout must lie between 00:00:00.100 and 00:01:00.")]
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
+}

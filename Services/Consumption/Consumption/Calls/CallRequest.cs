@@ -1,0 +1,61 @@
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>The surfaces of <c>/v1</c> that are forwarded.</summary>
+internal enum Operation
+{
+    /// <summary><c>POST /v1/embeddings</c>.</summary>
+    Embeddings,
+
+    /// <summary><c>POST /v1/chat/completions</c>.</summary>
+    ChatCompletions,
+}
+
+/// <summary>What we need to know of a body, and where in it what may have to be written anew stands. The body itself stays as it came.</summary>
+internal sealed class CallRequest
+{
+    public required string Model { get; init; }
+
+    public required Slice ModelValue { get; init; }
+
+    /// <summary>Whether the caller wants a stream.</summary>
+    public bool Stream { get; init; }
+
+    /// <summary>Whether the caller asked for the stream's usage chunk.</summary>
+    public bool WantsUsage { get; init; }
+
+    /// <summary>Where <c>stream_options</c> has its value; null when it is not there.</summary>
+    public Slice? StreamOptions { get; init; }
+
+    /// <summary>Whether that value is an object.</summary>
+    public bool StreamOptionsIsObject { get; init; }
+
+    /// <summary>Whether that object has no member.</summary>
+    public bool StreamOptionsIsEmpty { get; init; }
+
+    /// <summary>Where <c>include_usage</c> has its value; null when it is not there.</summary>
+    public Slice? IncludeUsage { get; init; }
+
+    /// <summary>The largest output that the caller allows; null when it does not say.</summary>
+    public long? MaxOutputTokens { get; init; }
+
+    /// <summary>Where a maximum of null stands, which says nothing; null when there is none.</summary>
+    public Slice? NullMaximum { get; init; }
+
+    /// <summary>Answers asked for.</summary>
+    public int Choices { get; init; } = 1;
+
+    /// <summary>Whether images, audio or files are among the input: their bytes bound nothing.</summary>
+    public bool HasMedia { get; init; }
+
+    /// <summary>Bytes of text in the input: a quarter of it is the least it can be in tokens when nobody tells us.</summary>
+    public long TextBytes { get; init; }
+
+    /// <summary>Where the outermost object begins.</summary>
+    public int ObjectStart { get; init; }
+}
+
+/// <summary>A part of the body.</summary>
+internal readonly record struct Slice(int Start, int Length)
+{
+    public int End => Start + Length;
+}

@@ -1,0 +1,101 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>
+/// A caller's body with a few places written anew; sent piece by piece, not copied. Only these are touched: <c>model</c> (the provider's own id), for streams whose
+/// usage chunk the caller did not ask for <c>stream_options.include_usage</c>, and the output cap when the caller set none.
+/// </summary>
+internal sealed class EditedBody : HttpContent
+{
+    private readonly List<ReadOnlyMemory<byte>> pieces;
+
+    private EditedBody(List<ReadOnlyMemory<byte>> pieces)
+    {
+        this.pieces = pieces;
+        Headers.ContentType = new MediaTypeHeaderValue("application/json");
+    }
+
+    /// <summary>Makes the provider's body.</summary>
+    /// <param name="body">The caller's.</param>
+    /// <param name="request">What stands where in it.</param>
+    /// <param name="model">The provider's model id.</param>
+    /// <param name="cap">Name and value of the output cap to send, or null.</param>
+    public static EditedBody Of(ReadOnlyMemory<byte> body, CallRequest request, string model, (string Field, long Value)? cap)
+    {
+        var edits = new List<(Slice At, string Text)> { (request.ModelValue, JsonSerializer.Serialize(model)) };
+        var first = new StringBuilder();
+        if (request.Stream && !request.WantsUsage)
+        {
+            AskForUsage(request, edits, first);
+        }
+
+        if (cap is { } limit)
+        {
+            if (request.NullMaximum is { } at)
+            {
+                edits.Add((at, $"{limit.Value}"));
+            }
+            else
+            {
+                first.Append('"').Append(limit.Field).Append("\":").Append(limit.Value).Append(',');
+            }
+        }
+
+        if (first.Length > 0)
+        {
+            edits.Add((new Slice(request.ObjectStart + 1, 0), first.ToString()));
+        }
+
+        var pieces = new List<ReadOnlyMemory<byte>>((edits.Count * 2) + 1);
+        var done = 0;
+        foreach (var (at, text) in edits.OrderBy(edit => edit.At.Start))
+        {
+            pieces.Add(body[done..at.Start]);
+            pieces.Add(Encoding.UTF8.GetBytes(text));
+            done = at.End;
+        }
+
+        pieces.Add(body[done..]);
+        return new EditedBody(pieces);
+    }
+
+    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    {
+        foreach (var piece in pieces)
+        {
+            await stream.WriteAsync(piece, cancellationToken);
+        }
+    }
+
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = pieces.Sum(piece => (long)piece.Length);
+        return true;
+    }
+
+    private static void AskForUsage(CallRequest request, List<(Slice At, string Text)> edits, StringBuilder first)
+    {
+        if (request.IncludeUsage is { } value)
+        {
+            edits.Add((value, "true"));
+        }
+        else if (request.StreamOptions is not { } options)
+        {
+            first.Append("\"stream_options\":{\"include_usage\":true},");
+        }
+        else if (request.StreamOptionsIsObject)
+        {
+            edits.Add((new Slice(options.Start + 1, 0), request.StreamOptionsIsEmpty ? "\"include_usage\":true" : "\"include_usage\":true,"));
+        }
+        else
+        {
+            edits.Add((options, "{\"include_usage\":true}"));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.ProviderNetwork;
+using Microsoft.Extensions.Options;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>
+/// Sends a call to its provider. Up to 3 attempts, 100·2ⁿ ms with jitter between them, within the deadline; another one only when the last never reached the provider, or the
+/// provider said 429, 502, 503 or 504: so nothing is done, and paid, twice. What broke after it was sent is not sent again.
+/// </summary>
+internal sealed class ProviderClient : IDisposable
+{
+    private const int MaxAttempts = 3;
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly MediaTypeWithQualityHeaderValue Json = new("application/json");
+    private static readonly MediaTypeWithQualityHeaderValue EventStream = new("text/event-stream");
+
+    private readonly TimeProvider time;
+    private readonly HttpMessageInvoker invoker;
+
+    public ProviderClient(ProviderConnections connections, IOptions<CallOptions> options, TimeProvider time)
+    {
+        this.time = time;
+        invoker = new HttpMessageInvoker(connections.CreateHandler(options.Value.ConnectTimeout), disposeHandler: true);
+    }
+
+    /// <summary>The provider's answer as soon as its headers are there, whatever its status; or why there is none.</summary>
+    /// <param name="call">The call; its attempts are noted in it.</param>
+    /// <param name="deadline">Falls when the listing's time-out runs out, or the caller leaves.</param>
+    public async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> SendAsync(Call call, CancellationToken deadline)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var (answer, failure) = await TryAsync(call, deadline);
+            var again = answer is null ? failure == AttemptFailure.Connect : IsRetried(answer.StatusCode);
+            if (!again || attempt == MaxAttempts)
+            {
+                return (answer, failure);
+            }
+
+            var delay = FirstDelay * Math.Pow(2, attempt - 1) * (0.5 + Random.Shared.NextDouble());
+            if (answer is not null && RetryAfter(answer) is { } wanted)
+            {
+                if (wanted > TimeSpan.FromSeconds(2))
+                {
+                    return (answer, failure); // Its caller knows better what to do with that time than we do.
+                }
+
+                delay = wanted > delay ? wanted : delay;
+            }
+
+            try
+            {
+                await Task.Delay(delay, time, deadline);
+            }
+            catch (OperationCanceledException)
+            {
+                return (answer, answer is null ? Cancelled(call) : failure);
+            }
+
+            answer?.Dispose();
+        }
+    }
+
+    /// <summary>What <c>retry-after</c> says, in seconds or as a date.</summary>
+    public TimeSpan? RetryAfter(HttpResponseMessage answer) =>
+        answer.Headers.RetryAfter is { } after ? after.Delta ?? (after.Date is { } date && date > time.GetUtcNow() ? date - time.GetUtcNow() : TimeSpan.Zero) : null;
+
+    public void Dispose() => invoker.Dispose();
+
+    private static bool IsRetried(HttpStatusCode status) =>
+        status is HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
+
+    private static AttemptFailure Cancelled(Call call) => call.Left.IsCancellationRequested ? AttemptFailure.Left : AttemptFailure.Timeout;
+
+    private static HttpRequestMessage Request(Call call)
+    {
+        var plan = call.Plan!;
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(plan.Version.Url, call.Path))
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+            Content = EditedBody.Of(call.Body!.Bytes, call.Request!, plan.Version.Specification.Model.Id, plan.Cap),
+        };
+        request.Headers.Accept.Add(call.Request!.Stream ? EventStream : Json);
+        request.Headers.AcceptEncoding.ParseAdd("identity");
+        request.Headers.UserAgent.ParseAdd("LlmMarketplace/1");
+        request.Headers.TryAddWithoutValidation("x-request-id", call.Id.ToString());
+        if (plan.Credential is { } credential)
+        {
+            request.Headers.TryAddWithoutValidation("authorization", $"Bearer {credential}");
+        }
+
+        return request;
+    }
+
+    private async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> TryAsync(Call call, CancellationToken deadline)
+    {
+        var started = time.GetTimestamp();
+        using var request = Request(call);
+        AttemptFailure failure;
+        try
+        {
+            var answer = await invoker.SendAsync(request, deadline);
+            call.Attempts.Add(new Attempt((int)answer.StatusCode, null, Elapsed(started)));
+            return (answer, AttemptFailure.None);
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+        {
+            failure = Cancelled(call);
+        }
+        catch (OperationCanceledException)
+        {
+            failure = AttemptFailure.Connect; // The handler's own connect time-out.
+        }
+        catch (HttpRequestException broken)
+        {
+            failure = broken.InnerException is ForbiddenEndpointException ? AttemptFailure.Forbidden
+                : broken.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError ? AttemptFailure.Connect
+                : AttemptFailure.Reset;
+        }
+
+        call.Attempts.Add(new Attempt(null, failure.ToString().ToLower(CultureInfo.InvariantCulture), Elapsed(started)));
+        return (null, failure);
+    }
+
+    private double Elapsed(long started) => time.GetElapsedTime(started).TotalMilliseconds;
+}
+
+/// <summary>Why an attempt brought no answer.</summary>
+internal enum AttemptFailure
+{
+    /// <summary>It did.</summary>
+    None,
+
+    /// <summary>The provider was not reached: nothing was sent.</summary>
+    Connect,
+
+    /// <summary>The endpoint leads where no listing may lead.</summary>
+    Forbidden,
+
+    /// <summary>The connection broke after the call was sent.</summary>
+    Reset,
+
+    /// <summary>The listing's time-out ran out.</summary>
+    Timeout,
+
+    /// <summary>The caller left.</summary>
+    Left,
+}

@@ -1,0 +1,283 @@
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>Reads a body once, without building a tree. What is metered must stand in it once and have the right type; everything else passes unseen.</summary>
+internal static class ReadCallRequest
+{
+    private const int MaxChoices = 128;
+
+    public static (CallRequest? Request, CallRefusal? Refusal) Read(ReadOnlySpan<byte> body, int maxDepth)
+    {
+        if (!Utf8.IsValid(body))
+        {
+            return (null, new CallRefusal(CallFailure.InvalidBody, "The body is not UTF-8."));
+        }
+
+        try
+        {
+            return new Reading(body, maxDepth).Read();
+        }
+        catch (JsonException broken)
+        {
+            return (null, new CallRefusal(CallFailure.InvalidBody, $"The body is not JSON as it should be: {broken.Message}"));
+        }
+    }
+
+    private ref struct Reading(ReadOnlySpan<byte> body, int maxDepth)
+    {
+        private Utf8JsonReader reader = new(body, new JsonReaderOptions { MaxDepth = maxDepth });
+        private CallRefusal? refusal;
+        private string? model;
+        private Slice modelValue;
+        private bool? stream;
+        private Slice? streamOptions;
+        private bool streamOptionsIsObject;
+        private bool streamOptionsIsEmpty = true;
+        private bool? includeUsage;
+        private Slice? includeUsageValue;
+        private long? maxTokens;
+        private long? maxCompletionTokens;
+        private long? choices;
+        private bool media;
+        private Slice? nullMaximum;
+        private Seen seen;
+        private long textBytes;
+
+        public (CallRequest? Request, CallRefusal? Refusal) Read()
+        {
+            reader.Read();
+            var start = (int)reader.TokenStartIndex;
+            if (reader.TokenType != JsonTokenType.StartObject)
+            {
+                return (null, new CallRefusal(CallFailure.InvalidBody));
+            }
+
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                ReadMember();
+            }
+
+            while (reader.Read())
+            {
+                // Nothing may follow; the reader says so.
+            }
+
+            if (refusal is null && model is null)
+            {
+                refusal = new CallRefusal(CallFailure.InvalidField, "`model` is missing: name a service as `provider/service`.", "model");
+            }
+
+            return refusal is not null ? (null, refusal) : (new CallRequest
+            {
+                Model = model!,
+                ModelValue = modelValue,
+                Stream = stream == true,
+                WantsUsage = includeUsage == true,
+                StreamOptions = streamOptions,
+                StreamOptionsIsObject = streamOptionsIsObject,
+                StreamOptionsIsEmpty = streamOptionsIsEmpty,
+                IncludeUsage = includeUsageValue,
+                MaxOutputTokens = maxTokens is null ? maxCompletionTokens : Math.Max(maxTokens.Value, maxCompletionTokens ?? 0),
+                NullMaximum = nullMaximum,
+                Choices = (int)(choices ?? 1),
+                HasMedia = media,
+                TextBytes = textBytes,
+                ObjectStart = start,
+            }, null);
+        }
+
+        private void ReadMember()
+        {
+            if (reader.ValueTextEquals("model"u8))
+            {
+                ReadModel();
+            }
+            else if (reader.ValueTextEquals("stream"u8))
+            {
+                Once("stream", Seen.Stream);
+                stream = ReadFlag("stream") ?? false;
+            }
+            else if (reader.ValueTextEquals("stream_options"u8))
+            {
+                Once("stream_options", Seen.StreamOptions);
+                ReadStreamOptions();
+            }
+            else if (reader.ValueTextEquals("max_tokens"u8))
+            {
+                Once("max_tokens", Seen.MaxTokens);
+                maxTokens = ReadMaximum("max_tokens");
+            }
+            else if (reader.ValueTextEquals("max_completion_tokens"u8))
+            {
+                Once("max_completion_tokens", Seen.MaxCompletionTokens);
+                maxCompletionTokens = ReadMaximum("max_completion_tokens");
+            }
+            else if (reader.ValueTextEquals("n"u8))
+            {
+                Once("n", Seen.N);
+                choices = ReadCount("n", MaxChoices);
+            }
+            else if (reader.ValueTextEquals("messages"u8) || reader.ValueTextEquals("input"u8))
+            {
+                Once(reader.GetString()!, Seen.Input);
+                ReadInput();
+            }
+            else
+            {
+                reader.Read();
+                reader.Skip();
+            }
+        }
+
+        private void ReadModel()
+        {
+            Once("model", Seen.Model);
+            reader.Read();
+            modelValue = new Slice((int)reader.TokenStartIndex, (int)(reader.BytesConsumed - reader.TokenStartIndex));
+            if (reader.TokenType == JsonTokenType.String)
+            {
+                model = reader.GetString();
+                return;
+            }
+
+            Refuse(CallFailure.InvalidField, "`model` must be a string: name a service as `provider/service`.", "model");
+            model = "";
+            reader.Skip();
+        }
+
+        private void ReadStreamOptions()
+        {
+            reader.Read();
+            var start = (int)reader.TokenStartIndex;
+            streamOptionsIsObject = reader.TokenType == JsonTokenType.StartObject;
+            if (!streamOptionsIsObject && reader.TokenType != JsonTokenType.Null)
+            {
+                Refuse(CallFailure.InvalidField, "`stream_options` must be an object.", "stream_options");
+            }
+
+            if (streamOptionsIsObject)
+            {
+                while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+                {
+                    streamOptionsIsEmpty = false;
+                    if (reader.ValueTextEquals("include_usage"u8))
+                    {
+                        Once("stream_options.include_usage", Seen.StreamOptionsIncludeUsage);
+                        includeUsage = ReadFlag("stream_options.include_usage");
+                        includeUsageValue = new Slice((int)reader.TokenStartIndex, (int)(reader.BytesConsumed - reader.TokenStartIndex));
+                    }
+                    else
+                    {
+                        reader.Read();
+                        reader.Skip();
+                    }
+                }
+            }
+            else
+            {
+                reader.Skip();
+            }
+
+            streamOptions = new Slice(start, (int)reader.BytesConsumed - start);
+        }
+
+        /// <summary>Counts text wherever it stands in the input, and looks for what is not text.</summary>
+        private void ReadInput()
+        {
+            reader.Read();
+            if (reader.TokenType is not (JsonTokenType.StartArray or JsonTokenType.StartObject))
+            {
+                textBytes += reader.TokenType == JsonTokenType.String ? reader.ValueSpan.Length : 0;
+                return;
+            }
+
+            var depth = reader.CurrentDepth;
+            while (reader.Read() && reader.CurrentDepth > depth)
+            {
+                if (reader.TokenType == JsonTokenType.PropertyName)
+                {
+                    media |= reader.ValueTextEquals("image_url"u8) || reader.ValueTextEquals("input_audio"u8) || reader.ValueTextEquals("file"u8) || reader.ValueTextEquals("video_url"u8);
+                    var isText = reader.ValueTextEquals("content"u8) || reader.ValueTextEquals("text"u8) || reader.ValueTextEquals("arguments"u8);
+                    if (isText && reader.Read())
+                    {
+                        textBytes += reader.TokenType == JsonTokenType.String ? reader.ValueSpan.Length : 0;
+                    }
+                }
+                else if (reader.TokenType == JsonTokenType.String && reader.CurrentDepth == depth + 1)
+                {
+                    textBytes += reader.ValueSpan.Length; // An array of texts.
+                }
+            }
+        }
+
+        private bool? ReadFlag(string name)
+        {
+            reader.Read();
+            if (reader.TokenType is JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null)
+            {
+                return reader.TokenType == JsonTokenType.Null ? null : reader.GetBoolean();
+            }
+
+            Refuse(CallFailure.InvalidField, $"`{name}` must be true or false.", name);
+            reader.Skip();
+            return null;
+        }
+
+        private long? ReadMaximum(string name)
+        {
+            var count = ReadCount(name, int.MaxValue);
+            if (reader.TokenType == JsonTokenType.Null)
+            {
+                nullMaximum ??= new Slice((int)reader.TokenStartIndex, (int)(reader.BytesConsumed - reader.TokenStartIndex));
+            }
+
+            return count;
+        }
+
+        private long? ReadCount(string name, int max)
+        {
+            reader.Read();
+            if (reader.TokenType == JsonTokenType.Null)
+            {
+                return null;
+            }
+
+            if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var count) && count >= 1 && count <= max)
+            {
+                return count;
+            }
+
+            Refuse(CallFailure.InvalidField, $"`{name}` must be a whole number from 1 to {max}.", name);
+            reader.Skip();
+            return null;
+        }
+
+        private void Once(string name, Seen field)
+        {
+            if ((seen & field) != 0)
+            {
+                Refuse(CallFailure.DuplicateField, $"`{name}` is given twice.", name);
+            }
+
+            seen |= field;
+        }
+
+        private void Refuse(CallFailure failure, string detail, string param) => refusal ??= new CallRefusal(failure, detail, param);
+    }
+    /// <summary>The fields that may stand once.</summary>
+    [Flags]
+    private enum Seen
+    {
+        None = 0,
+        Model = 1,
+        Stream = 2,
+        StreamOptions = 4,
+        StreamOptionsIncludeUsage = 8,
+        MaxTokens = 16,
+        MaxCompletionTokens = 32,
+        N = 64,
+        Input = 128,
+    }
+}

@@ -1,0 +1,138 @@
+using System.Buffers;
+using System.Text.Json;
+using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Pricing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>Passes on an answer that is not a stream: read whole, settled, then sent; so a caller who has an answer finds it in the books.</summary>
+internal sealed class RelayAnswer(SettleCall settle, IOptions<CallOptions> options)
+{
+    // A provider's refusal is for people to read.
+    private const int MaxRefusalBytes = 256 * 1024;
+
+    /// <summary>Passes on a 200, or the reason why it cannot be.</summary>
+    public async Task<CallRefusal?> CompleteAsync(Call call, HttpResponseMessage answer, CancellationToken deadline)
+    {
+        using var body = await ReadAsync(answer, options.Value.MaxAnswerBytes, deadline);
+        if (body is null)
+        {
+            return new CallRefusal(CallFailure.ProviderFailed, "The provider's answer is larger than the marketplace passes on.");
+        }
+
+        AnswerFacts facts;
+        try
+        {
+            facts = ReadUsage.Read(body.Memory.Span);
+        }
+        catch (JsonException)
+        {
+            return new CallRefusal(CallFailure.ProviderFailed, "The provider's answer is not JSON.");
+        }
+
+        if (facts.IsError)
+        {
+            return new CallRefusal(CallFailure.ProviderFailed);
+        }
+
+        var usage = facts.Usage ?? Count.Usage(call.Request!, facts.TextBytes);
+        await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, facts.Usage is null));
+        await SendAsync(call, StatusCodes.Status200OK, answer, body.Memory);
+        return null;
+    }
+
+    /// <summary>Passes on a provider's 4xx as it is: it is the caller's to mend.</summary>
+    public async Task RefusedAsync(Call call, HttpResponseMessage answer, CancellationToken deadline)
+    {
+        using var body = await ReadAsync(answer, MaxRefusalBytes, deadline);
+        var status = (int)answer.StatusCode;
+        await settle.SettleAsync(call, CallOutcome.NotCharged(RequestOutcome.RefusedByProvider, status));
+        await SendAsync(call, status, answer, body?.Memory ?? default);
+    }
+
+    private static async Task SendAsync(Call call, int status, HttpResponseMessage answer, ReadOnlyMemory<byte> body)
+    {
+        var response = call.Http.Response;
+        response.StatusCode = status;
+        response.ContentType = answer.Content.Headers.ContentType?.ToString() ?? "application/json";
+        response.ContentLength = body.Length;
+        await response.Body.WriteAsync(body, call.Left);
+    }
+
+    /// <summary>The whole body in rented memory, or null when it is larger than it may be.</summary>
+    private static async Task<Rented?> ReadAsync(HttpResponseMessage answer, int max, CancellationToken cancellationToken)
+    {
+        if (answer.Content.Headers.ContentLength > max)
+        {
+            return null;
+        }
+
+        await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
+        var body = new Rented((int)(answer.Content.Headers.ContentLength + 1 ?? 16 * 1024));
+        try
+        {
+            while (true)
+            {
+                var read = await stream.ReadAsync(body.Room(), cancellationToken);
+                if (read == 0)
+                {
+                    return body;
+                }
+
+                body.Length += read;
+                if (body.Length > max)
+                {
+                    body.Dispose();
+                    return null;
+                }
+            }
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
+    }
+
+    private sealed class Rented(int capacity) : IDisposable
+    {
+        private byte[] buffer = ArrayPool<byte>.Shared.Rent(capacity);
+
+        public int Length { get; set; }
+
+        public ReadOnlyMemory<byte> Memory => buffer.AsMemory(0, Length);
+
+        public Memory<byte> Room()
+        {
+            if (Length == buffer.Length)
+            {
+                var larger = ArrayPool<byte>.Shared.Rent(buffer.Length * 2);
+                buffer.AsSpan(0, Length).CopyTo(larger);
+                ArrayPool<byte>.Shared.Return(buffer);
+                buffer = larger;
+            }
+
+            return buffer.AsMemory(Length);
+        }
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref buffer, []) is { Length: > 0 } rented)
+            {
+                ArrayPool<byte>.Shared.Return(rented);
+            }
+        }
+    }
+}
+
+/// <summary>Usage when the provider does not tell it: a lower bound, a token for every four bytes of text. Tokenizers of common models make more of any text, hardly ever less.</summary>
+internal static class Count
+{
+    private const int BytesPerToken = 4;
+
+    public static TokenUsage Usage(CallRequest request, long outputBytes) => new(Tokens(request.TextBytes), 0, Tokens(outputBytes));
+
+    private static long Tokens(long bytes) => (bytes + BytesPerToken - 1) / BytesPerToken;
+}

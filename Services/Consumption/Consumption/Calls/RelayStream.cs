@@ -1,0 +1,180 @@
+using System.Buffers;
+using System.Text.Json;
+using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Pricing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>
+/// Passes on a stream, event by event, as it comes.
+/// <code>
+/// provider                       marketplace                           caller
+///   event ───────────────────────► read: usage? error? text ──flush──►  event
+///   event, usage only ───────────► noted; passed on only if asked for
+///   data: [DONE] ────────────────► settled, on disk ─────────flush──►  data: [DONE]
+///   ends, breaks, falls silent ──► settled as cut ───────────flush──►  data: {"error":…}, and no [DONE]
+///   ◄─────────────── cancelled ── settled as abandoned ◄────── leaves
+/// </code>
+/// Charged by the provider's last usage, else by a lower bound of what was passed on. A stream that breaks before anything was passed on is a failed call.
+/// </summary>
+internal sealed class RelayStream(SettleCall settle, IOptions<CallOptions> options, TimeProvider time)
+{
+    private enum End
+    {
+        Done,
+        Cut,
+        Silent,
+        ProviderError,
+        Left,
+    }
+
+    /// <summary>Passes the stream on; or, when nothing of it could be, the reason.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="answer">The provider's answer.</param>
+    /// <param name="idle">Falls when the provider is silent for the listing's time-out; wound up again by every read.</param>
+    /// <param name="timeout">That time-out.</param>
+    /// <param name="either">Falls with <paramref name="idle"/>, or when the caller leaves.</param>
+    public async Task<CallRefusal?> RunAsync(Call call, HttpResponseMessage answer, CancellationTokenSource idle, TimeSpan timeout, CancellationToken either)
+    {
+        using var buffer = new SseBuffer(options.Value.MaxEventBytes);
+        var progress = new Progress();
+        var end = await PassOnAsync(call, answer, buffer, progress, idle, timeout, either);
+        if (end == End.Left)
+        {
+            answer.Dispose(); // Before anything else: what nobody reads should not be produced.
+            await settle.SettleAsync(call, progress.Outcome(call, RequestOutcome.Abandoned, 0));
+            return null;
+        }
+
+        if (end != End.Done && !progress.Started)
+        {
+            return new CallRefusal(end == End.Silent ? CallFailure.ProviderTimeout : CallFailure.ProviderFailed, end == End.Silent ? null : "The provider broke off before it produced anything.");
+        }
+
+        await settle.SettleAsync(call, progress.Outcome(call, end == End.Done ? RequestOutcome.Completed : RequestOutcome.Cut, StatusCodes.Status200OK));
+        var last = end switch
+        {
+            End.Done => progress.Done!,
+            End.Silent => CallAnswers.Event(new CallRefusal(CallFailure.ProviderTimeout, "The provider fell silent; the answer is not complete.")),
+            End.Cut => CallAnswers.Event(new CallRefusal(CallFailure.ProviderFailed, "The provider broke off the stream; the answer is not complete.")),
+            _ => [],
+        };
+        await call.Http.Response.BodyWriter.WriteAsync(last, call.Left);
+        return null;
+    }
+
+    private async Task<End> PassOnAsync(Call call, HttpResponseMessage answer, SseBuffer buffer, Progress progress, CancellationTokenSource idle, TimeSpan timeout, CancellationToken either)
+    {
+        try
+        {
+            await using var stream = await answer.Content.ReadAsStreamAsync(either);
+            while (true)
+            {
+                idle.CancelAfter(timeout);
+                var read = await stream.ReadAsync(buffer.Room(), either);
+                if (read == 0)
+                {
+                    return End.Cut;
+                }
+
+                call.FirstByteMs ??= time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
+                buffer.Filled(read);
+                var end = Take(call, buffer, progress);
+                if (progress.Unflushed && (await call.Http.Response.BodyWriter.FlushAsync(call.Left)).IsCompleted)
+                {
+                    return End.Left;
+                }
+
+                progress.Unflushed = false;
+                if (end is { } ended)
+                {
+                    return ended;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return call.Left.IsCancellationRequested ? End.Left : End.Silent;
+        }
+        catch (Exception broken) when (broken is IOException or HttpRequestException or JsonException)
+        {
+            return call.Left.IsCancellationRequested ? End.Left : End.Cut;
+        }
+    }
+
+    /// <summary>Passes on the whole events that are there. Returns how the stream ends, if it does.</summary>
+    private static End? Take(Call call, SseBuffer buffer, Progress progress)
+    {
+        while (buffer.TryTake(out var text))
+        {
+            var read = SseEvent.Read(text.Span);
+            if (read.IsDone)
+            {
+                progress.Done = text.ToArray();
+                Start(call, progress);
+                return End.Done;
+            }
+
+            progress.Usage = read.Facts.Usage ?? progress.Usage;
+            progress.TextBytes += read.Facts.TextBytes;
+            if (read.Facts.IsError && !progress.Started)
+            {
+                return End.Cut;
+            }
+
+            if (read.IsOnlyUsage && !call.Request!.WantsUsage)
+            {
+                continue;
+            }
+
+            if (!read.HasData && !progress.Started)
+            {
+                continue; // A comment is no answer: a provider that fails now can still be told from one that answers.
+            }
+
+            Start(call, progress);
+            call.Http.Response.BodyWriter.Write(text.Span);
+            progress.Unflushed = true;
+            if (read.Facts.IsError)
+            {
+                return End.ProviderError;
+            }
+        }
+
+        return null;
+    }
+
+    private static void Start(Call call, Progress progress)
+    {
+        if (progress.Started)
+        {
+            return;
+        }
+
+        progress.Started = true;
+        var response = call.Http.Response;
+        response.StatusCode = StatusCodes.Status200OK;
+        response.ContentType = "text/event-stream; charset=utf-8";
+        response.Headers.CacheControl = "no-cache";
+        call.Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+    }
+
+    private sealed class Progress
+    {
+        public bool Started { get; set; }
+
+        public bool Unflushed { get; set; }
+
+        public TokenUsage? Usage { get; set; }
+
+        public long TextBytes { get; set; }
+
+        public byte[]? Done { get; set; }
+
+        public CallOutcome Outcome(Call call, RequestOutcome outcome, int status) =>
+            new(outcome, status, Usage ?? Count.Usage(call.Request!, TextBytes), Counted: Usage is null);
+    }
+}

@@ -1,0 +1,190 @@
+using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Keys;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>
+/// START HERE for the way of a call:
+/// <code>
+/// 1 key ─ 2 body ─ 3 plan: listing active? entitled? in scope? price and upper bounds ─ 4 admit: quota, budgets, rates reserved by one script, then
+///   the admission on disk ─ 5 forward ─ 6 meter ─ 7 settle: record and event on disk, the difference given back ─ 8 the last bytes
+/// </code>
+/// Until 4 a call is refused and leaves nothing behind; from then on it has exactly one record.
+/// </summary>
+internal sealed partial class ServeCall(
+    KeyCheck keys, PlanCall plans, AdmitCall admission, ProviderClient provider, RelayAnswer answers, RelayStream streams, SettleCall settle,
+    ConsumptionTelemetry telemetry, IOptions<CallOptions> options, TimeProvider time, ILogger<ServeCall> logger)
+{
+    public async Task HandleAsync(HttpContext http, Operation operation)
+    {
+        var call = new Call(http, operation, Guid.CreateVersion7(time.GetUtcNow()), time.GetTimestamp());
+        CallAnswers.SetRequestId(http, call.Id);
+        using var activity = call.Activity = telemetry.Start(operation);
+        try
+        {
+            var refusal = await PrepareAsync(call);
+            CallAnswers.SetHeaders(call);
+            if (refusal is not null)
+            {
+                telemetry.Refused(activity, refusal);
+                await CallAnswers.RefuseAsync(http, refusal);
+                return;
+            }
+
+            await ForwardAsync(call);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            await LeaveAsync(call, RequestOutcome.Abandoned, 0);
+        }
+        catch (IOException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            await LeaveAsync(call, RequestOutcome.Abandoned, 0);
+        }
+#pragma warning disable CA1031 // The edge of /v1: whatever it is, the call is settled and the caller is told in OpenAI's shape.
+        catch (Exception unexpected)
+#pragma warning restore CA1031
+        {
+            Log.Failed(logger, call.Id, unexpected);
+            await LeaveAsync(call, RequestOutcome.Failed, StatusCodes.Status500InternalServerError);
+            if (http.Response.HasStarted)
+            {
+                http.Abort();
+            }
+            else
+            {
+                await CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.Internal));
+            }
+        }
+        finally
+        {
+            call.Body?.Dispose();
+        }
+    }
+
+    private async Task<CallRefusal?> PrepareAsync(Call call)
+    {
+        (call.Key, call.Organisation, var refusal) = keys.Check(call.Http.Request);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
+        (call.Body, refusal) = await RequestBody.ReadAsync(call.Http, options.Value.MaxRequestBytes);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
+        (call.Request, refusal) = ReadCallRequest.Read(call.Body!.Bytes.Span, options.Value.MaxDepth);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
+        (call.Plan, refusal) = plans.Plan(call);
+        return refusal ?? await admission.AdmitAsync(call);
+    }
+
+    private async Task ForwardAsync(Call call)
+    {
+        var timeout = TimeSpan.FromMilliseconds(call.Plan!.Version.Specification.Sla.TimeoutMs);
+        using var deadline = new CancellationTokenSource(timeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, call.Left);
+        var (answer, failure) = await provider.SendAsync(call, either.Token);
+        using (answer)
+        {
+            if (failure == AttemptFailure.Left)
+            {
+                await LeaveAsync(call, RequestOutcome.Abandoned, 0);
+                return;
+            }
+
+            CallRefusal? refusal;
+            try
+            {
+                refusal = answer is null ? Of(failure) : await RelayAsync(call, answer, deadline, timeout, either.Token);
+            }
+            catch (OperationCanceledException) when (!call.Left.IsCancellationRequested)
+            {
+                refusal = new CallRefusal(CallFailure.ProviderTimeout);
+            }
+            catch (Exception broken) when (broken is HttpRequestException or IOException && !call.Left.IsCancellationRequested)
+            {
+                refusal = new CallRefusal(CallFailure.ProviderFailed, "The provider broke off its answer.");
+            }
+
+            if (refusal is not null)
+            {
+                var error = CallErrors.Of(refusal.Failure);
+                var outcome = refusal.Failure == CallFailure.ProviderRateLimited ? RequestOutcome.RefusedByProvider : RequestOutcome.Failed;
+                await settle.SettleAsync(call, CallOutcome.NotCharged(outcome, error.Status));
+                await CallAnswers.RefuseAsync(call.Http, refusal);
+            }
+        }
+    }
+
+    /// <summary>Passes on what the provider answered, or says why it cannot be.</summary>
+    private async Task<CallRefusal?> RelayAsync(Call call, HttpResponseMessage answer, CancellationTokenSource deadline, TimeSpan timeout, CancellationToken either)
+    {
+        var status = (int)answer.StatusCode;
+        if (status is >= 200 and < 300)
+        {
+            if (answer.Content.Headers.ContentType?.MediaType == "text/event-stream")
+            {
+                return call.Request!.Stream
+                    ? await streams.RunAsync(call, answer, deadline, timeout, either)
+                    : new CallRefusal(CallFailure.ProviderFailed, "The provider streams an answer that was to be whole.");
+            }
+
+            call.FirstByteMs = time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
+            return await answers.CompleteAsync(call, answer, either);
+        }
+
+        switch (status)
+        {
+            case StatusCodes.Status429TooManyRequests:
+                return new CallRefusal(CallFailure.ProviderRateLimited, RetryAfter: provider.RetryAfter(answer));
+            case StatusCodes.Status401Unauthorized or StatusCodes.Status402PaymentRequired or StatusCodes.Status403Forbidden or StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed or StatusCodes.Status407ProxyAuthenticationRequired:
+                return new CallRefusal(CallFailure.ProviderMisconfigured);
+            case >= 400 and < 500:
+                await answers.RefusedAsync(call, answer, either);
+                return null;
+            case StatusCodes.Status503ServiceUnavailable:
+                return new CallRefusal(CallFailure.ProviderUnavailable, RetryAfter: provider.RetryAfter(answer));
+            default:
+                return new CallRefusal(CallFailure.ProviderFailed, $"The provider failed with status {status}.");
+        }
+    }
+
+    private static CallRefusal Of(AttemptFailure failure) => new(failure switch
+    {
+        AttemptFailure.Connect => CallFailure.ProviderUnavailable,
+        AttemptFailure.Timeout => CallFailure.ProviderTimeout,
+        AttemptFailure.Forbidden => CallFailure.ProviderMisconfigured,
+        _ => CallFailure.ProviderFailed,
+    });
+
+    /// <summary>Settles what was admitted and not settled yet.</summary>
+    private async Task LeaveAsync(Call call, RequestOutcome outcome, int status)
+    {
+        if (call.Admission is not null)
+        {
+            // The provider had it, unless every attempt failed before anything was sent; then the caller left an undelivered call.
+            var sent = call.Attempts.Any(attempt => attempt.Error != "connect");
+            var charged = outcome == RequestOutcome.Abandoned && sent;
+            await settle.SettleAsync(call, charged
+                ? new CallOutcome(outcome, status, Count.Usage(call.Request!, 0), Counted: true)
+                : CallOutcome.NotCharged(outcome == RequestOutcome.Abandoned ? RequestOutcome.Failed : outcome, status));
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(5001, LogLevel.Error, "The call {Call} failed unexpectedly.")]
+        public static partial void Failed(ILogger logger, Guid call, Exception unexpected);
+    }
+}

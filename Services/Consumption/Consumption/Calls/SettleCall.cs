@@ -1,0 +1,61 @@
+using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Pricing;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>Makes the one record of a call from how it ended. Charged is what was delivered: nothing of what failed, was refused or got lost.</summary>
+internal sealed class SettleCall(IAdmissionLog log, ConsumptionTelemetry telemetry, TimeProvider time)
+{
+    /// <summary>Settles the call, once; returns when the record is on disk.</summary>
+    public Task SettleAsync(Call call, CallOutcome outcome)
+    {
+        if (call.Settled)
+        {
+            return Task.CompletedTask;
+        }
+
+        call.Settled = true;
+        var record = Record(call, call.Admission!, outcome);
+        telemetry.Settled(call.Activity, record, GenAi.OperationName(call.Operation));
+        return log.SettleAsync(new Settlement(call.Admission!, record));
+    }
+
+    /// <summary>Nobody knows whether this admission was noted: if it was, the call failed. Goes on in the background, for the database is away.</summary>
+    public void Unadmitted(Call call, AdmissionRow admission) =>
+        _ = log.SettleAsync(new Settlement(admission, Record(call, admission, CallOutcome.NotCharged(RequestOutcome.Failed, CallErrors.Of(CallFailure.NotReady).Status))));
+
+    private UsageRecord Record(Call call, AdmissionRow admission, CallOutcome outcome)
+    {
+        var latency = time.GetElapsedTime(call.StartedAt);
+        var charged = outcome.Outcome is RequestOutcome.Completed or RequestOutcome.Cut or RequestOutcome.Abandoned;
+        var cost = charged ? admission.Price.Cost(outcome.Usage) : 0m;
+        return new UsageRecord
+        {
+            RequestId = admission.RequestId,
+            OrganisationId = admission.OrganisationId,
+            KeyId = admission.KeyId,
+            ListingId = admission.ListingId,
+            VersionId = admission.VersionId,
+            ProviderOrganisationId = admission.ProviderOrganisationId,
+            Service = admission.Service,
+            Operation = admission.Operation,
+            Outcome = outcome.Outcome,
+            StatusCode = outcome.Status,
+            InputTokens = outcome.Usage.InputTokens,
+            CachedInputTokens = outcome.Usage.CachedInputTokens,
+            OutputTokens = outcome.Usage.OutputTokens,
+            UsageCounted = outcome.Counted,
+            Cost = cost,
+            Currency = admission.Price.Currency,
+            Nanos = Price.Nanos(cost),
+            Streamed = admission.Streamed,
+            AdmittedAt = admission.AdmittedAt,
+            SettledAt = time.GetUtcNow(),
+            LatencyMs = latency.TotalMilliseconds,
+            FirstByteMs = call.FirstByteMs,
+            Day = admission.Day,
+            Attempts = [.. call.Attempts],
+        };
+    }
+}

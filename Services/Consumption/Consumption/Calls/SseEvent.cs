@@ -1,0 +1,56 @@
+using System.Text.Json;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>One whole server-sent event, read.</summary>
+/// <param name="IsDone">Whether it is <c>data: [DONE]</c>.</param>
+/// <param name="HasData">False for comments and the like.</param>
+/// <param name="Facts">What its data tells us.</param>
+internal readonly record struct SseEvent(bool IsDone, bool HasData, AnswerFacts Facts)
+{
+    /// <summary>A chunk that carries usage and nothing else: only who asked for it gets it.</summary>
+    public bool IsOnlyUsage => Facts is { Usage: not null, HasChoices: false, IsError: false };
+
+    /// <exception cref="JsonException">The data is neither JSON nor <c>[DONE]</c>.</exception>
+    public static SseEvent Read(ReadOnlySpan<byte> text)
+    {
+        var data = Data(text, out var has);
+        if (!has)
+        {
+            return new SseEvent(false, false, default);
+        }
+
+        return data.SequenceEqual("[DONE]"u8) ? new SseEvent(true, true, default) : new SseEvent(false, true, ReadUsage.Read(data));
+    }
+
+    /// <summary>The event's data: the values of its <c>data</c> lines, one below the other.</summary>
+    private static ReadOnlySpan<byte> Data(ReadOnlySpan<byte> text, out bool has)
+    {
+        ReadOnlySpan<byte> only = default;
+        List<byte>? several = null;
+        has = false;
+        while (!text.IsEmpty)
+        {
+            var length = text.IndexOfAny((byte)'\n', (byte)'\r');
+            var line = length < 0 ? text : text[..length];
+            text = length < 0 ? default : text[(length + 1)..];
+            if (!line.StartsWith("data"u8) || (line.Length > 4 && line[4] != ':'))
+            {
+                continue;
+            }
+
+            var value = line.Length <= 5 ? default : line[5] == ' ' ? line[6..] : line[5..];
+            if (has)
+            {
+                several ??= [.. only];
+                several.Add((byte)'\n');
+                several.AddRange(value);
+            }
+
+            only = value;
+            has = true;
+        }
+
+        return several is null ? only : several.ToArray();
+    }
+}

@@ -1,0 +1,19 @@
+using LlmMarketplace.Consumption.Budgets;
+using LlmMarketplace.Consumption.Keys;
+using LlmMarketplace.Consumption.Metering;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace LlmMarketplace.Consumption.Catalogue;
+
+/// <summary>Calls are answered from memory: until it is filled, and this instance can prove that it lives, none is.</summary>
+internal sealed class Warmth(KeyMirror keys, BudgetMirror budgets, ListingMirror listings, OrganisationMirror organisations, InstanceLease lease) : IHealthCheck
+{
+    private volatile bool warm;
+
+    public bool IsWarm => warm || (warm = keys.Warm.IsCompleted && budgets.Warm.IsCompleted && listings.Warm.IsCompleted && organisations.Warm.IsCompleted);
+
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
+        !IsWarm ? HealthCheckResult.Unhealthy("The projections are not warm yet.")
+        : !lease.Leased ? HealthCheckResult.Unhealthy("This instance holds no lease: the database is away.")
+        : HealthCheckResult.Healthy());
+}

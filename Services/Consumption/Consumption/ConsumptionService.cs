@@ -1,0 +1,142 @@
+using LlmMarketplace.Consumption.Budgets;
+using LlmMarketplace.Consumption.Calls;
+using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Keys;
+using LlmMarketplace.Consumption.Limits;
+using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Usage;
+using LlmMarketplace.Identity.Contracts;
+using LlmMarketplace.Messaging;
+using LlmMarketplace.ProviderNetwork;
+using LlmMarketplace.Publishing.Contracts;
+using LlmMarketplace.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace LlmMarketplace.Consumption;
+
+/// <summary>
+/// START HERE. Keys, limits, calls and what they cost. Two parts that share one database and one Redis, and may share a process: the management of keys, budgets and
+/// usage (<see cref="AddConsumption"/>), once or more; and the calls themselves (<see cref="AddConsumptionCalls"/>), in each process with a public address.
+/// </summary>
+public static class ConsumptionService
+{
+    private const string Database = "consumption";
+
+    /// <summary>
+    /// Adds the management API, the projections' writer and the sweeper of dead instances. Needs <c>ConnectionStrings:consumption</c>,
+    /// <c>ConnectionStrings:redis</c>, <c>Keys:ApiKeyHmac</c>, <c>Keys:ProviderSecrets</c> and <c>Messaging:Transport</c>.
+    /// </summary>
+    public static WebApplicationBuilder AddConsumption(this WebApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.AddShared()
+            .Consumes<ListingChanged, FollowListings>(PublishingEvents.Producer, PublishingEvents.Services, PublishingEvents.ListingChanged)
+            .Consumes<OrganisationChanged, FollowOrganisations>(IdentityEvents.Producer, IdentityEvents.Organisations, IdentityEvents.OrganisationChanged);
+        builder.Services.AddValidation();
+        builder.Services.AddHostedService<SweepLost>();
+        return builder;
+    }
+
+    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c> and the service's events.</summary>
+    public static WebApplication MapConsumption(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        var keys = app.MapGroup("/api/v1/keys").ForConsumers("Keys");
+        CreateKey.Map(keys);
+        ListKeys.Map(keys);
+        GetKey.Map(keys);
+        ChangeKey.Map(keys);
+        RevokeKey.Map(keys);
+
+        var budgets = app.MapGroup("/api/v1/budgets").ForConsumers("Budgets");
+        GetBudget.Map(budgets);
+        PutBudget.Map(budgets);
+        DeleteBudget.Map(budgets);
+
+        var usage = app.MapGroup("/api/v1").WithTags("Usage").AllowAnonymous(); // A token or an API key: UsageCaller decides.
+        GetUsage.Map(usage);
+        ListRecords.Map(usage);
+        GetQuota.Map(usage);
+
+        app.MapMessaging();
+        return app;
+    }
+
+    /// <summary>Adds the calls. Needs what <see cref="AddConsumption"/> needs; the process is then one of the instances that forward calls.</summary>
+    public static WebApplicationBuilder AddConsumptionCalls(this WebApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.AddShared();
+        builder.AddProviderNetwork();
+        builder.AddTableMirror<KeyMirror>();
+        builder.AddTableMirror<BudgetMirror>();
+        builder.AddTableMirror<ListingMirror>();
+        builder.AddTableMirror<OrganisationMirror>();
+
+        var services = builder.Services;
+        services.AddOptions<CallOptions>().BindConfiguration("Calls").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>();
+        services.AddSingleton<ConsumptionTelemetry>();
+        services.AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
+        services.AddSingleton<RelayAnswer>().AddSingleton<RelayStream>().AddSingleton<ServeCall>();
+        services.AddHealthChecks().AddCheck<Warmth>("consumption-calls", tags: ["ready"]);
+        return builder;
+    }
+
+    /// <summary>Maps <c>/v1</c>. These routes authenticate by API key themselves.</summary>
+    public static WebApplication MapConsumptionCalls(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        var v1 = app.MapGroup("/v1").WithTags("Calls").AllowAnonymous();
+        v1.MapPost("/embeddings", (HttpContext http, ServeCall calls) => calls.HandleAsync(http, Operation.Embeddings)).WithSummary("Create embeddings, as OpenAI's API does");
+        v1.MapPost("/chat/completions", (HttpContext http, ServeCall calls) => calls.HandleAsync(http, Operation.ChatCompletions)).WithSummary("Create a chat completion, streamed or whole, as OpenAI's API does");
+        v1.MapGet("/models", ListModels.HandleAsync).WithSummary("The models that this key may call");
+        v1.MapGet("/models/{**id}", ListModels.HandleOneAsync).WithSummary("One of them; ids contain a slash");
+        v1.Map("/{**rest}", (HttpContext http) => CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.UnknownRoute))).ExcludeFromDescription();
+        return app;
+    }
+
+    private static RouteGroupBuilder ForConsumers(this RouteGroupBuilder group, string tag) => group
+        .RequireAuthorization()
+        .RequireAuthorization(policy => policy.RequireClaim(MarketplaceTokens.RoleClaim, Roles.Consumer))
+        .WithTags(tag);
+
+    /// <summary>What both parts use, once.</summary>
+    private static MessagingBuilder<ConsumptionDb> AddShared(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        if (services.FirstOrDefault(service => service.ServiceType == typeof(Shared))?.ImplementationInstance is Shared shared)
+        {
+            return shared.Messaging;
+        }
+
+        builder.AddServiceDatabase<ConsumptionDb>(Database);
+        var messaging = builder.AddMessaging<ConsumptionDb>(ConsumptionEvents.Producer)
+            .Publishes<RequestSettled>(ConsumptionEvents.Requests, ConsumptionEvents.RequestSettled, TopicKind.Log);
+        services.AddSingleton(new Shared(messaging));
+        services.AddSingleton(new RedisDeclaration("redis"));
+        services.TryAddSingleton(TimeProvider.System);
+
+        services.AddOptions<KeySecrets>().BindConfiguration("Keys").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<MeteringOptions>().BindConfiguration("Metering").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton(provider => new ApiKeyHasher(provider.GetRequiredService<IOptions<KeySecrets>>().Value.ApiKeyHmacBytes));
+        services.AddSingleton(provider => new ProviderSecretProtector(provider.GetRequiredService<IOptions<KeySecrets>>().Value.ProviderSecretsBytes));
+        services.AddHostedService<CheckKeySecrets>();
+
+        // Started in this order, and stopped in the other: settlements that are under way still need the lease and the counters.
+        services.AddSingleton<RedisRuns>().AddSingleton<CallLimits>();
+        services.AddSingleton<InstanceLease>().AddHostedService(provider => provider.GetRequiredService<InstanceLease>());
+        services.AddSingleton<Counters>().AddHostedService(provider => provider.GetRequiredService<Counters>());
+        services.AddSingleton<PostgresAdmissionLog>().AddHostedService(provider => provider.GetRequiredService<PostgresAdmissionLog>());
+        services.AddSingleton<IAdmissionLog>(provider => provider.GetRequiredService<PostgresAdmissionLog>());
+        return messaging;
+    }
+
+    private sealed record Shared(MessagingBuilder<ConsumptionDb> Messaging);
+}

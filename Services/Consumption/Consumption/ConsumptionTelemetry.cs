@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using LlmMarketplace.Consumption.Calls;
+using LlmMarketplace.Consumption.Metering;
+
+namespace LlmMarketplace.Consumption;
+
+/// <summary>Traces and metrics of calls. Bodies never appear in them.</summary>
+internal sealed class ConsumptionTelemetry : IDisposable
+{
+    public const string Name = "LlmMarketplace.Consumption";
+
+    private readonly ActivitySource source = new(Name);
+    private readonly Meter meter;
+    private readonly Histogram<double> duration;
+    private readonly Histogram<long> tokens;
+    private readonly Counter<long> refusals;
+    private readonly Counter<long> outcomes;
+
+    public ConsumptionTelemetry(IMeterFactory meters)
+    {
+        meter = meters.Create(Name);
+        duration = meter.CreateHistogram<double>(GenAi.OperationDuration, "s", "Duration of forwarded calls.");
+        tokens = meter.CreateHistogram<long>(GenAi.TokenUsage, "{token}", "Tokens of forwarded calls.");
+        refusals = meter.CreateCounter<long>("marketplace.calls.refused", "{call}", "Calls refused before admission.");
+        outcomes = meter.CreateCounter<long>("marketplace.calls.settled", "{call}", "Admitted calls by outcome.");
+    }
+
+    public Activity? Start(Operation operation)
+    {
+        var activity = source.StartActivity(GenAi.OperationName(operation), ActivityKind.Client);
+        activity?.SetTag(GenAi.Operation, GenAi.OperationName(operation));
+        return activity;
+    }
+
+    public void Refused(Activity? activity, CallRefusal refusal)
+    {
+        var code = CallErrors.Of(refusal.Failure).Code;
+        refusals.Add(1, new KeyValuePair<string, object?>(GenAi.ErrorType, code));
+        activity?.SetTag(GenAi.ErrorType, code).SetStatus(ActivityStatusCode.Error, code);
+    }
+
+    public void Settled(Activity? activity, UsageRecord record, string operation)
+    {
+        var outcome = record.Outcome.ToString().ToLowerInvariant();
+        TagList tags = new() { { GenAi.Operation, operation }, { GenAi.RequestModel, record.Service }, { "marketplace.outcome", outcome } };
+        duration.Record(record.LatencyMs / 1000, tags);
+        outcomes.Add(1, tags);
+        tokens.Record(record.InputTokens, [.. tags, new(GenAi.TokenType, "input")]);
+        tokens.Record(record.OutputTokens, [.. tags, new(GenAi.TokenType, "output")]);
+        activity?
+            .SetTag(GenAi.RequestModel, record.Service)
+            .SetTag(GenAi.InputTokens, record.InputTokens)
+            .SetTag(GenAi.OutputTokens, record.OutputTokens)
+            .SetTag("marketplace.outcome", outcome);
+    }
+
+    public void Dispose()
+    {
+        source.Dispose();
+        meter.Dispose();
+    }
+}
+
+/// <summary>Names of OpenTelemetry's semantic conventions for generative AI. They are not stable yet: they stand here and nowhere else.</summary>
+internal static class GenAi
+{
+    public const string Operation = "gen_ai.operation.name";
+    public const string RequestModel = "gen_ai.request.model";
+    public const string InputTokens = "gen_ai.usage.input_tokens";
+    public const string OutputTokens = "gen_ai.usage.output_tokens";
+    public const string TokenType = "gen_ai.token.type";
+    public const string OperationDuration = "gen_ai.client.operation.duration";
+    public const string TokenUsage = "gen_ai.client.token.usage";
+    public const string ErrorType = "error.type";
+
+    public static string OperationName(Operation operation) => operation switch
+    {
+        Calls.Operation.Embeddings => "embeddings",
+        _ => "chat",
+    };
+}

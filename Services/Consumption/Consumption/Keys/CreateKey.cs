@@ -1,0 +1,60 @@
+using System.Security.Claims;
+using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Consumption.Budgets;
+using LlmMarketplace.Identity.Contracts;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+
+namespace LlmMarketplace.Consumption.Keys;
+
+/// <summary><c>POST /api/v1/keys</c>: a new key of the caller's organisation. The answer holds the key, this once.</summary>
+internal static class CreateKey
+{
+    /// <param name="Name">Name for people.</param>
+    /// <param name="Label">Free text.</param>
+    /// <param name="ExpiresAt">When it ends; in 365 days unless said.</param>
+    /// <param name="Scopes">What it may call; everything unless said.</param>
+    /// <param name="Budget">The most that may be spent with it.</param>
+    internal sealed record Request(string? Name, string? Label, DateTimeOffset? ExpiresAt, KeyScopes? Scopes, Budget? Budget);
+
+    public static void Map(IEndpointRouteBuilder keys) => keys.MapPost("/", HandleAsync).WithSummary("Create an API key; it is shown this once");
+
+    private static async Task<Results<Created<KeyView>, ProblemHttpResult>> HandleAsync(
+        Request request, ClaimsPrincipal caller, ConsumptionDb db, ApiKeyHasher hasher, TimeProvider time, HttpContext http, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        Issue[] issues =
+        [
+            .. KeyRules.Name(request.Name), .. KeyRules.Label(request.Label), .. KeyRules.Expiry(request.ExpiresAt, now),
+            .. KeyRules.Scopes(request.Scopes), .. BudgetRules.Check(request.Budget, "/budget"),
+        ];
+        if (issues.Length > 0)
+        {
+            return Problems.Invalid(issues);
+        }
+
+        var key = ApiKey.Create();
+        var row = new KeyRow
+        {
+            Id = Guid.CreateVersion7(now),
+            OrganisationId = caller.OrganisationId(),
+            Identifier = key.Identifier,
+            Hash = hasher.Hash(key),
+            HashKeyId = hasher.KeyId,
+            Name = request.Name!,
+            Label = request.Label,
+            Services = [.. request.Scopes?.Services ?? []],
+            Categories = [.. request.Scopes?.Categories ?? []],
+            Budget = request.Budget,
+            CreatedBy = caller.Subject(),
+            CreatedAt = now,
+            ExpiresAt = (request.ExpiresAt ?? now + KeyRules.DefaultLifetime).ToUniversalTime(),
+        };
+        db.Add(row);
+        await db.SaveChangesAsync(cancellationToken);
+        http.Response.Headers.CacheControl = "no-store";
+        return TypedResults.Created($"/api/v1/keys/{row.Id}", KeyView.Of(row, now, key.Text));
+    }
+}

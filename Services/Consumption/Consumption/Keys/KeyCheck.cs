@@ -1,0 +1,60 @@
+using LlmMarketplace.Consumption.Calls;
+using LlmMarketplace.Consumption.Catalogue;
+using Microsoft.AspNetCore.Http;
+
+namespace LlmMarketplace.Consumption.Keys;
+
+/// <summary>Who calls, by the key in <c>Authorization: Bearer</c>; from memory alone.</summary>
+internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiKeyHasher hasher, Warmth warmth, TimeProvider time)
+{
+    // Proved against when no key has the identifier, so that an unknown one takes as long as a wrong one.
+    private static readonly byte[] NoHash = new byte[32];
+
+    public (Key? Key, Organisation? Organisation, CallRefusal? Refusal) Check(HttpRequest request)
+    {
+        if (!warmth.IsWarm)
+        {
+            return Refuse(CallFailure.NotReady);
+        }
+
+        if (BearerOf(request) is not { } text)
+        {
+            return Refuse(CallFailure.MissingKey);
+        }
+
+        if (!ApiKey.TryParse(text, out var given))
+        {
+            return Refuse(CallFailure.InvalidKey);
+        }
+
+        var key = keys.Find(given.Identifier);
+        if (!hasher.Proves(given, key?.Hash ?? NoHash) || key is null)
+        {
+            return Refuse(CallFailure.InvalidKey);
+        }
+
+        if (key.RevokedAt is not null)
+        {
+            return Refuse(CallFailure.RevokedKey);
+        }
+
+        if (key.ExpiresAt <= time.GetUtcNow())
+        {
+            return Refuse(CallFailure.ExpiredKey);
+        }
+
+        return catalogue.Current.Organisations.TryGetValue(key.OrganisationId, out var organisation) && organisation.Active
+            ? (key, organisation, null)
+            : Refuse(CallFailure.OrganisationSuspended);
+    }
+
+    /// <summary>The bearer token of a request, or null.</summary>
+    public static string? BearerOf(HttpRequest request)
+    {
+        const string scheme = "Bearer ";
+        var header = request.Headers.Authorization.ToString();
+        return header.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) && header.AsSpan(scheme.Length).Trim() is { Length: > 0 } token ? token.ToString() : null;
+    }
+
+    private static (Key? Key, Organisation? Organisation, CallRefusal? Refusal) Refuse(CallFailure failure) => (null, null, new CallRefusal(failure));
+}

@@ -1,0 +1,103 @@
+using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Consumption.Budgets;
+using LlmMarketplace.Publishing.Contracts;
+
+namespace LlmMarketplace.Consumption.Keys;
+
+/// <summary>A key as its organisation sees it.</summary>
+/// <param name="Id">UUID v7.</param>
+/// <param name="Key">The key itself: only in the answer to its creation, and nowhere else ever again.</param>
+/// <param name="Prefix">How it begins: enough to recognise it by.</param>
+/// <param name="Name">Name for people.</param>
+/// <param name="Label">Free text.</param>
+/// <param name="Status"><c>active</c>, <c>expired</c> or <c>revoked</c>.</param>
+/// <param name="Scopes">What it may call; empty lists: everything that its organisation may.</param>
+/// <param name="Budget">The most that may be spent with it, or null.</param>
+/// <param name="CreatedBy">Subject who created it.</param>
+/// <param name="CreatedAt">When.</param>
+/// <param name="ExpiresAt">When it ends.</param>
+/// <param name="RevokedAt">When it was revoked, or null.</param>
+internal sealed record KeyView(
+    Guid Id,
+    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] string? Key,
+    string Prefix,
+    string Name,
+    string? Label,
+    string Status,
+    KeyScopes Scopes,
+    Budget? Budget,
+    string CreatedBy,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset? ExpiresAt,
+    DateTimeOffset? RevokedAt)
+{
+    public static KeyView Of(KeyRow row, DateTimeOffset now, string? key = null) => new(
+        row.Id,
+        key,
+        ApiKey.Prefix + row.Identifier,
+        row.Name,
+        row.Label,
+        row.RevokedAt is not null ? "revoked" : row.ExpiresAt <= now ? "expired" : "active",
+        new KeyScopes(row.Services, row.Categories),
+        row.Budget,
+        row.CreatedBy,
+        row.CreatedAt,
+        row.ExpiresAt,
+        row.RevokedAt);
+}
+
+/// <summary>What a key may be made of.</summary>
+internal static class KeyRules
+{
+    public const int MaxNameLength = 100;
+    public const int MaxScopes = 100;
+    public static readonly TimeSpan DefaultLifetime = TimeSpan.FromDays(365);
+
+    public static IEnumerable<Issue> Name(string? name)
+    {
+        if (string.IsNullOrWhiteSpace(name) || name.Length > MaxNameLength)
+        {
+            yield return new Issue("invalid_name", "/name", $"The name must have 1 to {MaxNameLength} characters.");
+        }
+    }
+
+    public static IEnumerable<Issue> Label(string? label)
+    {
+        if (label?.Length > MaxNameLength)
+        {
+            yield return new Issue("invalid_label", "/label", $"The label must have at most {MaxNameLength} characters.");
+        }
+    }
+
+    public static IEnumerable<Issue> Expiry(DateTimeOffset? expiresAt, DateTimeOffset now)
+    {
+        if (expiresAt <= now)
+        {
+            yield return new Issue("invalid_expiry", "/expiresAt", "The key must expire in the future.");
+        }
+    }
+
+    public static IEnumerable<Issue> Scopes(KeyScopes? scopes)
+    {
+        if (scopes is null)
+        {
+            yield break;
+        }
+
+        if (scopes.Services is null || scopes.Categories is null || scopes.Services.Count + scopes.Categories.Count > MaxScopes)
+        {
+            yield return new Issue("invalid_scopes", "/scopes", $"The scopes need the lists `services` and `categories`, with at most {MaxScopes} entries together.");
+            yield break;
+        }
+
+        foreach (var service in scopes.Services.Where(service => !Catalogue.ModelName.TryParse(service, out var name) || name.Version is not null))
+        {
+            yield return new Issue("invalid_scopes", "/scopes/services", $"'{service}' is not the name of a service: write `provider/service`.");
+        }
+
+        foreach (var category in scopes.Categories.Except(ServiceCategories.All))
+        {
+            yield return new Issue("invalid_scopes", "/scopes/categories", $"'{category}' is not a category: {string.Join(", ", ServiceCategories.All)}.");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+using System.Security.Claims;
+using LlmMarketplace.ApiConventions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+
+namespace LlmMarketplace.Consumption.Keys;
+
+/// <summary><c>DELETE /api/v1/keys/{id}</c>: ends a key everywhere within a second, for good. Its records stay.</summary>
+internal static class RevokeKey
+{
+    public static void Map(IEndpointRouteBuilder keys) => keys.MapDelete("/{id:guid}", HandleAsync).WithSummary("Revoke an API key");
+
+    private static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(Guid id, ClaimsPrincipal caller, ConsumptionDb db, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (await GetKey.FindAsync(db, id, caller, cancellationToken) is not { } row)
+        {
+            return Problems.NotFound("The key");
+        }
+
+        row.RevokedAt ??= time.GetUtcNow();
+        await db.SaveChangesAsync(cancellationToken);
+        return TypedResults.NoContent();
+    }
+}

@@ -1,0 +1,61 @@
+using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Keys;
+using LlmMarketplace.Consumption.Metering;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.EntityFrameworkCore;
+
+namespace LlmMarketplace.Consumption.Usage;
+
+/// <summary><c>GET /api/v1/usage/records</c>: the records of single calls, newest first; <c>?requestId=</c> finds the one of an <c>x-request-id</c>.</summary>
+internal static class ListRecords
+{
+    /// <summary>One call. The members are those of the event <c>marketplace.request.settled.v1</c>, and what became of each attempt.</summary>
+    internal sealed record Item(
+        Guid RequestId, Guid KeyId, Guid ListingId, Guid VersionId, string Service, string Operation, RequestOutcome Outcome, int StatusCode, long InputTokens,
+        long CachedInputTokens, long OutputTokens, bool UsageCounted, decimal Cost, string Currency, bool Streamed, DateTimeOffset AdmittedAt, DateTimeOffset SettledAt,
+        double LatencyMs, double? FirstByteMs, IReadOnlyList<Attempt> Attempts);
+
+    private sealed record Position(DateTimeOffset AdmittedAt, Guid RequestId);
+
+    public static void Map(IEndpointRouteBuilder usage) => usage.MapGet("/usage/records", HandleAsync).WithSummary("The records of single calls, newest first; with a token or an API key");
+
+    private static async Task<Results<Ok<Page<Item>>, ProblemHttpResult>> HandleAsync(
+        HttpContext http, ConsumptionDb db, ApiKeyHasher hasher, TimeProvider time, CancellationToken cancellationToken, Guid? requestId = null, int? limit = null, string? cursor = null)
+    {
+        var (scope, refusal) = await UsageCaller.FindAsync(http, db, hasher, time);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
+        var records = db.Set<UsageRecord>().AsNoTracking().Where(record => record.OrganisationId == scope.Organisation && (scope.Key == null || record.KeyId == scope.Key));
+        if (requestId is { } one)
+        {
+            records = records.Where(record => record.RequestId == one);
+        }
+
+        if (cursor is not null)
+        {
+            if (!Paging.TryDecode<Position>(cursor, out var after))
+            {
+                return Problems.Of(StatusCodes.Status400BadRequest, "invalid_cursor", "The cursor is not one of ours: take it from `nextCursor`.");
+            }
+
+            records = records.Where(record => EF.Functions.LessThan(ValueTuple.Create(record.AdmittedAt, record.RequestId), ValueTuple.Create(after.AdmittedAt, after.RequestId)));
+        }
+
+        var size = Paging.Limit(limit);
+        var rows = await records.OrderByDescending(record => record.AdmittedAt).ThenByDescending(record => record.RequestId).Take(size + 1).ToListAsync(cancellationToken);
+        return TypedResults.Ok(new Page<Item>(
+            [.. rows.Take(size).Select(Of)],
+            rows.Count > size ? Paging.Encode(new Position(rows[size - 1].AdmittedAt, rows[size - 1].RequestId)) : null));
+    }
+
+    private static Item Of(UsageRecord r) => new(
+        r.RequestId, r.KeyId, r.ListingId, r.VersionId, r.Service, r.Operation, r.Outcome, r.StatusCode, r.InputTokens, r.CachedInputTokens, r.OutputTokens, r.UsageCounted, r.Cost,
+        r.Currency, r.Streamed, r.AdmittedAt, r.SettledAt, r.LatencyMs, r.FirstByteMs, r.Attempts);
+}

@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using LlmMarketplace.Embedded;
+using LlmMarketplace.Servers;
+using Xunit;
+
+namespace LlmMarketplace.AllInOne.Tests;
+
+public sealed class RunningTests : IDisposable
+{
+    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private readonly TestDirectory directory = new("all-in-one");
+
+    private string Data => Path.Combine(directory.Path, "data");
+
+    [Fact]
+    public async Task A_second_start_keeps_the_sign_in_and_a_stop_takes_less_than_five_seconds()
+    {
+        FirstRunFacts first;
+        await using (var marketplace = await AllInOneProcess.StartAsync(Data))
+        {
+            first = marketplace.Facts;
+            Assert.Equal(Private, File.GetUnixFileMode(Path.Combine(Data, "first-run.json")));
+            Assert.All(Directory.GetFiles(Path.Combine(Data, "keys")), key => Assert.Equal(Private, File.GetUnixFileMode(key)));
+
+            var postmaster = Postmaster();
+            var asked = Stopwatch.GetTimestamp();
+            Assert.True(await marketplace.StopAsync());
+            Assert.InRange(Stopwatch.GetElapsedTime(asked), TimeSpan.Zero, TimeSpan.FromSeconds(5));
+            Assert.Equal(0, await marketplace.Process.Exited);
+            Assert.False(Directory.Exists($"/proc/{postmaster}"));
+        }
+
+        await using var again = await AllInOneProcess.StartAsync(Data);
+        Assert.Equal((first.AdminEmail, first.AdminPassword, first.ConsumerKey, first.Model), (again.Facts.AdminEmail, again.Facts.AdminPassword, again.Facts.ConsumerKey, again.Facts.Model));
+        Assert.NotEqual("", first.AdminPassword);
+    }
+
+    [Fact]
+    public async Task Kill_9_leaves_no_orphan_and_the_next_start_succeeds()
+    {
+        await using (var marketplace = await AllInOneProcess.StartAsync(Data))
+        {
+            var postmaster = Postmaster();
+            await marketplace.KillAsync();
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            while (Directory.Exists($"/proc/{postmaster}"))
+            {
+                await Task.Delay(20, patience.Token);
+            }
+        }
+
+        await using var again = await AllInOneProcess.StartAsync(Data);
+        Assert.NotEqual("", again.Facts.AdminPassword);
+    }
+
+    [Fact]
+    public async Task A_second_instance_on_the_same_directory_is_refused_and_the_first_goes_on()
+    {
+        await using var first = await AllInOneProcess.StartAsync(Data);
+        var (code, output) = await AllInOneProcess.RunAsync(null, "--data", Data, "--port", FreePortText());
+        Assert.Equal((1, $"Another instance is running on {Data}: stop it first, or choose another data directory."), (code, output));
+        Assert.False(first.Process.Exited.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Variables_meant_for_a_single_application_do_not_reach_those_inside()
+    {
+        var stolen = FreePort.Choose();
+        var environment = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{stolen}", ["ASPNETCORE_ENVIRONMENT"] = "Development", ["Kestrel__Endpoints__X__Url"] = $"http://127.0.0.1:{stolen}" };
+        await using var marketplace = await AllInOneProcess.StartAsync(Data, environment: environment);
+        Assert.True(FreePort.IsFree(stolen));
+    }
+
+    [Fact]
+    public async Task A_port_in_use_is_said()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
+        var (code, output) = await AllInOneProcess.RunAsync(null, "--data", Data, "--port", port);
+        Assert.Equal((1, $"Port {port} is in use: stop what listens there, or choose another with --port."), (code, output));
+    }
+
+    [Fact]
+    public async Task A_directory_that_cannot_be_written_is_said()
+    {
+        var file = Path.Combine(directory.Path, "file");
+        await File.WriteAllTextAsync(file, "", TestContext.Current.CancellationToken);
+        var (code, output) = await AllInOneProcess.RunAsync(null, "--data", Path.Combine(file, "data"), "--port", FreePortText());
+        Assert.Equal(1, code);
+        Assert.StartsWith($"The directory {file}/data cannot be made", output, StringComparison.Ordinal);
+        Assert.EndsWith("choose another with --data.", output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', output);
+    }
+
+    [Fact]
+    public async Task A_missing_postgresql_is_said()
+    {
+        var (code, output) = await AllInOneProcess.RunAsync(new Dictionary<string, string?> { ["LLM_MARKETPLACE_POSTGRES"] = "/nowhere" }, "--data", Data, "--port", FreePortText());
+        Assert.Equal((1, "There is no working PostgreSQL in /nowhere: name the folder that holds 'postgres' and 'initdb'."), (code, output));
+    }
+
+    [Theory]
+    [InlineData("identity.key")]
+    [InlineData("provider-secrets.key")]
+    [InlineData("api-key-hmac.key")]
+    public async Task Data_without_its_key_is_not_started(string key)
+    {
+        Directory.CreateDirectory(Path.Combine(Data, "postgres", "cluster"));
+        Directory.CreateDirectory(Path.Combine(Data, "keys"));
+        foreach (var other in new[] { "identity.key", "provider-secrets.key", "api-key-hmac.key", "administrator.password" }.Where(name => name != key))
+        {
+            await File.WriteAllTextAsync(Path.Combine(Data, "keys", other), "kept\n", TestContext.Current.CancellationToken);
+        }
+
+        var (code, output) = await AllInOneProcess.RunAsync(null, "--data", Data, "--port", FreePortText());
+        Assert.Equal(1, code);
+        Assert.Equal($"{Data}/keys/{key} is missing, and the data in {Data}/postgres cannot be used without it: restore it from your backup, or start afresh with --reset.", output);
+        Assert.False(File.Exists(Path.Combine(Data, "keys", key)));
+    }
+
+    [Fact]
+    public async Task Reset_asks_first_and_removes_only_what_is_ours()
+    {
+        Directory.CreateDirectory(Path.Combine(Data, "keys"));
+        await File.WriteAllTextAsync(Path.Combine(Data, "keys", "identity.key"), "old\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(Data, "mine.txt"), "mine", TestContext.Current.CancellationToken);
+
+        var (code, output) = await AllInOneProcess.RunAsync(null, "--data", Data, "--reset", "--port", FreePortText());
+        Assert.Equal((1, "--reset asks first, and there is nobody to ask: say --reset --yes."), (code, output));
+        Assert.Equal("old\n", await File.ReadAllTextAsync(Path.Combine(Data, "keys", "identity.key"), TestContext.Current.CancellationToken));
+
+        await AllInOneProcess.RunAsync(new Dictionary<string, string?> { ["LLM_MARKETPLACE_POSTGRES"] = "/nowhere" }, "--data", Data, "--reset", "--yes", "--port", FreePortText());
+        Assert.NotEqual("old\n", await File.ReadAllTextAsync(Path.Combine(Data, "keys", "identity.key"), TestContext.Current.CancellationToken));
+        Assert.Equal("mine", await File.ReadAllTextAsync(Path.Combine(Data, "mine.txt"), TestContext.Current.CancellationToken));
+    }
+
+    [Theory]
+    [InlineData("--port", "0", "--port takes a number from 1 to 65535.")]
+    [InlineData("--listen", "everywhere", "--listen takes an IP address, for instance 127.0.0.1 or 0.0.0.0.")]
+    public async Task Wrong_arguments_get_one_sentence(string option, string value, string sentence)
+    {
+        var (code, output) = await AllInOneProcess.RunAsync(null, "--data", Data, option, value);
+        Assert.Equal((1, sentence), (code, output));
+    }
+
+    public void Dispose() => directory.Dispose();
+
+    private static string FreePortText() => FreePort.Choose().ToString(CultureInfo.InvariantCulture);
+
+    private int Postmaster() => int.Parse(File.ReadLines(Path.Combine(Data, "postgres", "cluster", "postmaster.pid")).First(), CultureInfo.InvariantCulture);
+}

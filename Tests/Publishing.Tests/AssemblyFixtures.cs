@@ -1,0 +1,3 @@
+using LlmMarketplace.Publishing.Tests;
+
+[assembly: AssemblyFixture(typeof(SharedPublishing))]

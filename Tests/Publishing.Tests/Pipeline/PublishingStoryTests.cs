@@ -1,0 +1,77 @@
+using System.Net;
+using LlmMarketplace.Publishing.Contracts;
+
+namespace LlmMarketplace.Publishing.Tests.Pipeline;
+
+public sealed class PublishingStoryTests(SharedPublishing shared)
+{
+    private readonly PublishingApp app = shared.App;
+
+    [Fact]
+    public async Task A_version_goes_through_the_pipeline_and_everybody_hears_of_it_once()
+    {
+        var provider = await app.ProviderAsync();
+        var listing = await provider.CreateListingAsync();
+        var run = await provider.PublishAsync(listing, Declarations.Embeddings());
+
+        Assert.Equal("succeeded", run["status"]!.GetValue<string>());
+        Assert.Equal(["authorise", "validate", "store", "approval", "publish"], run["steps"]!.AsArray().Select(step => step!["name"]!.GetValue<string>()));
+        Assert.Equal("skipped", run["steps"]![3]!["status"]!.GetValue<string>());
+        Assert.Equal("active", await provider.StatusAsync(listing, "1.0.0"));
+
+        var (version, data) = Assert.Single(await app.EventsAsync(listing));
+        Assert.Equal("published", data.Cause);
+        Assert.Equal((provider.Slug, "embed", provider.Organisation), (data.Provider, data.Name, data.OrganisationId));
+        var published = Assert.Single(data.Versions);
+        Assert.Equal(VersionStatus.Active, published.Status);
+        Assert.Equal(0.02m, Assert.Single(published.Specification.Pricing.Rates).Input);
+        var protector = new ProviderSecretProtector(Convert.FromBase64String(PublishingApp.ProviderSecretsKey));
+        Assert.Equal("sk-very-secret", protector.Unprotect(published.VersionId, published.Secret!));
+        Assert.True(version > 1);
+    }
+
+    [Fact]
+    public async Task What_breaks_a_rule_is_refused_with_reasons_can_be_mended_and_is_then_published()
+    {
+        var provider = await app.ProviderAsync();
+        var listing = await provider.CreateListingAsync();
+        var wrong = Declarations.Embeddings();
+        wrong["pricing"]!["rates"]![0]!["input"] = -1;
+        var run = await provider.PublishAsync(listing, wrong);
+        Assert.Equal("failed", run["status"]!.GetValue<string>());
+        Assert.Equal("NEGATIVE_RATE", run["issues"]![0]!["code"]!.GetValue<string>());
+        var version = await provider.VersionAsync(listing, "1.0.0");
+        Assert.Equal("failed_validation", version["status"]!.GetValue<string>());
+        Assert.Equal("/pricing/rates/0/input", version["issues"]![0]!["path"]!.GetValue<string>());
+        Assert.Empty(await app.EventsAsync(listing));
+
+        var mended = Declarations.Embeddings();
+        mended["endpoint"]!.AsObject().Remove("secret"); // Not named: the credential stays.
+        await (await provider.RewriteAsync(listing, mended)).JsonAsync();
+        run = await provider.SettledRunAsync(await provider.SubmitAsync(listing, "1.0.0"));
+        Assert.Equal("succeeded", run["status"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task Submitting_twice_answers_the_same_run()
+    {
+        var provider = await app.ProviderAsync();
+        var listing = await provider.CreateListingAsync();
+        await provider.DraftAsync(listing, Declarations.Embeddings());
+        var first = await provider.SubmitAsync(listing, "1.0.0");
+        Assert.Equal(first, await provider.SubmitAsync(listing, "1.0.0"));
+        await provider.SettledRunAsync(first);
+        Assert.Equal(first, await provider.SubmitAsync(listing, "1.0.0"));
+        Assert.Single(await app.EventsAsync(listing));
+    }
+
+    [Fact]
+    public async Task A_version_under_way_cannot_be_rewritten()
+    {
+        var provider = await app.ProviderAsync();
+        var listing = await provider.CreateListingAsync();
+        await provider.PublishAsync(listing, Declarations.Embeddings());
+        var put = await provider.RewriteAsync(listing, Declarations.Embeddings());
+        Assert.Equal("not_editable", await put.CodeAsync(HttpStatusCode.Conflict));
+    }
+}
