@@ -26,12 +26,12 @@ public sealed class PaidCallTests(StartedMarketplace marketplace) : IClassFixtur
         using var patience = new CancellationTokenSource(Patience);
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
         var after = before;
-        while (after.Requests == before.Requests && await look.WaitForNextTickAsync(patience.Token))
+        while (after.Calls == before.Calls && await look.WaitForNextTickAsync(patience.Token))
         {
             after = await UsageAsync(client);
         }
 
-        Assert.Equal(before.Requests + 1, after.Requests);
+        Assert.Equal(before.Calls + 1, after.Calls);
         Assert.True(after.Cost > before.Cost, $"The call cost {after.Cost - before.Cost}.");
     }
 
@@ -66,10 +66,10 @@ public sealed class PaidCallTests(StartedMarketplace marketplace) : IClassFixtur
     public async Task A_migration_ran_once_and_ended_well(string migration) =>
         Assert.Equal(0, await marketplace.ExitCodeAsync(migration, TestContext.Current.CancellationToken));
 
-    private static async Task<(long Requests, decimal Cost)> UsageAsync(HttpClient client)
+    private static async Task<(long Calls, decimal Cost)> UsageAsync(HttpClient client)
     {
         var usage = await client.GetFromJsonAsync<JsonElement>("/api/v1/usage", TestContext.Current.CancellationToken);
-        var items = usage.GetProperty("items").EnumerateArray().ToList();
-        return (items.Sum(item => item.GetProperty("requests").GetInt64()), items.Sum(item => item.GetProperty("cost").GetDecimal()));
+        var total = usage.GetProperty("total");
+        return (total.GetProperty("calls").GetInt64(), total.GetProperty("cost").GetDecimal());
     }
 }
