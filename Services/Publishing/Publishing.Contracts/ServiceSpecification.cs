@@ -61,7 +61,74 @@ public sealed record ServiceExample(string Title, JsonElement Request, JsonEleme
 /// </param>
 /// <param name="Protocol">What it speaks.</param>
 /// <param name="Authentication">How the marketplace proves itself to it.</param>
-public sealed record ServiceEndpoint(string Url, EndpointProtocol Protocol, EndpointAuthentication Authentication);
+public sealed record ServiceEndpoint(string Url, EndpointProtocol Protocol, EndpointAuthentication Authentication)
+{
+    /// <summary>The surfaces that it serves itself, by the names of <see cref="ServiceSurfaces"/>; null: those that its protocol and category let expect (<see cref="ServiceSurfaces.Of"/>).</summary>
+    public IReadOnlyList<string>? Surfaces { get; init; }
+
+    /// <summary>The <c>api-version</c> in the query of each call; only for <see cref="EndpointProtocol.AzureOpenAi"/>, which needs one.</summary>
+    public string? ApiVersion { get; init; }
+}
+
+/// <summary>What can be called of a service: the names by which usage records know the calls too.</summary>
+public static class ServiceSurfaces
+{
+    /// <summary><c>POST /v1/chat/completions</c>.</summary>
+    public const string ChatCompletions = "chat.completions";
+
+    /// <summary><c>POST /v1/completions</c>.</summary>
+    public const string Completions = "completions";
+
+    /// <summary><c>POST /v1/responses</c>.</summary>
+    public const string Responses = "responses";
+
+    /// <summary><c>POST /v1/messages</c>, Anthropic's.</summary>
+    public const string Messages = "messages";
+
+    /// <summary><c>POST /v1/messages/count_tokens</c>, Anthropic's.</summary>
+    public const string CountTokens = "messages.count_tokens";
+
+    /// <summary><c>POST /v1/embeddings</c>.</summary>
+    public const string Embeddings = "embeddings";
+
+    /// <summary><c>POST /v1/images/generations</c>.</summary>
+    public const string ImageGenerations = "images.generations";
+
+    /// <summary><c>POST /v1/moderations</c>.</summary>
+    public const string Moderations = "moderations";
+
+    /// <summary><c>POST /v1/rerank</c>.</summary>
+    public const string Rerank = "rerank";
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<string> All { get; } =
+        [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, Moderations, Rerank];
+
+    /// <summary>The surfaces that an endpoint serves.</summary>
+    /// <param name="specification">Of the version whose endpoint it is.</param>
+    /// <returns>What it declares; else both of Anthropic's for that protocol, and for OpenAI's the one that the category stands for.</returns>
+    public static IReadOnlyList<string> Of(ServiceSpecification specification)
+    {
+        ArgumentNullException.ThrowIfNull(specification);
+        return specification.Endpoint.Surfaces is { Count: > 0 } declared ? declared : specification.Endpoint.Protocol switch
+        {
+            EndpointProtocol.Anthropic => AnthropicSurfaces,
+            EndpointProtocol.OpenAi or EndpointProtocol.AzureOpenAi => specification.Category switch
+            {
+                "embeddings" => EmbeddingSurfaces,
+                "image-generation" => ImageSurfaces,
+                _ when specification.Model.OutputModalities.Contains("embedding") => EmbeddingSurfaces,
+                _ => ChatSurfaces,
+            },
+            _ => [],
+        };
+    }
+
+    private static readonly string[] AnthropicSurfaces = [Messages, CountTokens];
+    private static readonly string[] EmbeddingSurfaces = [Embeddings];
+    private static readonly string[] ImageSurfaces = [ImageGenerations];
+    private static readonly string[] ChatSurfaces = [ChatCompletions];
+}
 
 /// <summary>Protocol of an endpoint.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<EndpointProtocol>))]

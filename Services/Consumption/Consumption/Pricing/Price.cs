@@ -62,12 +62,15 @@ internal sealed record Price(decimal PerRequest, decimal Input, decimal CachedIn
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public Price? LongContext { get; init; }
 
+    /// <summary>No price at all.</summary>
+    public static Price Nothing(string currency) => new(0, 0, 0, 0, currency);
+
     /// <summary>The price for a tier: its own rate, else the one named <c>default</c>, else null: not for sale to it.</summary>
     public static Price? For(ServicePricing pricing, string tier)
     {
         if (pricing.Model == PricingModel.Free)
         {
-            return new Price(0, 0, 0, 0, pricing.Currency);
+            return Nothing(pricing.Currency);
         }
 
         var rate = pricing.Rates.FirstOrDefault(r => r.Tier == tier) ?? pricing.Rates.FirstOrDefault(r => r.Tier == DefaultTier);
@@ -75,7 +78,7 @@ internal sealed record Price(decimal PerRequest, decimal Input, decimal CachedIn
         {
             PricingModel.PerRequest => new Price(rate.Input / PerUnit(rate.Unit), 0, 0, 0, pricing.Currency) { Image = rate.Image, WebSearch = SearchPrice(rate) },
             PricingModel.PerToken => PerToken(rate, PerUnit(rate.Unit), pricing.Currency),
-            PricingModel.Subscription => new Price(0, 0, 0, 0, pricing.Currency), // Paid by month: a call costs nothing more.
+            PricingModel.Subscription => Nothing(pricing.Currency), // Paid by month: a call costs nothing more.
             _ => null,
         };
     }

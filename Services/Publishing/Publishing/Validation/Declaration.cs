@@ -34,6 +34,8 @@ internal sealed class Declaration
         Url = Endpoint?.Text("url", 2_000);
         Protocol = Endpoint?.Choice<EndpointProtocol>("protocol");
         Authentication = Endpoint?.Choice<EndpointAuthentication>("authentication");
+        Surfaces = Endpoint is { } endpoint ? [.. endpoint.Items("surfaces", ServiceSurfaces.All.Count).Select(item => item.AsOneOf((string[])[.. ServiceSurfaces.All])).OfType<string>().Distinct()] : [];
+        ApiVersion = Endpoint?.Text("apiVersion", 40, required: false);
         Pricing = root.Object("pricing");
         PricingModel = Pricing?.Choice<PricingModel>("model");
         Currency = Pricing?.Text("currency", 3);
@@ -72,6 +74,10 @@ internal sealed class Declaration
 
     public EndpointAuthentication? Authentication { get; }
 
+    public IReadOnlyList<string> Surfaces { get; }
+
+    public string? ApiVersion { get; }
+
     public Node? Pricing { get; }
 
     public PricingModel? PricingModel { get; }
@@ -98,7 +104,7 @@ internal sealed class Declaration
         Category!,
         Tags,
         [.. Capabilities.Select(entry => entry.Capability)],
-        new ServiceEndpoint(Url!, Protocol!.Value, Authentication!.Value),
+        new ServiceEndpoint(Url!, Protocol!.Value, Authentication!.Value) { Surfaces = Surfaces.Count == 0 ? null : Surfaces, ApiVersion = ApiVersion },
         Model!,
         new ServicePricing(PricingModel!.Value, Currency!, [.. Rates.Select(rate => rate.ToRate())]),
         Sla!,
