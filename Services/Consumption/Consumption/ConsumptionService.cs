@@ -94,8 +94,11 @@ public static class ConsumptionService
     {
         ArgumentNullException.ThrowIfNull(app);
         var v1 = app.MapGroup("/v1").WithTags("Calls").AllowAnonymous();
-        v1.MapPost("/embeddings", (HttpContext http, ServeCall calls) => calls.HandleAsync(http, Operation.Embeddings)).WithSummary("Create embeddings, as OpenAI's API does");
-        v1.MapPost("/chat/completions", (HttpContext http, ServeCall calls) => calls.HandleAsync(http, Operation.ChatCompletions)).WithSummary("Create a chat completion, streamed or whole, as OpenAI's API does");
+        foreach (var surface in Surface.All)
+        {
+            v1.MapPost("/" + surface.Path, (HttpContext http, ServeCall calls) => calls.HandleAsync(http, surface)).WithSummary(surface.Summary);
+        }
+
         v1.MapGet("/models", ListModels.HandleAsync).WithSummary("The models that this key may call");
         v1.MapGet("/models/{**id}", ListModels.HandleOneAsync).WithSummary("One of them; ids contain a slash");
         v1.Map("/{**rest}", (HttpContext http) => CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.UnknownRoute))).ExcludeFromDescription();

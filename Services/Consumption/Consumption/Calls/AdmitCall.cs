@@ -72,7 +72,7 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
             VersionId = plan.Version.Id,
             ProviderOrganisationId = listing.OrganisationId,
             Service = listing.Name,
-            Operation = call.OperationName,
+            Operation = call.Surface.Name,
             Streamed = call.Request!.Stream,
             AdmittedAt = answer.Now,
             Day = answer.Day,

@@ -10,11 +10,11 @@ using Microsoft.AspNetCore.Http;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>One call on its way; each step fills in what the next ones need.</summary>
-internal sealed class Call(HttpContext http, Operation operation, Guid id, long startedAt)
+internal sealed class Call(HttpContext http, Surface surface, Guid id, long startedAt)
 {
     public HttpContext Http { get; } = http;
 
-    public Operation Operation { get; } = operation;
+    public Surface Surface { get; } = surface;
 
     /// <summary>Also its <c>x-request-id</c>.</summary>
     public Guid Id { get; } = id;
@@ -48,12 +48,6 @@ internal sealed class Call(HttpContext http, Operation operation, Guid id, long 
     public double? FirstByteMs { get; set; }
 
     public bool Settled { get; set; }
-
-    /// <summary>As records name it.</summary>
-    public string OperationName => Operation == Operation.Embeddings ? "embeddings" : "chat.completions";
-
-    /// <summary>Where it is appended to the provider's base address.</summary>
-    public string Path => Operation == Operation.Embeddings ? "embeddings" : "chat/completions";
 
     public CancellationToken Left => Http.RequestAborted;
 }

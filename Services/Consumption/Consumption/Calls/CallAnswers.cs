@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
 
-/// <summary>What every answer of <c>/v1</c> carries, and errors in OpenAI's shape.</summary>
+/// <summary>What every answer of <c>/v1</c> carries, and errors in the shape of the protocol in use.</summary>
 internal static class CallAnswers
 {
     private static readonly JsonSerializerOptions SnakeCase = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
@@ -58,20 +58,11 @@ internal static class CallAnswers
 
         http.Response.StatusCode = error.Status;
         http.Response.ContentType = "application/json";
-        await http.Response.Body.WriteAsync(Body(refusal), http.RequestAborted);
+        var body = Surface.IsAnthropic(http.Request.Path) ? ErrorBodies.Anthropic(refusal, headers["x-request-id"]) : ErrorBodies.OpenAi(refusal);
+        await http.Response.Body.WriteAsync(body, http.RequestAborted);
     }
 
     public static Task WriteJsonAsync<T>(HttpContext http, T value) => http.Response.WriteAsJsonAsync(value, SnakeCase, http.RequestAborted);
-
-    /// <summary><c>{"error":{"message","type","param","code"}}</c>.</summary>
-    public static byte[] Body(CallRefusal refusal)
-    {
-        var error = CallErrors.Of(refusal.Failure);
-        return JsonSerializer.SerializeToUtf8Bytes(new { error = new { message = refusal.Detail ?? error.Message, type = error.Type, param = refusal.Param, code = error.Code } }, SnakeCase);
-    }
-
-    /// <summary>An error as the last event of a stream.</summary>
-    public static byte[] Event(CallRefusal refusal) => [.. "data: "u8, .. Body(refusal), .. "\n\n"u8];
 
     private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
 

@@ -20,15 +20,16 @@ internal sealed class EditedBody : HttpContent
     }
 
     /// <summary>Makes the provider's body.</summary>
+    /// <param name="surface">Which surface it is for.</param>
     /// <param name="body">The caller's.</param>
     /// <param name="request">What stands where in it.</param>
     /// <param name="model">The provider's model id.</param>
     /// <param name="cap">Name and value of the output cap to send, or null.</param>
-    public static EditedBody Of(ReadOnlyMemory<byte> body, CallRequest request, string model, (string Field, long Value)? cap)
+    public static EditedBody Of(Surface surface, ReadOnlyMemory<byte> body, CallRequest request, string model, (string Field, long Value)? cap)
     {
         var edits = new List<(Slice At, string Text)> { (request.ModelValue, JsonSerializer.Serialize(model)) };
         var first = new StringBuilder();
-        if (request.Stream && !request.WantsUsage)
+        if (surface.Dialect == Dialect.Chat && request.Stream && !request.WantsUsage)
         {
             AskForUsage(request, edits, first);
         }

@@ -39,19 +39,25 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, ProviderSecretProt
         }
 
         var specification = version.Specification;
-        if (Unsupported(call.Operation, specification) is { } reason)
+        if (Unsupported(call.Surface, specification) is { } reason)
         {
             return Refuse(CallFailure.UnsupportedOperation, $"`{name.Listing}` {reason}");
         }
 
-        if (Price.For(specification.Pricing, call.Organisation!.TierName) is not { } price)
+        var price = call.Surface.IsFree ? Price.Nothing(specification.Pricing.Currency) : Price.For(specification.Pricing, call.Organisation!.TierName);
+        if (price is null)
         {
-            return Refuse(CallFailure.NotForSale, $"`{name.Listing}` has no price for the tier `{call.Organisation.TierName}`.");
+            return Refuse(CallFailure.NotForSale, $"`{name.Listing}` has no price for the tier `{call.Organisation!.TierName}`.");
         }
 
-        var input = InputBound(call.Body!.Bytes.Length, request, specification.Model);
-        var (output, cap) = OutputBound(call.Operation, request, specification);
-        var nanos = Math.Min(Price.Nanos(price.UpperBound(input, output)), MaxReservedNanos);
+        if (Unpriced(request, price) is { } unpriced)
+        {
+            return (null, new CallRefusal(CallFailure.NotPriced, $"`{name.Listing}` has no price for {unpriced.What}.", unpriced.Param));
+        }
+
+        var input = call.Surface.IsFree ? 0 : InputBound(call.Body!.Bytes.Length, request, specification.Model);
+        var (output, cap) = OutputBound(call.Surface, request, specification);
+        var nanos = Math.Min(Price.Nanos(price.UpperBound(input, output, ImageBound(call.Surface, request), SearchBound(request))), MaxReservedNanos);
         try
         {
             var credential = specification.Endpoint.Authentication == EndpointAuthentication.None ? null : version.Credential(protector);
@@ -66,28 +72,40 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, ProviderSecretProt
     public static Reservation Reservation(Call call, Budgets.Budget? organisationBudget) => new(
         call.Organisation!.Id, call.Key!.Id, TierLimits.Of(call.Organisation.Tier), call.Plan!.ReservedTokens, call.Plan.ReservedNanos, organisationBudget, call.Key.Budget);
 
-    private static string? Unsupported(Operation operation, ServiceSpecification specification)
+    private static string? Unsupported(Surface surface, ServiceSpecification specification)
     {
-        if (specification.Endpoint.Protocol != EndpointProtocol.OpenAi)
-        {
-            return "does not speak the OpenAI protocol, and cannot be called through /v1.";
-        }
-
         if (specification.Endpoint.Authentication == EndpointAuthentication.OAuth2)
         {
             return "wants OAuth 2.0 from the marketplace, which is not supported yet.";
         }
 
-        var embeds = specification.Category == "embeddings" || specification.Model.OutputModalities.Contains("embedding");
-        return (operation == Operation.Embeddings) == embeds ? null : embeds ? "makes embeddings: call /v1/embeddings." : "makes no embeddings: call /v1/chat/completions.";
+        var served = ServiceSurfaces.Of(specification);
+        if (served.Contains(surface.Name))
+        {
+            return null;
+        }
+
+        var callable = Surface.All.Where(other => served.Contains(other.Name)).Select(other => $"/v1/{other.Path}").ToArray();
+        return callable.Length == 0
+            ? "is not called through /v1: its protocol cannot be metered there yet."
+            : $"is not called through /v1/{surface.Path}, but through {string.Join(", ", callable)}.";
     }
+
+    private static (string What, string Param)? Unpriced(CallRequest request, Price price) =>
+        request.HasAudio && price is { AudioInput: null, Input: > 0 } ? ("audio", "modalities")
+        : request.SearchesWeb && price.WebSearch is null ? ("searches of the web", "tools")
+        : null;
+
+    private static long ImageBound(Surface surface, CallRequest request) => surface == Surface.ImageGenerations ? request.Choices : 0;
+
+    private long SearchBound(CallRequest request) => request.SearchesWeb ? request.MaxWebSearches ?? options.Value.DefaultMaxWebSearches : 0;
 
     private static long InputBound(int bodyBytes, CallRequest request, ModelFacts model) =>
         request.HasMedia ? model.ContextWindow ?? bodyBytes + MediaTokens : Math.Min(bodyBytes, model.ContextWindow ?? int.MaxValue);
 
-    private (long Output, (string Field, long Value)? Cap) OutputBound(Operation operation, CallRequest request, ServiceSpecification specification)
+    private (long Output, (string Field, long Value)? Cap) OutputBound(Surface surface, CallRequest request, ServiceSpecification specification)
     {
-        if (operation == Operation.Embeddings)
+        if (surface.MaxOutputField is not { } field)
         {
             return (0, null);
         }
@@ -97,10 +115,11 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, ProviderSecretProt
             return (asked * request.Choices, null);
         }
 
-        // OpenAI itself wants the newer name, all others know the older one.
+        // For chat, OpenAI itself wants the newer name; all others know the older one.
         var cap = specification.Model.MaxOutputTokens ?? options.Value.DefaultMaxOutputTokens;
-        var openAi = new Uri(specification.Endpoint.Url).Host.EndsWith(".openai.com", StringComparison.OrdinalIgnoreCase);
-        return ((long)cap * request.Choices, (openAi ? "max_completion_tokens" : "max_tokens", cap));
+        var newer = surface == Surface.ChatCompletions
+            && (specification.Endpoint.Protocol == EndpointProtocol.AzureOpenAi || new Uri(specification.Endpoint.Url).Host.EndsWith(".openai.com", StringComparison.OrdinalIgnoreCase));
+        return ((long)cap * request.Choices, (newer ? "max_completion_tokens" : field, cap));
     }
 
     private static (CallPlan?, CallRefusal?) NotFound(string model) =>

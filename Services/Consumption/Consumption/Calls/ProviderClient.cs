@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.ProviderNetwork;
+using LlmMarketplace.Publishing.Contracts;
 using Microsoft.Extensions.Options;
 
 namespace LlmMarketplace.Consumption.Calls;
@@ -79,22 +80,45 @@ internal sealed class ProviderClient : IDisposable
     private static HttpRequestMessage Request(Call call)
     {
         var plan = call.Plan!;
-        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(plan.Version.Url, call.Path))
+        var endpoint = plan.Version.Specification.Endpoint;
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(plan.Version.Url, endpoint.ApiVersion is { } version ? $"{call.Surface.Path}?api-version={Uri.EscapeDataString(version)}" : call.Surface.Path))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            Content = EditedBody.Of(call.Body!.Bytes, call.Request!, plan.Version.Specification.Model.Id, plan.Cap),
+            Content = EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request!, plan.Version.Specification.Model.Id, plan.Cap),
         };
         request.Headers.Accept.Add(call.Request!.Stream ? EventStream : Json);
         request.Headers.AcceptEncoding.ParseAdd("identity");
         request.Headers.UserAgent.ParseAdd("LlmMarketplace/1");
         request.Headers.TryAddWithoutValidation("x-request-id", call.Id.ToString());
+        if (endpoint.Protocol == EndpointProtocol.Anthropic)
+        {
+            PassOn(call, request, "anthropic-version", "2023-06-01");
+            PassOn(call, request, "anthropic-beta", null);
+        }
+
         if (plan.Credential is { } credential)
         {
-            request.Headers.TryAddWithoutValidation("authorization", $"Bearer {credential}");
+            var (name, value) = endpoint.Protocol switch
+            {
+                EndpointProtocol.Anthropic => ("x-api-key", credential),
+                EndpointProtocol.AzureOpenAi => ("api-key", credential),
+                _ => ("authorization", $"Bearer {credential}"),
+            };
+            request.Headers.TryAddWithoutValidation(name, value);
         }
 
         return request;
+    }
+
+    /// <summary>A header by which callers choose the protocol's version and features.</summary>
+    private static void PassOn(Call call, HttpRequestMessage request, string name, string? otherwise)
+    {
+        var given = call.Http.Request.Headers[name];
+        if (given.Count > 0 || otherwise is not null)
+        {
+            request.Headers.TryAddWithoutValidation(name, given.Count > 0 ? given.ToString() : otherwise);
+        }
     }
 
     private async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> TryAsync(Call call, CancellationToken deadline)

@@ -18,11 +18,11 @@ internal sealed partial class ServeCall(
     KeyCheck keys, PlanCall plans, AdmitCall admission, ProviderClient provider, RelayAnswer answers, RelayStream streams, SettleCall settle,
     ConsumptionTelemetry telemetry, IOptions<CallOptions> options, TimeProvider time, ILogger<ServeCall> logger)
 {
-    public async Task HandleAsync(HttpContext http, Operation operation)
+    public async Task HandleAsync(HttpContext http, Surface surface)
     {
-        var call = new Call(http, operation, Guid.CreateVersion7(time.GetUtcNow()), time.GetTimestamp());
+        var call = new Call(http, surface, Guid.CreateVersion7(time.GetUtcNow()), time.GetTimestamp());
         CallAnswers.SetRequestId(http, call.Id);
-        using var activity = call.Activity = telemetry.Start(operation);
+        using var activity = call.Activity = telemetry.Start(surface);
         try
         {
             var refusal = await PrepareAsync(call);
@@ -79,7 +79,7 @@ internal sealed partial class ServeCall(
             return refusal;
         }
 
-        (call.Request, refusal) = ReadCallRequest.Read(call.Body!.Bytes.Span, options.Value.MaxDepth);
+        (call.Request, refusal) = ReadCallRequest.Read(call.Surface, call.Body!.Bytes.Span, options.Value.MaxDepth);
         if (refusal is not null)
         {
             return refusal;

@@ -14,6 +14,7 @@ internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
         }
 
         CheckSecret(subject, declaration, endpoint);
+        CheckProtocol(declaration, endpoint);
         if (string.IsNullOrWhiteSpace(declaration.Url))
         {
             return;
@@ -46,6 +47,30 @@ internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
         if (verdict.Kind == EndpointKind.Forbidden)
         {
             at.Report(IssueCodes.ForbiddenEndpoint, verdict.Reason!);
+        }
+    }
+
+    private static void CheckProtocol(Declaration declaration, Node endpoint)
+    {
+        if (declaration.Protocol is not { } protocol)
+        {
+            return;
+        }
+
+        if ((protocol == EndpointProtocol.AzureOpenAi) != (declaration.ApiVersion is not null))
+        {
+            endpoint.At("apiVersion", default).Report(IssueCodes.ProtocolMismatch, "The protocol azure-openai needs an apiVersion, as 2024-10-21, and no other has one.");
+        }
+
+        var served = protocol switch
+        {
+            EndpointProtocol.Anthropic => [ServiceSurfaces.Messages, ServiceSurfaces.CountTokens],
+            EndpointProtocol.OpenAi or EndpointProtocol.AzureOpenAi => ServiceSurfaces.All.Except([ServiceSurfaces.Messages, ServiceSurfaces.CountTokens]),
+            _ => (IEnumerable<string>)[],
+        };
+        if (declaration.Surfaces.Except(served).ToArray() is { Length: > 0 } others)
+        {
+            endpoint.At("surfaces", default).Report(IssueCodes.ProtocolMismatch, $"The protocol {WireNames<EndpointProtocol>.Of(protocol)} has no {string.Join(", ", others)}.");
         }
     }
 

@@ -24,4 +24,6 @@ internal sealed record ServiceDeclaration(
 /// <param name="Protocol">What it speaks.</param>
 /// <param name="Authentication">How the marketplace proves itself.</param>
 /// <param name="Secret">The credential; written, never read.</param>
-internal sealed record DeclaredEndpoint(string Url, EndpointProtocol Protocol, EndpointAuthentication Authentication, string? Secret);
+/// <param name="Surfaces">What it serves: <c>chat.completions</c>, <c>responses</c> …; null: what protocol and category let expect.</param>
+/// <param name="ApiVersion">Only for <c>azure-openai</c>.</param>
+internal sealed record DeclaredEndpoint(string Url, EndpointProtocol Protocol, EndpointAuthentication Authentication, string? Secret, IReadOnlyList<string>? Surfaces, string? ApiVersion);
