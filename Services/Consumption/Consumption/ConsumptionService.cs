@@ -5,6 +5,7 @@ using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Routing;
 using LlmMarketplace.Consumption.Usage;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Messaging;
@@ -83,7 +84,7 @@ public static class ConsumptionService
         services.AddOptions<CallOptions>().BindConfiguration("Calls").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>();
         services.AddSingleton<ConsumptionTelemetry>();
-        services.AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
+        services.AddSingleton<Routes>().AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
         services.AddSingleton<RelayAnswer>().AddSingleton<RelayStream>().AddSingleton<ServeCall>();
         services.AddHealthChecks().AddCheck<Warmth>("consumption-calls", tags: ["ready"]);
         return builder;

@@ -5,6 +5,7 @@ using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
+using LlmMarketplace.Consumption.Routing;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
@@ -50,10 +51,24 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     public bool Settled { get; set; }
 
     public CancellationToken Left => Http.RequestAborted;
+
+    /// <summary>The same request, to be admitted anew for another model.</summary>
+    public Call Again(Guid id) => new(Http, Surface, id, StartedAt)
+    {
+        Activity = Activity,
+        Key = Key,
+        Organisation = Organisation,
+        Body = Body,
+        Request = Request,
+        First = First ?? this,
+    };
+
+    /// <summary>The call that this one is a fallback of, or null.</summary>
+    public Call? First { get; private init; }
 }
 
 /// <summary>What is called, for which price and bounds.</summary>
-internal sealed record CallPlan(ListedVersion Version, Price Price, string? Credential, (string Field, long Value)? Cap, long ReservedTokens, long ReservedNanos);
+internal sealed record CallPlan(ListedVersion Version, IReadOnlyList<Route> Routes, Price Price, string? Credential, (string Field, long Value)? Cap, long ReservedTokens, long ReservedNanos);
 
 /// <summary>How an admitted call ended.</summary>
 /// <param name="Outcome">The outcome.</param>

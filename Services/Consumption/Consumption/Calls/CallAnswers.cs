@@ -15,7 +15,18 @@ internal static class CallAnswers
     /// <summary>The rate limits as this call left them, and when a deprecated version ends (RFC 8594).</summary>
     public static void SetHeaders(Call call)
     {
+        SetRequestId(call.Http, call.Id);
         var headers = call.Http.Response.Headers;
+        if (call.Plan is { } plan)
+        {
+            headers["x-marketplace-model"] = $"{plan.Version.Listing.Name}@{plan.Version.Number}"; // Of a range, a preference or a fallback nobody else can say.
+        }
+
+        if (call.First is { } first)
+        {
+            headers["x-marketplace-fallback-from"] = first.Id.ToString();
+        }
+
         if (call.Limits is { } limits && call.Organisation is { } organisation)
         {
             var tier = TierLimits.Of(organisation.Tier);
@@ -27,6 +38,7 @@ internal static class CallAnswers
             headers["x-ratelimit-reset-tokens"] = Text(limits.TokensFullIn);
         }
 
+        headers.Remove("Sunset");
         if (call.Plan?.Version.SunsetAt is { } sunset)
         {
             headers["Sunset"] = sunset.UtcDateTime.ToString("R", CultureInfo.InvariantCulture);
