@@ -68,7 +68,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, ProviderSecretProt
         instance,
         call.Organisation!.Id,
         Account.OfOrganisation(TierLimits.Of(call.Organisation.Tier), organisationBudget),
-        Account.OfKey(call.Key!.Id, call.Key.Budget),
+        call.Key!.Account,
         call.Plan!.ReservedTokens,
         call.Plan.ReservedNanos);
 
