@@ -167,7 +167,7 @@ public sealed partial class KeySettingsTests(Marketplace marketplace, OtherInsta
         other.Provider.Answer = ProviderScripts.Embedding(3);
         Assert.Equal(HttpStatusCode.OK, (await CallAsync(key, model)).StatusCode);
 
-        await Until.TrueAsync(async () => (await StandingAsync(key)).GetProperty("budget").GetProperty("spent").GetDecimal() == 0.01m);
+        await Until.TrueAsync(async () => (await StandingAsync(key)).GetProperty("open_calls").GetInt64() == 0); // Settled here, too.
         using var client = key.Client(other.Service);
         var told = await client.GetFromJsonAsync<JsonElement>("/v1/key");
         var own = told.GetProperty("key");
@@ -177,6 +177,19 @@ public sealed partial class KeySettingsTests(Marketplace marketplace, OtherInsta
         Assert.Equal(5_000, own.GetProperty("tokens_per_minute").GetProperty("limit").GetInt64());
         Assert.Equal(1_000_000_000 - 3, told.GetProperty("organisation").GetProperty("tokens_per_month").GetProperty("remaining").GetInt64());
         Assert.Equal(HttpStatusCode.Unauthorized, (await other.Service.Client.GetAsync("/v1/key")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Cost_and_what_is_left_of_the_budget_are_told_to_callers_who_ask()
+    {
+        var (_, key, model) = await WithKeyAsync(new { name = "thrifty", budget = new { amount = 0.025m, currency = "USD", period = "day" } });
+        using var client = key.Client(other.Service);
+
+        Assert.False((await client.PostAsJsonAsync("/v1/embeddings", new { model, input = "hello" })).Headers.Contains("x-marketplace-cost"));
+        client.DefaultRequestHeaders.Add("x-marketplace-include", "usage, cost");
+        var told = (await client.PostAsJsonAsync("/v1/embeddings", new { model, input = "hello" })).Headers;
+
+        Assert.Equal(("0.01", "USD", "0.005"), (told.GetValues("x-marketplace-cost").Single(), told.GetValues("x-marketplace-currency").Single(), told.GetValues("x-marketplace-budget-remaining").Single()));
     }
 
     [Fact]

@@ -49,6 +49,9 @@ internal sealed class Call(HttpContext http, Operation operation, Guid id, long 
 
     public bool Settled { get; set; }
 
+    /// <summary>Whether the caller wants to know what the call costs: <c>x-marketplace-include: cost</c>.</summary>
+    public bool WantsCost { get; } = http.Request.Headers["x-marketplace-include"].Any(values => values?.Split(',', StringSplitOptions.TrimEntries).Contains("cost", StringComparer.OrdinalIgnoreCase) == true);
+
     /// <summary>As records name it.</summary>
     public string OperationName => Operation == Operation.Embeddings ? "embeddings" : "chat.completions";
 
