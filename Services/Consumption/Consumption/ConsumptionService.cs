@@ -40,6 +40,7 @@ public static class ConsumptionService
             .Consumes<ListingChanged, FollowListings>(PublishingEvents.Producer, PublishingEvents.Services, PublishingEvents.ListingChanged)
             .Consumes<OrganisationChanged, FollowOrganisations>(IdentityEvents.Producer, IdentityEvents.Organisations, IdentityEvents.OrganisationChanged);
         builder.Services.AddValidation();
+        builder.Services.AddSingleton<KeyChanges>();
         builder.Services.AddHostedService<SweepLost>();
         return builder;
     }
@@ -53,6 +54,8 @@ public static class ConsumptionService
         ListKeys.Map(keys);
         GetKey.Map(keys);
         ChangeKey.Map(keys);
+        SuspendKey.Map(keys);
+        RotateKey.Map(keys);
         RevokeKey.Map(keys);
 
         var budgets = app.MapGroup("/api/v1/budgets").ForConsumers("Budgets");
@@ -82,7 +85,7 @@ public static class ConsumptionService
 
         var services = builder.Services;
         services.AddOptions<CallOptions>().BindConfiguration("Calls").ValidateDataAnnotations().ValidateOnStart();
-        services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>();
+        services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>().AddSingleton<FreshKey>();
         services.AddSingleton<ConsumptionTelemetry>();
         services.AddSingleton<Routes>().AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
         services.AddSingleton<RelayAnswer>().AddSingleton<RelayStream>().AddSingleton<ServeCall>();
@@ -102,6 +105,7 @@ public static class ConsumptionService
 
         v1.MapGet("/models", ListModels.HandleAsync).WithSummary("The models that this key may call");
         v1.MapGet("/models/{**id}", ListModels.HandleOneAsync).WithSummary("One of them; ids contain a slash");
+        v1.MapGet("/key", ShowKey.HandleAsync).WithSummary("What this key may do, and what is left of its limits");
         v1.Map("/{**rest}", (HttpContext http) => CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.UnknownRoute))).ExcludeFromDescription();
         return app;
     }
@@ -129,14 +133,17 @@ public static class ConsumptionService
 
         services.AddOptions<KeySecrets>().BindConfiguration("Keys").ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<MeteringOptions>().BindConfiguration("Metering").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<LimitOptions>().BindConfiguration("Limits").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(provider => new ApiKeyHasher(provider.GetRequiredService<IOptions<KeySecrets>>().Value.ApiKeyHmacBytes));
         services.AddSingleton(provider => new ProviderSecretProtector(provider.GetRequiredService<IOptions<KeySecrets>>().Value.ProviderSecretsBytes));
         services.AddHostedService<CheckKeySecrets>();
 
         // Started in this order, and stopped in the other: settlements that are under way still need the lease and the counters.
-        services.AddSingleton<RedisRuns>().AddSingleton<CallLimits>();
+        services.AddSingleton<RedisRuns>().AddSingleton<RedisClock>().AddSingleton<LimitScripts>();
         services.AddSingleton<InstanceLease>().AddHostedService(provider => provider.GetRequiredService<InstanceLease>());
         services.AddSingleton<Counters>().AddHostedService(provider => provider.GetRequiredService<Counters>());
+        services.AddSingleton<ReadAccounts>();
+        services.AddSingleton<CallLimits>().AddHostedService(provider => provider.GetRequiredService<CallLimits>());
         services.AddSingleton<PostgresAdmissionLog>().AddHostedService(provider => provider.GetRequiredService<PostgresAdmissionLog>());
         services.AddSingleton<IAdmissionLog>(provider => provider.GetRequiredService<PostgresAdmissionLog>());
         return messaging;

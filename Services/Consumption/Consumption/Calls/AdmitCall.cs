@@ -5,7 +5,7 @@ using LlmMarketplace.Consumption.Metering;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Reserves all that a call may use, then notes its admission; after this the call will have one usage record, whatever happens.</summary>
-internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog log, InstanceLease lease, SettleCall settle)
+internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, PlanCall plans, CallLimits limits, IAdmissionLog log, InstanceLease lease, SettleCall settle)
 {
     // How often counters may be built anew between a call's reservation and its admission.
     private const int Attempts = 5;
@@ -14,17 +14,28 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
     {
         try
         {
+            var instance = lease.InstanceId;
             for (var attempt = 0; attempt < Attempts; attempt++)
             {
-                var reservation = PlanCall.Reservation(call, keys.BudgetOf(call.Organisation!.Id));
-                var answer = await limits.ReserveAsync(reservation);
+                var reservation = PlanCall.Reservation(call, instance, keys.BudgetOf(call.Organisation!.Id));
+                var answer = await limits.ReserveAsync(reservation, call.Left);
                 call.Limits = answer;
-                if (answer.Status != LimitStatus.Admitted)
+                if (answer.Status == LimitStatus.Stale)
                 {
-                    return Refuse(answer, reservation);
+                    if (await RefreshAsync(call) is { } refusal)
+                    {
+                        return refusal;
+                    }
+
+                    continue;
                 }
 
-                var admission = Row(call, answer, lease.InstanceId);
+                if (answer.Status != LimitStatus.Admitted)
+                {
+                    return RefuseCall.By(answer, reservation, call.Plan!, call.Request!.Choices);
+                }
+
+                var admission = Row(call, answer, instance);
                 if (await NoteAsync(call, admission))
                 {
                     call.Admission = admission;
@@ -32,16 +43,26 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
                 }
             }
         }
-        catch (LimitsUnavailableException)
-        {
-            return new CallRefusal(CallFailure.NotReady, RetryAfter: TimeSpan.FromSeconds(1));
-        }
-        catch (Exception unknown) when (unknown is AdmissionUnknownException or NotLeasedException)
+        catch (Exception unknown) when (unknown is Npgsql.NpgsqlException or TimeoutException or LimitsUnavailableException or AdmissionUnknownException or NotLeasedException)
         {
             return new CallRefusal(CallFailure.NotReady, RetryAfter: TimeSpan.FromSeconds(1));
         }
 
         return new CallRefusal(CallFailure.NotReady, RetryAfter: TimeSpan.FromSeconds(1));
+    }
+
+    /// <summary>The key was changed, and this instance has not heard of it yet: reads it anew, and judges the call by it from the start.</summary>
+    private async Task<CallRefusal?> RefreshAsync(Call call)
+    {
+        var key = await fresh.ReadAsync(call.Key!.Id, call.Left);
+        if (check.Recheck(call.Http.Request, key) is { } refusal)
+        {
+            return refusal;
+        }
+
+        call.Key = key;
+        (call.Plan, refusal) = plans.Plan(call);
+        return refusal;
     }
 
     private async Task<bool> NoteAsync(Call call, AdmissionRow admission)
@@ -79,24 +100,7 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
             ReservedTokens = plan.ReservedTokens,
             ReservedNanos = plan.ReservedNanos,
             Price = plan.Price,
-            MicrosecondsPerToken = Scripts.MicrosecondsPerToken(TierLimits.Of(call.Organisation.Tier)),
-        };
-    }
-
-    private static CallRefusal Refuse(LimitAnswer answer, Reservation asked)
-    {
-        var wait = answer.Wait < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : answer.Wait;
-        return answer.Status switch
-        {
-            LimitStatus.MonthlyTokens => new CallRefusal(
-                CallFailure.MonthlyTokens,
-                $"This call may use {asked.Tokens} tokens, and of your organisation's {asked.Tier.TokensPerMonth} a month {Math.Max(0, asked.Tier.TokensPerMonth - answer.UsedTokens)} are left. They begin anew on the 1st, UTC.",
-                RetryAfter: Periods.UntilNext(Budgets.BudgetPeriod.Month, answer.Now)),
-            LimitStatus.OrganisationBudget => new CallRefusal(CallFailure.OrganisationBudget, RetryAfter: Periods.UntilNext(asked.OrganisationBudget!.Period, answer.Now)),
-            LimitStatus.KeyBudget => new CallRefusal(CallFailure.KeyBudget, RetryAfter: Periods.UntilNext(asked.KeyBudget!.Period, answer.Now)),
-            LimitStatus.Requests => new CallRefusal(CallFailure.RequestRate, RetryAfter: wait),
-            _ when asked.Tokens > asked.Tier.TokensPerMinute => new CallRefusal(CallFailure.LargerThanTokenRate),
-            _ => new CallRefusal(CallFailure.TokenRate, RetryAfter: wait),
+            MicrosecondsPerToken = 60_000_000d / TierLimits.Of(call.Organisation.Tier).TokensPerMinute,
         };
     }
 }

@@ -35,6 +35,9 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     public CallRequest? Request { get; set; }
 
+    /// <summary>The model asked for: the body's own, or one of its fallbacks.</summary>
+    public string? Model { get; set; }
+
     // 3 plan
     public CallPlan? Plan { get; set; }
 
@@ -49,6 +52,9 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     public double? FirstByteMs { get; set; }
 
     public bool Settled { get; set; }
+
+    /// <summary>Whether the caller wants to know what the call costs: <c>x-marketplace-include: cost</c>.</summary>
+    public bool WantsCost { get; } = http.Request.Headers["x-marketplace-include"].Any(values => values?.Split(',', StringSplitOptions.TrimEntries).Contains("cost", StringComparer.OrdinalIgnoreCase) == true);
 
     public CancellationToken Left => Http.RequestAborted;
 
@@ -68,7 +74,11 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 }
 
 /// <summary>What is called, for which price and bounds.</summary>
-internal sealed record CallPlan(ListedVersion Version, IReadOnlyList<Route> Routes, Price Price, string? Credential, (string Field, long Value)? Cap, long ReservedTokens, long ReservedNanos);
+internal sealed record CallPlan(
+    ListedVersion Version, IReadOnlyList<Route> Routes, Price Price, string? Credential, (string Field, long Value)? Cap, long InputBound, long OutputBound, long ReservedNanos)
+{
+    public long ReservedTokens => InputBound + OutputBound;
+}
 
 /// <summary>How an admitted call ended.</summary>
 /// <param name="Outcome">The outcome.</param>

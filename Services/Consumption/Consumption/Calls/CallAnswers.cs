@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Limits;
+using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Pricing;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
@@ -27,21 +29,52 @@ internal static class CallAnswers
             headers["x-marketplace-fallback-from"] = first.Id.ToString();
         }
 
-        if (call.Limits is { } limits && call.Organisation is { } organisation)
+        if (call.Limits is { } limits)
         {
-            var tier = TierLimits.Of(organisation.Tier);
-            headers["x-ratelimit-limit-requests"] = Text(tier.Burst);
-            headers["x-ratelimit-remaining-requests"] = Text(limits.RemainingRequests);
-            headers["x-ratelimit-reset-requests"] = Text(limits.RequestsFullIn);
-            headers["x-ratelimit-limit-tokens"] = Text(tier.TokensPerMinute);
-            headers["x-ratelimit-remaining-tokens"] = Text(limits.RemainingTokens);
-            headers["x-ratelimit-reset-tokens"] = Text(limits.TokensFullIn);
+            Set(headers, "requests", limits.Requests);
+            Set(headers, "tokens", limits.Tokens);
+            if (call.WantsCost && limits.BudgetLeft is { } left)
+            {
+                headers["x-marketplace-budget-remaining"] = Amount(left / Price.NanosPerUnit);
+            }
         }
 
         headers.Remove("Sunset");
         if (call.Plan?.Version.SunsetAt is { } sunset)
         {
             headers["Sunset"] = sunset.UtcDateTime.ToString("R", CultureInfo.InvariantCulture);
+        }
+    }
+
+    /// <summary>
+    /// What the call cost, and what is left of the budgets now, the least of them; for callers who ask. A stream has sent its headers by then: they told what was left
+    /// with its reservation.
+    /// </summary>
+    public static void SetCost(Call call, UsageRecord record)
+    {
+        if (!call.WantsCost || call.Http.Response.HasStarted)
+        {
+            return;
+        }
+
+        var headers = call.Http.Response.Headers;
+        headers["x-marketplace-cost"] = Amount(record.Cost);
+        headers["x-marketplace-currency"] = record.Currency;
+        if (call.Limits?.BudgetLeft is { } left)
+        {
+            headers["x-marketplace-budget-remaining"] = Amount(Math.Max(0, left + call.Admission!.ReservedNanos - record.Nanos) / Price.NanosPerUnit);
+        }
+    }
+
+    private static string Amount(decimal amount) => amount.ToString("0.##################", CultureInfo.InvariantCulture);
+
+    private static void Set(IHeaderDictionary headers, string what, RateState rate)
+    {
+        if (rate.Limit > 0)
+        {
+            headers[$"x-ratelimit-limit-{what}"] = Text(rate.Limit);
+            headers[$"x-ratelimit-remaining-{what}"] = Text(rate.Remaining);
+            headers[$"x-ratelimit-reset-{what}"] = Text(rate.FullIn);
         }
     }
 

@@ -21,9 +21,10 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     private const long MediaTokens = 128_000;
     private const string ResidencyHeader = "x-marketplace-residency";
 
-    /// <summary>Plans a call of <paramref name="model"/>: the one that the body names, or one of its fallbacks.</summary>
-    public (CallPlan? Plan, CallRefusal? Refusal) Plan(Call call, string model)
+    /// <summary>Plans a call of the model that it names.</summary>
+    public (CallPlan? Plan, CallRefusal? Refusal) Plan(Call call)
     {
+        var model = call.Model!;
         if (Preference.TryParse(model, out var preference))
         {
             return Prefer(call, preference, model);
@@ -109,7 +110,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         try
         {
             var credential = specification.Endpoint.Authentication == EndpointAuthentication.None ? null : version.Credential(protector);
-            return (new CallPlan(version, open, price, credential, cap, input + output, nanos), null);
+            return (new CallPlan(version, open, price, credential, cap, input, output, nanos), null);
         }
         catch (CryptographicException)
         {
@@ -117,8 +118,14 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         }
     }
 
-    public static Reservation Reservation(Call call, Budgets.Budget? organisationBudget) => new(
-        call.Organisation!.Id, call.Key!.Id, TierLimits.Of(call.Organisation.Tier), call.Plan!.ReservedTokens, call.Plan.ReservedNanos, organisationBudget, call.Key.Budget);
+    public static Reservation Reservation(Call call, Guid instance, Budgets.Budget? organisationBudget) => new(
+        call.Id,
+        instance,
+        call.Organisation!.Id,
+        Account.OfOrganisation(TierLimits.Of(call.Organisation.Tier), organisationBudget),
+        call.Key!.Account,
+        call.Plan!.ReservedTokens,
+        call.Plan.ReservedNanos);
 
     private static string? Unsupported(Surface surface, ServiceSpecification specification)
     {

@@ -90,7 +90,8 @@ internal sealed partial class ServeCall(
     /// <summary>Plans, admits and forwards to one model. Null: the caller has an answer.</summary>
     private async Task<CallRefusal?> AttemptAsync(Call call, string model)
     {
-        (call.Plan, var refusal) = plans.Plan(call, model);
+        call.Model = model;
+        (call.Plan, var refusal) = plans.Plan(call);
         refusal ??= Fallback.Check(call);
         refusal ??= await admission.AdmitAsync(call);
         CallAnswers.SetHeaders(call);
