@@ -19,8 +19,8 @@ public class SseBufferTests
         foreach (var (index, (comment, lines)) in events.Index())
         {
             var data = Enumerable.Range(0, 1 + (lines.Get % 3)).Select(line => $"{index}:é {line}").ToList();
-            text.Append(comment ? $": a comment{newline}" : "").Append($"event: x{newline}");
-            data.ForEach(line => text.Append($"data: {line}{newline}"));
+            text.Append(comment ? ": a comment" + newline : "").Append("event: x" + newline);
+            data.ForEach(line => text.Append("data: " + line + newline));
             text.Append(newline);
             expected.Add(string.Join('\n', data));
         }
