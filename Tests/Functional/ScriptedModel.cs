@@ -102,8 +102,9 @@ public sealed class ScriptedModel : IAsyncDisposable
     /// <summary>The end of a streamed answer, with its usage.</summary>
     public static async Task EndAsync(HttpContext context, int input, int output)
     {
+        var stop = new { id = "chatcmpl-1", @object = "chat.completion.chunk", created = 1, model = "scripted", choices = new[] { new { index = 0, delta = new { }, finish_reason = "stop" } } };
         var usage = new { id = "chatcmpl-1", @object = "chat.completion.chunk", created = 1, model = "scripted", choices = Array.Empty<object>(), usage = new { prompt_tokens = input, completion_tokens = output, total_tokens = input + output } };
-        await context.Response.WriteAsync($"data: {JsonSerializer.Serialize(usage)}\n\ndata: [DONE]\n\n");
+        await context.Response.WriteAsync($"data: {JsonSerializer.Serialize(stop)}\n\ndata: {JsonSerializer.Serialize(usage)}\n\ndata: [DONE]\n\n");
     }
 
     public async ValueTask DisposeAsync()

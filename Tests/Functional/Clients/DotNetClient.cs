@@ -13,6 +13,8 @@ internal sealed class DotNetClient : IOpenAiClient
     // It retries by status and retry-after alone.
     public bool ObeysShouldRetry => false;
 
+    public bool SeesErrorEvents => false;
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public string ExceptionOf(int? status) => nameof(ClientResultException);
@@ -88,7 +90,7 @@ internal sealed class DotNetClient : IOpenAiClient
 
     private static async Task<JsonObject> StreamAsync(ChatClient client, string text, SentRequests sent)
     {
-        var (words, usage) = (new JsonArray(), (JsonObject?)null);
+        var (words, usage, finish) = (new JsonArray(), (JsonObject?)null, (string?)null);
         await foreach (var update in client.CompleteChatStreamingAsync([text], cancellationToken: Cancellation))
         {
             foreach (var part in update.ContentUpdate.Where(part => part.Text.Length > 0))
@@ -96,10 +98,11 @@ internal sealed class DotNetClient : IOpenAiClient
                 words.Add(JsonValue.Create(part.Text));
             }
 
+            finish = update.FinishReason is { } reason ? Wire(reason) : finish;
             usage = update.Usage is { } final ? Usage(final.InputTokenCount, final.OutputTokenCount) : usage;
         }
 
-        return new() { ["words"] = words, ["usage"] = usage, ["requestId"] = sent.LastRequestId };
+        return new() { ["words"] = words, ["finish"] = finish, ["usage"] = usage, ["requestId"] = sent.LastRequestId };
     }
 
     private static async Task<JsonObject> ToolsAsync(ChatClient client, string text)

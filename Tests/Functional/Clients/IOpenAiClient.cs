@@ -15,6 +15,9 @@ internal interface IOpenAiClient
     /// <summary>Whether it obeys <c>x-should-retry</c>.</summary>
     bool ObeysShouldRetry { get; }
 
+    /// <summary>Whether it throws when a stream ends with an error event; otherwise the missing finish reason tells.</summary>
+    bool SeesErrorEvents { get; }
+
     /// <summary>Ends the test as skipped, with the reason, where the client cannot be had.</summary>
     void RequireInstalled();
 

@@ -10,6 +10,8 @@ internal sealed class JavaScriptClient : IOpenAiClient
 
     public bool ObeysShouldRetry => true;
 
+    public bool SeesErrorEvents => true;
+
     public string ExceptionOf(int? status) => status switch
     {
         401 => "AuthenticationError",

@@ -11,6 +11,8 @@ internal sealed class PythonClient : IOpenAiClient
 
     public bool ObeysShouldRetry => true;
 
+    public bool SeesErrorEvents => true;
+
     public string ExceptionOf(int? status) => status switch
     {
         401 => "AuthenticationError",

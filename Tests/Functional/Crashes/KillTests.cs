@@ -110,7 +110,7 @@ public sealed class KillTests(KilledMarketplace killed) : IClassFixture<KilledMa
 
         var ledgers = new Ledgers(marketplace.Process.DirectoryPath);
         await ledgers.AssertEveryEventWasAppliedOnceAsync();
-        Assert.Equal(made.Count, await ledgers.CountAsync("publishing", "SELECT count(*) FROM organisations WHERE organisation_id = ANY ($1)", made.Select(one => one.Id).ToArray()));
+        Assert.Equal(made.Count, await ledgers.CountAsync("publishing", "SELECT count(*) FROM organisations WHERE id = ANY ($1)", made.Select(one => one.Id).ToArray()));
     }
 
     [Fact]

@@ -33,11 +33,13 @@ const operations = {
     const { data, response } = await client.chat.completions.create({ model, messages, stream: true, stream_options: { include_usage: true } }).withResponse();
     const words = [];
     let usage = null;
+    let finish = null;
     for await (const chunk of data) {
       if (chunk.choices[0]?.delta.content) words.push(chunk.choices[0].delta.content);
+      finish = chunk.choices[0]?.finish_reason ?? finish;
       if (chunk.usage) usage = usageOf(chunk.usage);
     }
-    return { words, usage, requestId: idOf(response) };
+    return { words, finish, usage, requestId: idOf(response) };
   },
   async tools() {
     const tools = [{ type: 'function', function: { name: 'tide', description: 'Height of the tide.', parameters: { type: 'object', properties: { port: { type: 'string' } }, required: ['port'] } } }];

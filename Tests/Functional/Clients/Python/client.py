@@ -45,13 +45,15 @@ def chat():
 
 def stream():
     raw = client.chat.completions.with_raw_response.create(model=model, messages=messages, stream=True, stream_options={"include_usage": True})
-    words, usage = [], None
+    words, finish, usage = [], None, None
     for chunk in raw.parse():
         if chunk.choices and chunk.choices[0].delta.content:
             words.append(chunk.choices[0].delta.content)
+        if chunk.choices:
+            finish = chunk.choices[0].finish_reason or finish
         if chunk.usage:
             usage = usage_of(chunk.usage)
-    return {"words": words, "usage": usage, "requestId": raw.headers["x-request-id"]}
+    return {"words": words, "finish": finish, "usage": usage, "requestId": raw.headers["x-request-id"]}
 
 
 def tools():
