@@ -115,14 +115,14 @@ public sealed class Market
     }
 
     /// <summary>The same, of a kind that needs an approval, which an approver of the operator gives.</summary>
-    public async Task<string> ApprovedAsync(string model, Action<JsonObject>? change = null)
+    public async Task<string> ApprovedAsync(string model, Action<JsonObject>? change = null, JsonObject? visibility = null)
     {
         var provider = await MemberAsync((await ScriptedAsync()).Id, "provider");
         var declaration = Declarations.Chat(model);
         declaration["sla"]!["supportLevel"] = "enterprise";
         declaration["sla"]!["availability"] = 99.9m;
         change?.Invoke(declaration);
-        var published = await PublishAsync(provider, model, declaration);
+        var published = await PublishAsync(provider, model, declaration, visibility);
         Assert.Equal("waiting", published.Status);
         var approver = await OperatorAsync("approver");
         var approval = await ApprovalAsync(approver, model);

@@ -23,13 +23,19 @@ public abstract class OpenAiClientTests
         var (market, provider) = (await shared.MarketAsync(), await shared.ModelAsync());
         var name = Market.Unique("vectors");
         provider.Play(name, ScriptedModel.Embedding(input: 23, length: 8));
-        var published = await market.ApprovedAsync(name, declaration =>
-        {
-            declaration["category"] = "embeddings";
-            declaration["description"] = "An embedding model: maps sentences to points, so that close ones mean the same.";
-            declaration["pricing"] = Declarations.Pricing("per-token", "1m-tokens", 0.07m);
-        });
-        var (consumer, key) = await market.ConsumerOfAsync(published);
+        var organisation = await market.OrganisationAsync("premium");
+        var published = await market.ApprovedAsync(
+            name,
+            declaration =>
+            {
+                declaration["category"] = "embeddings";
+                declaration["description"] = "An embedding model: maps sentences to points, so that close ones mean the same.";
+                declaration["pricing"] = Declarations.Pricing("per-token", "1m-tokens", 0.07m);
+            },
+            new JsonObject { ["kind"] = "organisations", ["organisations"] = new JsonArray(JsonValue.Create(organisation.Id)) });
+        var consumer = await market.MemberAsync(organisation.Id, "consumer");
+        var key = await Market.KeyAsync(consumer);
+        await market.AwaitModelAsync(key, published);
         await Until.TrueAsync("the service among those that turn text into vectors", async () =>
             (await consumer.GetAsync("api/v1/services?q=turn%20text%20into%20vectors&limit=5")).Expect()["items"]!.AsArray().Any(item => (string?)item!["listing"]!["name"] == published));
 
