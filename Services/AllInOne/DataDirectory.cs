@@ -11,12 +11,12 @@ namespace LlmMarketplace.AllInOne;
 ///     postgres/         the private cluster
 ///     logs/             what services say
 ///     first-run.json    address, sign-in and a key that works (mode 600)
-///     first-run.state/  how far the first start's publications got
+///     first-run.state   how far the first start's publications got (mode 600)
 /// </code>
 /// </summary>
 internal sealed class DataDirectory : IDisposable
 {
-    private static readonly string[] OwnFolders = ["postgres", "keys", "logs", "first-run.state"];
+    private static readonly string[] OwnFolders = ["postgres", "keys", "logs"];
     private readonly DirectoryLock directoryLock;
 
     private DataDirectory(string path, DirectoryLock directoryLock) => (Root, this.directoryLock) = (path, directoryLock);
@@ -70,6 +70,7 @@ internal sealed class DataDirectory : IDisposable
         }
 
         File.Delete(FirstRunFile);
+        File.Delete(FirstRunState);
         foreach (var folder in OwnFolders.Select(name => Path.Combine(Root, name)).Where(Directory.Exists))
         {
             Directory.Delete(folder, recursive: true);
