@@ -96,7 +96,7 @@ public sealed class CloudEventTests
     public void A_batch_is_cut_into_the_very_bytes_of_its_events()
     {
         var (one, other) = (Write(Sample), Write(Sample with { Sequence = 43 }));
-        var events = CloudEventJson.Split([.. "[ "u8, .. one, .. " ,\n"u8, .. other, .. "]"u8]);
+        var events = CloudEventJson.Split((byte[])[.. "[ "u8, .. one, .. " ,\n"u8, .. other, .. "]"u8]);
         Assert.Equal([one, other], events.Select(e => e.ToArray()));
         Assert.Empty(CloudEventJson.Split("[]"u8.ToArray()));
         Assert.Throws<FormatException>(() => CloudEventJson.Split("{}"u8.ToArray()));

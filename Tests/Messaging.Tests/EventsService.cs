@@ -125,3 +125,15 @@ internal static class Until
         }
     }
 }
+
+/// <summary>Calls that end with the test.</summary>
+internal static class Calls
+{
+    public static Task<HttpResponseMessage> ReadAsync(this HttpClient client, string path) => client.GetAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken);
+
+    public static Task<HttpResponseMessage> SendAsync(this HttpClient client, string path) => client.PostAsync(new Uri(path, UriKind.Relative), null, TestContext.Current.CancellationToken);
+
+    public static async Task<T> ReadAsync<T>(this HttpClient client, string path) => (await client.GetFromJsonAsync<T>(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken))!;
+
+    public static async Task<JsonObject> BodyAsync(this HttpResponseMessage response) => (await response.Content.ReadFromJsonAsync<JsonObject>(TestContext.Current.CancellationToken))!;
+}

@@ -68,9 +68,11 @@ internal sealed class World : IAsyncDisposable
     /// <summary>Waits until as many events were applied.</summary>
     public async Task<List<ThingChanged>> AppliedAsync(int count, TestDatabase? database = null)
     {
-        List<ThingChanged> applied = [];
-        await UntilAsync(async () => (applied = await AppliedAsync(database)).Count >= count, () => $"{applied.Count} of {count} events were applied");
-        return applied;
+        var seen = 0L;
+        await UntilAsync(
+            async () => (seen = await ValueAsync<long>(database ?? ConsumerDatabase, "SELECT count(*) FROM things.applied")) >= count,
+            () => $"{seen} of {count} events were applied");
+        return await AppliedAsync(database);
     }
 
     /// <summary>One value of a database.</summary>

@@ -133,9 +133,9 @@ public sealed class EventApplierTests(PostgresServer postgres) : IAsyncLifetime
     private static ReceivedEvent Event(long sequence, long? place = null) => new(
         place ?? sequence,
         Encoding.UTF8.GetBytes(
-            $$"""
-              {"specversion":"1.0","id":"{{Guid.CreateVersion7()}}","source":"/services/nowhere","type":"{{EventsService.Type}}","subject":"{{Guid.CreateVersion7()}}","time":"2026-01-01T00:00:00Z",
-               "aggregateversion":"1","sequence":"{{sequence}}","data":{"id":"{{Guid.CreateVersion7()}}","version":{{sequence}}}}
+            $$$"""
+              {"specversion":"1.0","id":"{{{Guid.CreateVersion7()}}}","source":"/services/nowhere","type":"{{{EventsService.Type}}}","subject":"{{{Guid.CreateVersion7()}}}","time":"2026-01-01T00:00:00Z",
+               "aggregateversion":"1","sequence":"{{{sequence}}}","data":{"id":"{{{Guid.CreateVersion7()}}}","version":{{{sequence}}}}}
               """));
 
     private async Task<List<long>> AppliedAsync()

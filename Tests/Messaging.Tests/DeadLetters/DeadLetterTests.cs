@@ -1,6 +1,6 @@
 using System.Net;
-using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using LlmMarketplace.Messaging.Publishing;
 using LlmMarketplace.Servers;
 
 namespace LlmMarketplace.Messaging.Tests.DeadLetters;
@@ -8,6 +8,8 @@ namespace LlmMarketplace.Messaging.Tests.DeadLetters;
 public sealed class DeadLetterTests(PostgresServer postgres)
 {
     private const string Path = $"/api/v1/operations/{EventsService.Name}/dead-letters";
+
+    private static readonly MonotonicIds Ids = new(TimeProvider.System);
 
     [Theory]
     [InlineData("approver")]
@@ -20,15 +22,15 @@ public sealed class DeadLetterTests(PostgresServer postgres)
         await using var service = await EventsService.StartAsync(postgres);
         var letter = await DeadAsync(service);
         var retry = $"{Path}/{letter}/retry";
-        Assert.Equal(HttpStatusCode.Unauthorized, (await service.Service.Client.GetAsync(Path)).StatusCode);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await service.Service.Client.PostAsync(retry, null)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await service.Service.Client.ReadAsync(Path)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await service.Service.Client.SendAsync(retry)).StatusCode);
         using var other = service.ClientOf(role);
-        Assert.Equal(HttpStatusCode.Forbidden, (await other.GetAsync(Path)).StatusCode);
-        Assert.Equal(HttpStatusCode.Forbidden, (await other.PostAsync(retry, null)).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await other.ReadAsync(Path)).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await other.SendAsync(retry)).StatusCode);
         using var peer = service.Peer();
-        Assert.Equal(HttpStatusCode.Unauthorized, (await peer.GetAsync(Path)).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await peer.ReadAsync(Path)).StatusCode);
         using var administrator = service.ClientOf("admin");
-        Assert.Equal(HttpStatusCode.OK, (await administrator.GetAsync(Path)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await administrator.ReadAsync(Path)).StatusCode);
     }
 
     [Fact]
@@ -47,7 +49,7 @@ public sealed class DeadLetterTests(PostgresServer postgres)
         var (pages, cursor) = (0, (string?)null);
         do
         {
-            var page = (await administrator.GetFromJsonAsync<JsonObject>($"{Path}?limit=2{(cursor is null ? "" : $"&cursor={cursor}")}"))!;
+            var page = (await administrator.ReadAsync<JsonObject>($"{Path}?limit=2{(cursor is null ? "" : $"&cursor={cursor}")}"));
             seen.AddRange(page["items"]!.AsArray().Select(item => (Guid)item!["id"]!));
             cursor = (string?)page["nextCursor"];
             pages++;
@@ -56,7 +58,7 @@ public sealed class DeadLetterTests(PostgresServer postgres)
 
         Assert.Equal(letters, seen);
         Assert.Equal(3, pages);
-        var superseded = (await administrator.GetFromJsonAsync<JsonObject>($"{Path}?state=superseded"))!["items"]!.AsArray();
+        var superseded = (await administrator.ReadAsync<JsonObject>($"{Path}?state=superseded"))["items"]!.AsArray();
         Assert.Equal(closed, (Guid)Assert.Single(superseded)!["id"]!);
     }
 
@@ -67,9 +69,9 @@ public sealed class DeadLetterTests(PostgresServer postgres)
     {
         await using var service = await EventsService.StartAsync(postgres);
         using var administrator = service.ClientOf("admin");
-        using var answer = await administrator.GetAsync(Path + query);
+        using var answer = await administrator.ReadAsync(Path + query);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Equal(code, (string?)(await answer.Content.ReadFromJsonAsync<JsonObject>())!["code"]);
+        Assert.Equal(code, (string?)(await answer.BodyAsync())["code"]);
     }
 
     [Fact]
@@ -77,18 +79,18 @@ public sealed class DeadLetterTests(PostgresServer postgres)
     {
         await using var service = await EventsService.StartAsync(postgres);
         using var administrator = service.ClientOf("admin");
-        Assert.Equal(HttpStatusCode.NotFound, (await administrator.PostAsync($"{Path}/{Guid.CreateVersion7()}/retry", null)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await administrator.SendAsync($"{Path}/{Guid.CreateVersion7()}/retry")).StatusCode);
 
         var letter = await DeadAsync(service);
-        using var answer = await administrator.PostAsync($"{Path}/{letter}/retry", null);
+        using var answer = await administrator.SendAsync($"{Path}/{letter}/retry");
         Assert.Equal(HttpStatusCode.Conflict, answer.StatusCode);
-        Assert.Equal("still_unreadable", (string?)(await answer.Content.ReadFromJsonAsync<JsonObject>())!["code"]);
+        Assert.Equal("still_unreadable", (string?)(await answer.BodyAsync())["code"]);
         Assert.Equal("Open", await service.ValueAsync<string>("SELECT state FROM messaging.dead_letters"));
     }
 
     private static async Task<Guid> DeadAsync(EventsService service, string state = "Open")
     {
-        var id = Guid.CreateVersion7();
+        var id = Ids.Next();
         await using var command = service.Superuser.CreateCommand(
             "INSERT INTO messaging.dead_letters (id, topic, event, reason, error, attempts, state, dead_at) VALUES ($1, 'test.others', '\\x7b'::bytea, 'Unreadable', 'Cut.', 0, $2, now())");
         command.Parameters.Add(new() { Value = id });

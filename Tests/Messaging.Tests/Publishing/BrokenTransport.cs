@@ -1,5 +1,4 @@
 using LlmMarketplace.Messaging.Consuming;
-using LlmMarketplace.Servers;
 using Npgsql;
 
 namespace LlmMarketplace.Messaging.Tests.Publishing;

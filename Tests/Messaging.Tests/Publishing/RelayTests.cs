@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using LlmMarketplace.Messaging.Consuming;
 using LlmMarketplace.Servers;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -9,7 +9,7 @@ using LlmMarketplace.Servers;
 namespace LlmMarketplace.Messaging.Tests.Samples;
 
 /// <summary>An event with every member filled, and the file that holds it as it looks on the wire.</summary>
-internal abstract record EventSample(string Topic, string Type, Guid Key, long AggregateVersion)
+internal abstract record EventSample(string Producer, string Topic, string Type, Guid Key, long AggregateVersion)
 {
     /// <summary>Where the sample lies.</summary>
     public string File => Path.Combine(RepositoryRoot.Path, "Tests", "Messaging.Tests", "Samples", Type + ".json");
@@ -27,19 +27,22 @@ internal abstract record EventSample(string Topic, string Type, Guid Key, long A
     public static IReadOnlyList<EventSample> All { get; } =
     [
         new EventSample<OrganisationChanged>(
+            IdentityEvents.Producer,
             IdentityEvents.Organisations,
             IdentityEvents.OrganisationChanged,
             Id(1),
             3,
             new OrganisationChanged(Id(1), "acme", "Acme Inc.", ComplianceLevel.Confidential, OrganisationTier.Enterprise, OrganisationStatus.Active, IsOperator: false)),
-        new EventSample<ListingChanged>(PublishingEvents.Services, PublishingEvents.ListingChanged, Id(2), 7, Listing()),
+        new EventSample<ListingChanged>(PublishingEvents.Producer, PublishingEvents.Services, PublishingEvents.ListingChanged, Id(2), 7, Listing()),
         new EventSample<ApprovalDecided>(
+            AdminEvents.Producer,
             AdminEvents.Approvals,
             AdminEvents.ApprovalDecided,
             Id(5),
             1,
             new ApprovalDecided(Id(5), Id(2), Id(3), ApprovalDecision.Approved, "user-bob", "Reviewed the data processing agreement.", At(11))),
         new EventSample<RequestSettled>(
+            ConsumptionEvents.Producer,
             ConsumptionEvents.Requests,
             ConsumptionEvents.RequestSettled,
             Id(6),
@@ -90,12 +93,12 @@ internal abstract record EventSample(string Topic, string Type, Guid Key, long A
 }
 
 /// <inheritdoc/>
-internal sealed record EventSample<TEvent>(string Topic, string Type, Guid Key, long AggregateVersion, TEvent Data) : EventSample(Topic, Type, Key, AggregateVersion)
+internal sealed record EventSample<TEvent>(string Producer, string Topic, string Type, Guid Key, long AggregateVersion, TEvent Data) : EventSample(Producer, Topic, Type, Key, AggregateVersion)
     where TEvent : class
 {
     public override Type Event => typeof(TEvent);
 
-    public override Subscription Subscription => new Subscription<TEvent, NoHandler>("nowhere", Topic, Type, TopicKind.State);
+    public override Subscription Subscription => new Subscription<TEvent, NoHandler>(Producer, Topic, Type, TopicKind.State);
 
     public override void Declare(MessagingBuilder<EventsDb> messaging) => messaging.Publishes<TEvent>(Topic, Type);
 
