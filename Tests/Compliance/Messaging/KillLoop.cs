@@ -11,8 +11,6 @@ namespace LlmMarketplace.Compliance.Messaging;
 /// broker are killed and started again while things change; then the databases are counted. The topic is a log, so no version check hides a doubled event.
 /// <c>LLM_MARKETPLACE_KILLS</c> sets how often (default 10).
 /// </summary>
-[CollectionDefinition(nameof(KillLoop), DisableParallelization = true)]
-[Collection(nameof(KillLoop))]
 public abstract class KillLoop
 {
     private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("LLM_MARKETPLACE_KILLS") ?? "10", CultureInfo.InvariantCulture);
