@@ -57,7 +57,7 @@ internal static class ListDeadLetters
                 row.GetGuid(0),
                 row.GetString(1),
                 row.GetFieldValue<Guid?>(2),
-                row.GetFieldValue<string?>(3),
+                row.IsDBNull(3) ? null : row.GetString(3),
                 row.GetFieldValue<Guid?>(4),
                 row.GetFieldValue<long?>(5),
                 Enum.Parse<DeadReason>(row.GetString(6)),

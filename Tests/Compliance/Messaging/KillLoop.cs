@@ -7,12 +7,10 @@ using Npgsql;
 namespace LlmMarketplace.Compliance.Messaging;
 
 /// <summary>
-/// The invariant: <c>kill -9</c> at any moment, of anything, loses no event and applies none twice. Producer, consumer, both, the database server and the broker are killed and started again
-/// while things change; then the databases are counted. The topic is a log, so no version check hides a doubled event.
+/// The invariant: <c>kill -9</c> at any moment, of anything, loses no event and applies none twice. Producer, consumer, both, a session of the database, the whole database server and the
+/// broker are killed and started again while things change; then the databases are counted. The topic is a log, so no version check hides a doubled event.
 /// <c>LLM_MARKETPLACE_KILLS</c> sets how often (default 10).
 /// </summary>
-[CollectionDefinition(nameof(KillLoop), DisableParallelization = true)]
-[Collection(nameof(KillLoop))]
 public abstract class KillLoop
 {
     private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("LLM_MARKETPLACE_KILLS") ?? "10", CultureInfo.InvariantCulture);
@@ -48,11 +46,22 @@ public abstract class KillLoop
                 }
 
                 await Task.Delay(random.Next(1000), TestContext.Current.CancellationToken); // The random moment.
-                var victim = kill == Kills / 2 ? "database" : kill == (Kills / 2) + 1 && await KillBrokerAsync() ? "broker" : random.Next(3) switch { 0 => "producer", 1 => "consumer", _ => "both" };
+                var victim = (kill - (Kills / 2)) switch
+                {
+                    0 => "session",
+                    1 => "database",
+                    2 when await KillBrokerAsync() => "broker",
+                    _ => random.Next(3) switch { 0 => "producer", 1 => "consumer", _ => "both" },
+                };
                 killed[victim] = killed.GetValueOrDefault(victim) + 1;
+                if (victim == "session")
+                {
+                    await KillSessionAsync(world);
+                }
+
                 if (victim == "database")
                 {
-                    await KillBackendAsync(world);
+                    await postgres.KillAsync();
                 }
 
                 if (victim is "producer" or "both")
@@ -113,33 +122,60 @@ public abstract class KillLoop
     /// <summary>Waits until something more was applied.</summary>
     private static async Task ProgressAsync(World world, ChildProcess producer, ChildProcess consumer)
     {
-        var before = await CountAsync(world);
+        long? before = null;
         await World.UntilAsync(
-            async () => await CountAsync(world) > before,
+            async () =>
+            {
+                var count = await CountAsync(world);
+                before ??= count;
+                return count > before;
+            },
             () => $"nothing was applied beyond {before} (producer: {Describe(producer)}; consumer: {Describe(consumer)})");
     }
 
     private static string Describe(ChildProcess child) => (child.Exited.IsCompleted ? "ended: " : "runs: ") + string.Join('\n', child.LastLines);
 
-    private static async Task<long> CountAsync(World world)
+    /// <summary>How many events were applied; null while the server cannot tell.</summary>
+    private static async Task<long?> CountAsync(World world)
     {
         try
         {
             return await World.ValueAsync<long>(world.ConsumerDatabase, "SELECT count(*) FROM things.applied");
         }
+        catch (PostgresException notYet) when (notYet.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return 0;
+        }
         catch (NpgsqlException)
         {
-            return 0; // Not created yet, or the server is recovering.
+            return null; // It recovers.
         }
     }
 
-    /// <summary>Kills one server process of PostgreSQL, upon which it throws everybody out and recovers from its log.</summary>
-    private static async Task KillBackendAsync(World world)
-    {
-        var backend = await World.ValueAsync<int>(world.ProducerDatabase, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1");
-        using var process = System.Diagnostics.Process.GetProcessById(backend);
-        process.Kill();
-    }
+    /// <summary>Kills one server process of PostgreSQL, upon which it throws everybody out and recovers from its log. Waits for one: services that have just been started have none yet.</summary>
+    private static Task KillSessionAsync(World world) => World.UntilAsync(
+        async () =>
+        {
+            var sessions = await World.ValueAsync<int[]>(
+                world.ProducerDatabase,
+                $"SELECT coalesce(array_agg(pid), '{{}}') FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname IN ('{world.ProducerDatabase.Name}', '{world.ConsumerDatabase.Name}') AND pid <> pg_backend_pid()");
+            foreach (var session in sessions)
+            {
+                try
+                {
+                    using var process = System.Diagnostics.Process.GetProcessById(session);
+                    process.Kill();
+                    return true;
+                }
+                catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+                {
+                    // It has ended by itself since it was listed.
+                }
+            }
+
+            return false;
+        },
+        () => "neither service had a session of the database");
 }
 
 public sealed class FeedKillLoop : KillLoop
