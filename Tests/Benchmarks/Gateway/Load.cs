@@ -5,7 +5,7 @@ namespace LlmMarketplace.Benchmarks.Gateway;
 
 /// <summary>What a contender is asked.</summary>
 /// <param name="Name">Plain or streamed.</param>
-/// <param name="Body">The body of each request.</param>
+/// <param name="Streams">Whether answers are streamed.</param>
 internal sealed record Workload(string Name, bool Streams)
 {
     public static Workload[] All { get; } = [new("plain", false), new("stream", true)];
