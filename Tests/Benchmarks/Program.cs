@@ -6,7 +6,7 @@ var rounds = new Option<int>("--rounds") { Description = "Rounds over all conten
 var only = new Option<string[]>("--only") { Description = "Only these contenders; the upstream always takes part.", AllowMultipleArgumentsPerToken = true };
 var output = new Option<string?>("--output") { Description = "The file to write, besides showing the table." };
 var port = new Option<int>("--port") { Required = true };
-var upstream = new Option<Uri>("--upstream") { Required = true };
+var upstream = new Option<string>("--upstream") { Required = true };
 
 var gateway = new Command("gateway", "Compares gateways side by side: the upstream directly, nginx, raw YARP, Portkey, and LlmMarketplace.") { seconds, rounds, only, output };
 gateway.SetAction((parsed, cancellation) => GatewayBenchmark.RunAsync(
@@ -16,6 +16,6 @@ gateway.SetAction((parsed, cancellation) => GatewayBenchmark.RunAsync(
 var upstreamCommand = new Command("upstream", "A fast provider: one answer, or a stream of 20 chunks.") { port };
 upstreamCommand.SetAction((parsed, cancellation) => Upstream.RunAsync(parsed.GetValue(port), cancellation));
 var yarp = new Command("yarp", "A proxy of YARP alone.") { port, upstream };
-yarp.SetAction((parsed, cancellation) => RawYarp.RunAsync(parsed.GetValue(port), parsed.GetValue(upstream)!, cancellation));
+yarp.SetAction((parsed, cancellation) => RawYarp.RunAsync(parsed.GetValue(port), new Uri(parsed.GetValue(upstream)!), cancellation));
 
 return await new RootCommand("Benchmarks of LlmMarketplace.") { gateway, upstreamCommand, yarp }.Parse(args).InvokeAsync();

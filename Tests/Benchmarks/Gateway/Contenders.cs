@@ -84,7 +84,7 @@ internal sealed class Contenders : IAsyncDisposable
             }
             """);
         var process = await ChildProcess.StartAsync(new() { FileName = "nginx", Arguments = ["-c", configuration, "-p", folder, "-e", "stderr"], DeathSignal = ProcessSignal.Terminate });
-        started.Add(process);
+        started.Add(new Stopped(process));
         await AnswersAsync(port, process);
         return new Contender("nginx, plain proxy", Local(port), new ProcessTree(process.Id));
     }
@@ -160,6 +160,16 @@ internal sealed class Contenders : IAsyncDisposable
             {
                 throw new InvalidOperationException($"It ended: {string.Join('\n', process.LastLines)}");
             }
+        }
+    }
+
+    /// <summary>Asked to stop, not killed: it has workers to take with it.</summary>
+    private sealed class Stopped(ChildProcess process) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await process.StopAsync(ProcessSignal.Terminate, TimeSpan.FromSeconds(5));
+            await process.DisposeAsync();
         }
     }
 
