@@ -31,7 +31,7 @@ public sealed class LimitModelTests(Marketplace marketplace)
         var never = await instances[0].TimeAsync(world.Organisation) + 3_600_000_000;
 
         var batch = new Dictionary<int, (bool Admit, long Tokens, long Nanos, bool Trace)>();
-        foreach (var step in steps.Append(0).Select(Spread))
+        foreach (var step in steps.Append(0).Select((step, i) => Spread(unchecked((step * 131) + i))))
         {
             var slot = step % 9;
             batch[slot] = ((step / 9) % 2 == 0, (step / 18) % 50, (step / 900) % 90, (step / 81_000) % 2 == 0);
