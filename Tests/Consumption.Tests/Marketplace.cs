@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
@@ -21,6 +22,7 @@ public sealed class Marketplace : IAsyncLifetime
     private static int names;
     private readonly PostgresServer postgres = new();
     private readonly RedisServers redis = new();
+    private readonly ClosedPort nobody = new();
     private readonly Guid providerOrganisation = Guid.CreateVersion7();
 
     public TestIdentity Identity { get; private set; } = null!;
@@ -30,6 +32,9 @@ public sealed class Marketplace : IAsyncLifetime
     public TestService Service { get; private set; } = null!;
 
     public ScriptableProvider Provider { get; private set; } = null!;
+
+    /// <summary>The servers that limits are kept in; instances use Garnet unless told otherwise.</summary>
+    public RedisServers Redis => redis;
 
     /// <summary>The credential that listings give to the provider.</summary>
     public const string Credential = "sk-scripted-credential";
@@ -51,6 +56,7 @@ public sealed class Marketplace : IAsyncLifetime
         await Database.DisposeAsync();
         await redis.DisposeAsync();
         await postgres.DisposeAsync();
+        nobody.Dispose();
     }
 
     /// <summary>Settings of an instance on this database.</summary>
@@ -65,6 +71,8 @@ public sealed class Marketplace : IAsyncLifetime
         ["Metering:LostAfter"] = "00:00:01",
         ["Providers:Local:scripted:Address"] = Provider.Address,
         ["Providers:Local:scripted:Organisation"] = "acme",
+        ["Providers:Local:down:Address"] = nobody.Address,
+        ["Providers:Local:down:Organisation"] = "acme",
     };
 
     /// <summary>One more instance that forwards calls.</summary>
@@ -183,7 +191,7 @@ internal sealed class Member(Marketplace marketplace, OrganisationChanged organi
     {
         var answer = await Client.PutAsJsonAsync("/api/v1/budgets", new { amount, currency = "USD", period });
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
-        var keys = marketplace.Service.App.Services.GetRequiredService<Keys.KeyRing>();
+        var keys = marketplace.Service.App.Services.GetRequiredService<KeyRing>();
         await Until.TrueAsync(() => keys.BudgetOf(Id)?.Amount == amount);
     }
 
