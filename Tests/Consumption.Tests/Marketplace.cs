@@ -142,6 +142,13 @@ public sealed class Marketplace : IAsyncLifetime
             && listing.Versions.All(v => known.Versions.Single(k => k.Id == v.VersionId).Facts.State.ToString() == v.Status.ToString()));
     }
 
+    /// <summary>Waits until an instance knows an organisation's budget.</summary>
+    internal static Task KnowsBudgetAsync(TestService instance, Guid organisation, decimal amount)
+    {
+        var keys = instance.App.Services.GetRequiredService<KeyRing>();
+        return Until.TrueAsync(() => keys.BudgetOf(organisation)?.Amount == amount);
+    }
+
     private CatalogueSnapshot Catalogue => Service.App.Services.GetRequiredService<Catalogue.Catalogue>().Current;
 
     private async Task ApplyAsync<THandler>(Func<THandler, Task> apply)
@@ -191,8 +198,7 @@ internal sealed class Member(Marketplace marketplace, OrganisationChanged organi
     {
         var answer = await Client.PutAsJsonAsync("/api/v1/budgets", new { amount, currency = "USD", period });
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
-        var keys = marketplace.Service.App.Services.GetRequiredService<KeyRing>();
-        await Until.TrueAsync(() => keys.BudgetOf(Id)?.Amount == amount);
+        await Marketplace.KnowsBudgetAsync(marketplace.Service, Id, amount);
     }
 
     /// <summary>The usage record of a call, once it is there.</summary>
