@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
@@ -21,6 +22,7 @@ public sealed class Marketplace : IAsyncLifetime
     private static int names;
     private readonly PostgresServer postgres = new();
     private readonly RedisServers redis = new();
+    private readonly ClosedPort nobody = new();
     private readonly Guid providerOrganisation = Guid.CreateVersion7();
 
     public TestIdentity Identity { get; private set; } = null!;
@@ -54,6 +56,7 @@ public sealed class Marketplace : IAsyncLifetime
         await Database.DisposeAsync();
         await redis.DisposeAsync();
         await postgres.DisposeAsync();
+        nobody.Dispose();
     }
 
     /// <summary>Settings of an instance on this database.</summary>
@@ -68,6 +71,8 @@ public sealed class Marketplace : IAsyncLifetime
         ["Metering:LostAfter"] = "00:00:01",
         ["Providers:Local:scripted:Address"] = Provider.Address,
         ["Providers:Local:scripted:Organisation"] = "acme",
+        ["Providers:Local:down:Address"] = nobody.Address,
+        ["Providers:Local:down:Organisation"] = "acme",
     };
 
     /// <summary>One more instance that forwards calls.</summary>
@@ -137,6 +142,13 @@ public sealed class Marketplace : IAsyncLifetime
             && listing.Versions.All(v => known.Versions.Single(k => k.Id == v.VersionId).Facts.State.ToString() == v.Status.ToString()));
     }
 
+    /// <summary>Waits until an instance knows an organisation's budget.</summary>
+    internal static Task KnowsBudgetAsync(TestService instance, Guid organisation, decimal amount)
+    {
+        var keys = instance.App.Services.GetRequiredService<KeyRing>();
+        return Until.TrueAsync(() => keys.BudgetOf(organisation)?.Amount == amount);
+    }
+
     private CatalogueSnapshot Catalogue => Service.App.Services.GetRequiredService<Catalogue.Catalogue>().Current;
 
     private async Task ApplyAsync<THandler>(Func<THandler, Task> apply)
@@ -186,8 +198,7 @@ internal sealed class Member(Marketplace marketplace, OrganisationChanged organi
     {
         var answer = await Client.PutAsJsonAsync("/api/v1/budgets", new { amount, currency = "USD", period });
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
-        var keys = marketplace.Service.App.Services.GetRequiredService<Keys.KeyRing>();
-        await Until.TrueAsync(() => keys.BudgetOf(Id)?.Amount == amount);
+        await Marketplace.KnowsBudgetAsync(marketplace.Service, Id, amount);
     }
 
     /// <summary>The usage record of a call, once it is there.</summary>
