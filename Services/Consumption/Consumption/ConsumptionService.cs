@@ -1,3 +1,4 @@
+using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Catalogue;
@@ -63,7 +64,7 @@ public static class ConsumptionService
         PutBudget.Map(budgets);
         DeleteBudget.Map(budgets);
 
-        var usage = app.MapGroup("/api/v1").WithTags("Usage").AllowAnonymous(); // A token or an API key: UsageCaller decides.
+        var usage = app.MapGroup("/api/v1").WithTags("Usage").AllowAnonymous().WithMetadata(new TakesApiKey(OrToken: true)); // A token or an API key: UsageCaller decides.
         GetUsage.Map(usage);
         ListRecords.Map(usage);
         GetQuota.Map(usage);
@@ -97,15 +98,15 @@ public static class ConsumptionService
     public static WebApplication MapConsumptionCalls(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
-        var v1 = app.MapGroup("/v1").WithTags("Calls").AllowAnonymous();
+        var v1 = app.MapGroup("/v1").WithTags("Calls").AllowAnonymous().WithMetadata(new TakesApiKey(OrToken: false));
         foreach (var surface in Surface.All)
         {
-            v1.MapPost("/" + surface.Path, (HttpContext http, ServeCall calls) => calls.HandleAsync(http, surface)).WithSummary(surface.Summary);
+            v1.MapPost("/" + surface.Path, (HttpContext http, ServeCall calls) => calls.HandleAsync(http, surface)).Describe(surface);
         }
 
-        v1.MapGet("/models", ListModels.HandleAsync).WithSummary("The models that this key may call");
-        v1.MapGet("/models/{**id}", ListModels.HandleOneAsync).WithSummary("One of them; ids contain a slash");
-        v1.MapGet("/key", ShowKey.HandleAsync).WithSummary("What this key may do, and what is left of its limits");
+        v1.MapGet("/models", ListModels.HandleAsync).WithName("ListModels").Produces<ListModels.Response>().WithSummary("The models that this key may call");
+        v1.MapGet("/models/{**id}", ListModels.HandleOneAsync).WithName("GetModel").Produces<ListModels.Model>().WithSummary("One of them; ids contain a slash");
+        v1.MapGet("/key", ShowKey.HandleAsync).WithName("ShowKey").Produces<ShowKey.Response>().WithSummary("What this key may do, and what is left of its limits");
         v1.Map("/{**rest}", (HttpContext http) => CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.UnknownRoute))).ExcludeFromDescription();
         return app;
     }

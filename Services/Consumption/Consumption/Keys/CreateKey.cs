@@ -20,7 +20,7 @@ internal static class CreateKey
     /// <param name="Budget">The most that may be spent with it.</param>
     internal sealed record Request(string? Name, Dictionary<string, string>? Labels, DateTimeOffset? ExpiresAt, KeyScopes? Scopes, KeyLimits? Limits, Budget? Budget);
 
-    public static void Map(IEndpointRouteBuilder keys) => keys.MapPost("/", HandleAsync).WithSummary("Create an API key; it is shown this once");
+    public static void Map(IEndpointRouteBuilder keys) => keys.MapPost("/", HandleAsync).WithName("CreateKey").WithSummary("Create an API key; it is shown this once");
 
     private static async Task<Results<Created<KeyView>, ProblemHttpResult>> HandleAsync(
         Request request, ClaimsPrincipal caller, ConsumptionDb db, ApiKeyHasher hasher, TimeProvider time, HttpContext http, CancellationToken cancellationToken)

@@ -10,7 +10,7 @@ namespace LlmMarketplace.Consumption.Keys;
 /// <summary><c>DELETE /api/v1/keys/{id}</c>: ends a key everywhere within a second, for good. Its records stay.</summary>
 internal static class RevokeKey
 {
-    public static void Map(IEndpointRouteBuilder keys) => keys.MapDelete("/{id:guid}", HandleAsync).WithSummary("Revoke an API key");
+    public static void Map(IEndpointRouteBuilder keys) => keys.MapDelete("/{id:guid}", HandleAsync).WithName("RevokeKey").WithSummary("Revoke an API key");
 
     private static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(Guid id, ClaimsPrincipal caller, ConsumptionDb db, KeyChanges changes, TimeProvider time, CancellationToken cancellationToken)
     {

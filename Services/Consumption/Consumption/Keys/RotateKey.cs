@@ -21,8 +21,8 @@ internal static class RotateKey
 
     public static void Map(IEndpointRouteBuilder keys)
     {
-        keys.MapPost("/{id:guid}/rotate", HandleAsync).WithSummary("Give an API key a new secret; it is shown this once");
-        keys.MapDelete("/{id:guid}/previous-secret", EndAsync).WithSummary("End the secret that a rotation replaced");
+        keys.MapPost("/{id:guid}/rotate", HandleAsync).WithName("RotateKey").WithSummary("Give an API key a new secret; it is shown this once");
+        keys.MapDelete("/{id:guid}/previous-secret", EndAsync).WithName("EndPreviousSecret").WithSummary("End the secret that a rotation replaced");
     }
 
     private static async Task<Results<Ok<KeyView>, ProblemHttpResult>> HandleAsync(
