@@ -16,9 +16,9 @@ internal static class SuspendKey
     public static void Map(IEndpointRouteBuilder keys)
     {
         keys.MapPost("/{id:guid}/suspend", (Guid id, ClaimsPrincipal caller, ConsumptionDb db, KeyChanges changes, TimeProvider time, CancellationToken cancellationToken) =>
-            SetAsync(id, suspended: true, caller, db, changes, time, cancellationToken)).WithSummary("Suspend an API key");
+            SetAsync(id, suspended: true, caller, db, changes, time, cancellationToken)).WithName("SuspendKey").WithSummary("Suspend an API key");
         keys.MapPost("/{id:guid}/resume", (Guid id, ClaimsPrincipal caller, ConsumptionDb db, KeyChanges changes, TimeProvider time, CancellationToken cancellationToken) =>
-            SetAsync(id, suspended: false, caller, db, changes, time, cancellationToken)).WithSummary("Resume a suspended API key");
+            SetAsync(id, suspended: false, caller, db, changes, time, cancellationToken)).WithName("ResumeKey").WithSummary("Resume a suspended API key");
     }
 
     private static async Task<Results<Ok<KeyView>, ProblemHttpResult>> SetAsync(
