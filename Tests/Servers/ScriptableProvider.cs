@@ -16,6 +16,7 @@ public sealed class ScriptableProvider : IAsyncDisposable
 {
     private readonly WebApplication app;
     private readonly ConcurrentQueue<ReceivedCall> calls = new();
+    private readonly ConcurrentDictionary<string, Func<ReceivedCall, Task>> answersBelow = new();
 
     private ScriptableProvider(string? address)
     {
@@ -32,6 +33,9 @@ public sealed class ScriptableProvider : IAsyncDisposable
 
     /// <summary>What it does with a call; may be changed at any time.</summary>
     public Func<ReceivedCall, Task> Answer { get; set; } = ProviderScripts.Embedding(promptTokens: 3);
+
+    /// <summary>What it does with calls below <c>/{segment}/</c>, so that tests which share it do not disturb each other.</summary>
+    public void AnswerBelow(string segment, Func<ReceivedCall, Task> answer) => answersBelow[segment] = answer;
 
     /// <summary>What it was sent, oldest first.</summary>
     public IReadOnlyList<ReceivedCall> Calls => [.. calls];
@@ -64,7 +68,7 @@ public sealed class ScriptableProvider : IAsyncDisposable
         using var left = http.RequestAborted.Register(() => call.LeftSource.TrySetResult());
         try
         {
-            await Answer(call);
+            await answersBelow.GetValueOrDefault(call.Path.Split('/')[1], Answer)(call);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {

@@ -5,6 +5,7 @@ using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Routing;
 using LlmMarketplace.Consumption.Usage;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Messaging;
@@ -86,7 +87,7 @@ public static class ConsumptionService
         services.AddOptions<CallOptions>().BindConfiguration("Calls").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>().AddSingleton<FreshKey>();
         services.AddSingleton<ConsumptionTelemetry>();
-        services.AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
+        services.AddSingleton<Routes>().AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
         services.AddSingleton<RelayAnswer>().AddSingleton<RelayStream>().AddSingleton<ServeCall>();
         services.AddHealthChecks().AddCheck<Warmth>("consumption-calls", tags: ["ready"]);
         return builder;
@@ -97,8 +98,11 @@ public static class ConsumptionService
     {
         ArgumentNullException.ThrowIfNull(app);
         var v1 = app.MapGroup("/v1").WithTags("Calls").AllowAnonymous();
-        v1.MapPost("/embeddings", (HttpContext http, ServeCall calls) => calls.HandleAsync(http, Operation.Embeddings)).WithSummary("Create embeddings, as OpenAI's API does");
-        v1.MapPost("/chat/completions", (HttpContext http, ServeCall calls) => calls.HandleAsync(http, Operation.ChatCompletions)).WithSummary("Create a chat completion, streamed or whole, as OpenAI's API does");
+        foreach (var surface in Surface.All)
+        {
+            v1.MapPost("/" + surface.Path, (HttpContext http, ServeCall calls) => calls.HandleAsync(http, surface)).WithSummary(surface.Summary);
+        }
+
         v1.MapGet("/models", ListModels.HandleAsync).WithSummary("The models that this key may call");
         v1.MapGet("/models/{**id}", ListModels.HandleOneAsync).WithSummary("One of them; ids contain a slash");
         v1.MapGet("/key", ShowKey.HandleAsync).WithSummary("What this key may do, and what is left of its limits");

@@ -26,10 +26,10 @@ internal sealed class ConsumptionTelemetry : IDisposable
         outcomes = meter.CreateCounter<long>("marketplace.calls.settled", "{call}", "Admitted calls by outcome.");
     }
 
-    public Activity? Start(Operation operation)
+    public Activity? Start(Surface surface)
     {
-        var activity = source.StartActivity(GenAi.OperationName(operation), ActivityKind.Client);
-        activity?.SetTag(GenAi.Operation, GenAi.OperationName(operation));
+        var activity = source.StartActivity(surface.GenAiOperation, ActivityKind.Client);
+        activity?.SetTag(GenAi.Operation, surface.GenAiOperation);
         return activity;
     }
 
@@ -73,10 +73,4 @@ internal static class GenAi
     public const string OperationDuration = "gen_ai.client.operation.duration";
     public const string TokenUsage = "gen_ai.client.token.usage";
     public const string ErrorType = "error.type";
-
-    public static string OperationName(Operation operation) => operation switch
-    {
-        Calls.Operation.Embeddings => "embeddings",
-        _ => "chat",
-    };
 }

@@ -54,10 +54,97 @@ public sealed record Capability(string Name, string Description, JsonElement? Pa
 public sealed record ServiceExample(string Title, JsonElement Request, JsonElement? Response);
 
 /// <summary>Where and how a service is called.</summary>
-/// <param name="Url">Base address: for <see cref="EndpointProtocol.OpenAi"/> the one that <c>/chat/completions</c> and <c>/embeddings</c> are appended to, for instance <c>https://api.openai.com/v1</c>.</param>
+/// <param name="Url">
+/// Base address, to which the surface's path is appended: <c>https://api.openai.com/v1</c> for <see cref="EndpointProtocol.OpenAi"/> (<c>/chat/completions</c> …),
+/// <c>https://api.anthropic.com/v1</c> for <see cref="EndpointProtocol.Anthropic"/> (<c>/messages</c>), <c>https://{resource}.openai.azure.com/openai/deployments/{deployment}</c> for
+/// <see cref="EndpointProtocol.AzureOpenAi"/>.
+/// </param>
 /// <param name="Protocol">What it speaks.</param>
 /// <param name="Authentication">How the marketplace proves itself to it.</param>
-public sealed record ServiceEndpoint(string Url, EndpointProtocol Protocol, EndpointAuthentication Authentication);
+public sealed record ServiceEndpoint(string Url, EndpointProtocol Protocol, EndpointAuthentication Authentication)
+{
+    /// <summary>The surfaces that it serves itself, by the names of <see cref="ServiceSurfaces"/>; null: those that its protocol and category let expect (<see cref="ServiceSurfaces.Of"/>).</summary>
+    public IReadOnlyList<string>? Surfaces { get; init; }
+
+    /// <summary>The same service at other addresses, with the same protocol and credential; null: there are none.</summary>
+    public IReadOnlyList<EndpointReplica>? Replicas { get; init; }
+
+    /// <summary>Share of calls that the first address takes, beside those of <see cref="Replicas"/>.</summary>
+    public int Weight { get; init; } = 1;
+
+    /// <summary>ISO 3166-1 alpha-2 code of the country in which the first address is served; null: not said.</summary>
+    public string? Residency { get; init; }
+
+    /// <summary>The <c>api-version</c> in the query of each call; only for <see cref="EndpointProtocol.AzureOpenAi"/>, which needs one.</summary>
+    public string? ApiVersion { get; init; }
+}
+
+/// <summary>One more address of a service.</summary>
+/// <param name="Name">For people and records: lower case, unique within the version; <c>primary</c> is the first address.</param>
+/// <param name="Url">Base address.</param>
+/// <param name="Weight">Share of calls, from 0 (only when all others fail) to 1 000.</param>
+/// <param name="Residency">ISO 3166-1 alpha-2 code of the country in which it is served; null: not said.</param>
+public sealed record EndpointReplica(string Name, string Url, int Weight, string? Residency);
+
+/// <summary>What can be called of a service: the names by which usage records know the calls too.</summary>
+public static class ServiceSurfaces
+{
+    /// <summary><c>POST /v1/chat/completions</c>.</summary>
+    public const string ChatCompletions = "chat.completions";
+
+    /// <summary><c>POST /v1/completions</c>.</summary>
+    public const string Completions = "completions";
+
+    /// <summary><c>POST /v1/responses</c>.</summary>
+    public const string Responses = "responses";
+
+    /// <summary><c>POST /v1/messages</c>, Anthropic's.</summary>
+    public const string Messages = "messages";
+
+    /// <summary><c>POST /v1/messages/count_tokens</c>, Anthropic's.</summary>
+    public const string CountTokens = "messages.count_tokens";
+
+    /// <summary><c>POST /v1/embeddings</c>.</summary>
+    public const string Embeddings = "embeddings";
+
+    /// <summary><c>POST /v1/images/generations</c>.</summary>
+    public const string ImageGenerations = "images.generations";
+
+    /// <summary><c>POST /v1/moderations</c>.</summary>
+    public const string Moderations = "moderations";
+
+    /// <summary><c>POST /v1/rerank</c>.</summary>
+    public const string Rerank = "rerank";
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<string> All { get; } =
+        [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, Moderations, Rerank];
+
+    /// <summary>The surfaces that an endpoint serves.</summary>
+    /// <param name="specification">Of the version whose endpoint it is.</param>
+    /// <returns>What it declares; else both of Anthropic's for that protocol, and for OpenAI's the one that the category stands for.</returns>
+    public static IReadOnlyList<string> Of(ServiceSpecification specification)
+    {
+        ArgumentNullException.ThrowIfNull(specification);
+        return specification.Endpoint.Surfaces is { Count: > 0 } declared ? declared : specification.Endpoint.Protocol switch
+        {
+            EndpointProtocol.Anthropic => AnthropicSurfaces,
+            EndpointProtocol.OpenAi or EndpointProtocol.AzureOpenAi => specification.Category switch
+            {
+                "embeddings" => EmbeddingSurfaces,
+                "image-generation" => ImageSurfaces,
+                _ when specification.Model.OutputModalities.Contains("embedding") => EmbeddingSurfaces,
+                _ => ChatSurfaces,
+            },
+            _ => [],
+        };
+    }
+
+    private static readonly string[] AnthropicSurfaces = [Messages, CountTokens];
+    private static readonly string[] EmbeddingSurfaces = [Embeddings];
+    private static readonly string[] ImageSurfaces = [ImageGenerations];
+    private static readonly string[] ChatSurfaces = [ChatCompletions];
+}
 
 /// <summary>Protocol of an endpoint.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<EndpointProtocol>))]
@@ -65,6 +152,12 @@ public enum EndpointProtocol
 {
     /// <summary>OpenAI-compatible HTTP.</summary>
     [JsonStringEnumMemberName("openai")] OpenAi,
+
+    /// <summary>Anthropic's Messages API: <c>x-api-key</c> and <c>anthropic-version</c>.</summary>
+    [JsonStringEnumMemberName("anthropic")] Anthropic,
+
+    /// <summary>Azure OpenAI: a deployment's address, <c>api-key</c> and an <c>api-version</c> in the query.</summary>
+    [JsonStringEnumMemberName("azure-openai")] AzureOpenAi,
 
     /// <summary>HTTP described by an OpenAPI document.</summary>
     [JsonStringEnumMemberName("rest")] Rest,
@@ -138,7 +231,44 @@ public enum PricingModel
 /// <param name="Input">Price of a unit of input; of a request or month when that is the unit.</param>
 /// <param name="Output">Price of a unit of output; null when there is none.</param>
 /// <param name="CachedInput">Price of a unit of cached input; null: as <paramref name="Input"/>.</param>
-public sealed record PriceRate(string Tier, string Unit, decimal Input, decimal? Output, decimal? CachedInput);
+public sealed record PriceRate(string Tier, string Unit, decimal Input, decimal? Output, decimal? CachedInput)
+{
+    /// <summary>Price of a unit of input that is written to the provider's cache for 5 minutes; null: as input.</summary>
+    public decimal? CacheWrite { get; init; }
+
+    /// <summary>The same for an hour; null: as <see cref="CacheWrite"/>.</summary>
+    public decimal? CacheWrite1h { get; init; }
+
+    /// <summary>Price of a unit of reasoning, which is part of the output; null: as output.</summary>
+    public decimal? Reasoning { get; init; }
+
+    /// <summary>Price of a unit of audio in, which is part of the input; null: audio is not for sale.</summary>
+    public decimal? AudioInput { get; init; }
+
+    /// <summary>Price of a unit of audio out, which is part of the output; null: audio is not for sale.</summary>
+    public decimal? AudioOutput { get; init; }
+
+    /// <summary>Price of one image made; null: images are not priced apart.</summary>
+    public decimal? Image { get; init; }
+
+    /// <summary>Added to each call, besides its tokens; null: nothing.</summary>
+    public decimal? PerRequest { get; init; }
+
+    /// <summary>Price of one use of a tool that the provider runs itself, by the tool's name (<c>web_search</c> …); a tool that is not here is not for sale.</summary>
+    public IReadOnlyDictionary<string, decimal>? Tools { get; init; }
+
+    /// <summary>Prices of the whole call once its input is long; null: length changes nothing.</summary>
+    public LongContextRate? LongContext { get; init; }
+}
+
+/// <summary>What a call costs, all of it, when its input has more than so many tokens. Per unit of the rate that it belongs to.</summary>
+/// <param name="AboveInputTokens">A call with more input than this.</param>
+/// <param name="Input">Price of a unit of input.</param>
+/// <param name="Output">Price of a unit of output; null when there is none.</param>
+/// <param name="CachedInput">Price of a unit of cached input; null: as <paramref name="Input"/>.</param>
+/// <param name="CacheWrite">Price of a unit written to the cache for 5 minutes; null: as <paramref name="Input"/>.</param>
+/// <param name="CacheWrite1h">The same for an hour; null: as <paramref name="CacheWrite"/>.</param>
+public sealed record LongContextRate(long AboveInputTokens, decimal Input, decimal? Output, decimal? CachedInput, decimal? CacheWrite, decimal? CacheWrite1h);
 
 /// <summary>What a provider promises.</summary>
 /// <param name="Availability">Percent, 0 to 100.</param>

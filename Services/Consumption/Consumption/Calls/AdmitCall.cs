@@ -61,7 +61,7 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
         }
 
         call.Key = key;
-        (call.Plan, refusal) = plans.Plan(call);
+        (call.Plan, refusal) = plans.Plan(call, call.Model!);
         return refusal;
     }
 
@@ -93,7 +93,7 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
             VersionId = plan.Version.Id,
             ProviderOrganisationId = listing.OrganisationId,
             Service = listing.Name,
-            Operation = call.OperationName,
+            Operation = call.Surface.Name,
             Streamed = call.Request!.Stream,
             AdmittedAt = answer.Now,
             Day = answer.Day,

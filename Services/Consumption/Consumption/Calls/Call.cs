@@ -5,16 +5,17 @@ using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
+using LlmMarketplace.Consumption.Routing;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>One call on its way; each step fills in what the next ones need.</summary>
-internal sealed class Call(HttpContext http, Operation operation, Guid id, long startedAt)
+internal sealed class Call(HttpContext http, Surface surface, Guid id, long startedAt)
 {
     public HttpContext Http { get; } = http;
 
-    public Operation Operation { get; } = operation;
+    public Surface Surface { get; } = surface;
 
     /// <summary>Also its <c>x-request-id</c>.</summary>
     public Guid Id { get; } = id;
@@ -52,17 +53,28 @@ internal sealed class Call(HttpContext http, Operation operation, Guid id, long 
     /// <summary>Whether the caller wants to know what the call costs: <c>x-marketplace-include: cost</c>.</summary>
     public bool WantsCost { get; } = http.Request.Headers["x-marketplace-include"].Any(values => values?.Split(',', StringSplitOptions.TrimEntries).Contains("cost", StringComparer.OrdinalIgnoreCase) == true);
 
-    /// <summary>As records name it.</summary>
-    public string OperationName => Operation == Operation.Embeddings ? "embeddings" : "chat.completions";
-
-    /// <summary>Where it is appended to the provider's base address.</summary>
-    public string Path => Operation == Operation.Embeddings ? "embeddings" : "chat/completions";
+    /// <summary>What is to be called, as the caller names it.</summary>
+    public string? Model { get; set; }
 
     public CancellationToken Left => Http.RequestAborted;
+
+    /// <summary>The same request, to be admitted anew for another model.</summary>
+    public Call Again(Guid id) => new(Http, Surface, id, StartedAt)
+    {
+        Activity = Activity,
+        Key = Key,
+        Organisation = Organisation,
+        Body = Body,
+        Request = Request,
+        First = First ?? this,
+    };
+
+    /// <summary>The call that this one is a fallback of, or null.</summary>
+    public Call? First { get; private init; }
 }
 
 /// <summary>What is called, for which price and bounds.</summary>
-internal sealed record CallPlan(ListedVersion Version, Price Price, string? Credential, (string Field, long Value)? Cap, long InputBound, long OutputBound, long ReservedNanos)
+internal sealed record CallPlan(ListedVersion Version, IReadOnlyList<Route> Routes, Price Price, string? Credential, (string Field, long Value)? Cap, long InputBound, long OutputBound, long ReservedNanos)
 {
     public long ReservedTokens => InputBound + OutputBound;
 }

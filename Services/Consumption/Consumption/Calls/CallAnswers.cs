@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
 
-/// <summary>What every answer of <c>/v1</c> carries, and errors in OpenAI's shape.</summary>
+/// <summary>What every answer of <c>/v1</c> carries, and errors in the shape of the protocol in use.</summary>
 internal static class CallAnswers
 {
     private static readonly JsonSerializerOptions SnakeCase = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
@@ -17,7 +17,18 @@ internal static class CallAnswers
     /// <summary>The rate limits as this call left them, and when a deprecated version ends (RFC 8594).</summary>
     public static void SetHeaders(Call call)
     {
+        SetRequestId(call.Http, call.Id);
         var headers = call.Http.Response.Headers;
+        if (call.Plan is { } plan)
+        {
+            headers["x-marketplace-model"] = $"{plan.Version.Listing.Name}@{plan.Version.Number}"; // Of a range, a preference or a fallback nobody else can say.
+        }
+
+        if (call.First is { } first)
+        {
+            headers["x-marketplace-fallback-from"] = first.Id.ToString();
+        }
+
         if (call.Limits is { } limits)
         {
             Set(headers, "requests", limits.Requests);
@@ -28,6 +39,7 @@ internal static class CallAnswers
             }
         }
 
+        headers.Remove("Sunset");
         if (call.Plan?.Version.SunsetAt is { } sunset)
         {
             headers["Sunset"] = sunset.UtcDateTime.ToString("R", CultureInfo.InvariantCulture);
@@ -91,20 +103,11 @@ internal static class CallAnswers
 
         http.Response.StatusCode = error.Status;
         http.Response.ContentType = "application/json";
-        await http.Response.Body.WriteAsync(Body(refusal), http.RequestAborted);
+        var body = Surface.IsAnthropic(http.Request.Path) ? ErrorBodies.Anthropic(refusal, headers["x-request-id"]) : ErrorBodies.OpenAi(refusal);
+        await http.Response.Body.WriteAsync(body, http.RequestAborted);
     }
 
     public static Task WriteJsonAsync<T>(HttpContext http, T value) => http.Response.WriteAsJsonAsync(value, SnakeCase, http.RequestAborted);
-
-    /// <summary><c>{"error":{"message","type","param","code"}}</c>.</summary>
-    public static byte[] Body(CallRefusal refusal)
-    {
-        var error = CallErrors.Of(refusal.Failure);
-        return JsonSerializer.SerializeToUtf8Bytes(new { error = new { message = refusal.Detail ?? error.Message, type = error.Type, param = refusal.Param, code = error.Code } }, SnakeCase);
-    }
-
-    /// <summary>An error as the last event of a stream.</summary>
-    public static byte[] Event(CallRefusal refusal) => [.. "data: "u8, .. Body(refusal), .. "\n\n"u8];
 
     private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
 

@@ -25,6 +25,10 @@ internal sealed class CallOptions
     [Range(1, 10_000_000, ErrorMessage = "Calls:DefaultMaxOutputTokens must lie between 1 and 10000000.")]
     public int DefaultMaxOutputTokens { get; set; } = 4_096;
 
+    /// <summary>Searches of the web reserved for a call that lets the provider search and does not say how often.</summary>
+    [Range(1, 1_000, ErrorMessage = "Calls:DefaultMaxWebSearches must lie between 1 and 1000.")]
+    public int DefaultMaxWebSearches { get; set; } = 10;
+
     /// <summary>Longest time to a connection to a provider.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00", ErrorMessage = "Calls:ConnectTimeout must lie between 00:00:00.100 and 00:01:00.")]
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);

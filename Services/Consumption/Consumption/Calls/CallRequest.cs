@@ -1,21 +1,17 @@
 namespace LlmMarketplace.Consumption.Calls;
 
-/// <summary>The surfaces of <c>/v1</c> that are forwarded.</summary>
-internal enum Operation
-{
-    /// <summary><c>POST /v1/embeddings</c>.</summary>
-    Embeddings,
-
-    /// <summary><c>POST /v1/chat/completions</c>.</summary>
-    ChatCompletions,
-}
-
 /// <summary>What we need to know of a body, and where in it what may have to be written anew stands. The body itself stays as it came.</summary>
 internal sealed class CallRequest
 {
     public required string Model { get; init; }
 
     public required Slice ModelValue { get; init; }
+
+    /// <summary>Models to call when the first one fails, in this order.</summary>
+    public IReadOnlyList<string> Fallbacks { get; init; } = [];
+
+    /// <summary>Where they stand, from the member's name to the end of its value; null when there are none.</summary>
+    public Slice? FallbackMember { get; init; }
 
     /// <summary>Whether the caller wants a stream.</summary>
     public bool Stream { get; init; }
@@ -46,6 +42,15 @@ internal sealed class CallRequest
 
     /// <summary>Whether images, audio or files are among the input: their bytes bound nothing.</summary>
     public bool HasMedia { get; init; }
+
+    /// <summary>Whether audio is among the input or asked for.</summary>
+    public bool HasAudio { get; init; }
+
+    /// <summary>Whether the provider is asked to search the web by itself.</summary>
+    public bool SearchesWeb { get; init; }
+
+    /// <summary>How often at most; null when the caller does not say.</summary>
+    public int? MaxWebSearches { get; init; }
 
     /// <summary>Bytes of text in the input: a quarter of it is the least it can be in tokens when nobody tells us.</summary>
     public long TextBytes { get; init; }

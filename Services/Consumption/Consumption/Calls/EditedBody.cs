@@ -20,15 +20,16 @@ internal sealed class EditedBody : HttpContent
     }
 
     /// <summary>Makes the provider's body.</summary>
+    /// <param name="surface">Which surface it is for.</param>
     /// <param name="body">The caller's.</param>
     /// <param name="request">What stands where in it.</param>
     /// <param name="model">The provider's model id.</param>
     /// <param name="cap">Name and value of the output cap to send, or null.</param>
-    public static EditedBody Of(ReadOnlyMemory<byte> body, CallRequest request, string model, (string Field, long Value)? cap)
+    public static EditedBody Of(Surface surface, ReadOnlyMemory<byte> body, CallRequest request, string model, (string Field, long Value)? cap)
     {
         var edits = new List<(Slice At, string Text)> { (request.ModelValue, JsonSerializer.Serialize(model)) };
         var first = new StringBuilder();
-        if (request.Stream && !request.WantsUsage)
+        if (surface.Dialect == Dialect.Chat && request.Stream && !request.WantsUsage)
         {
             AskForUsage(request, edits, first);
         }
@@ -43,6 +44,11 @@ internal sealed class EditedBody : HttpContent
             {
                 first.Append('"').Append(limit.Field).Append("\":").Append(limit.Value).Append(',');
             }
+        }
+
+        if (request.FallbackMember is { } ours)
+        {
+            edits.Add((WithComma(body.Span, ours), ""));
         }
 
         if (first.Length > 0)
@@ -78,6 +84,31 @@ internal sealed class EditedBody : HttpContent
         length = pieces.Sum(piece => (long)piece.Length);
         return true;
     }
+
+    /// <summary>A member with the comma that parts it from its neighbour: the next one, or before the last one the one before.</summary>
+    private static Slice WithComma(ReadOnlySpan<byte> body, Slice member)
+    {
+        var end = member.End;
+        while (IsSpace(body[end]))
+        {
+            end++;
+        }
+
+        if (body[end] == ',')
+        {
+            return new Slice(member.Start, end + 1 - member.Start);
+        }
+
+        var start = member.Start - 1;
+        while (IsSpace(body[start]))
+        {
+            start--;
+        }
+
+        return body[start] == ',' ? new Slice(start, member.End - start) : member;
+    }
+
+    private static bool IsSpace(byte value) => value is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n';
 
     private static void AskForUsage(CallRequest request, List<(Slice At, string Text)> edits, StringBuilder first)
     {

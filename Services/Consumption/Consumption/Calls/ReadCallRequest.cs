@@ -3,12 +3,16 @@ using System.Text.Unicode;
 
 namespace LlmMarketplace.Consumption.Calls;
 
-/// <summary>Reads a body once, without building a tree. What is metered must stand in it once and have the right type; everything else passes unseen.</summary>
-internal static class ReadCallRequest
+/// <summary>
+/// Reads a body once, without building a tree. What is metered must stand in it once and have the right type; what costs apart and cannot be priced is refused; everything
+/// else passes unseen.
+/// </summary>
+internal static partial class ReadCallRequest
 {
     private const int MaxChoices = 128;
+    private const int MaxFallbacks = 8;
 
-    public static (CallRequest? Request, CallRefusal? Refusal) Read(ReadOnlySpan<byte> body, int maxDepth)
+    public static (CallRequest? Request, CallRefusal? Refusal) Read(Surface surface, ReadOnlySpan<byte> body, int maxDepth)
     {
         if (!Utf8.IsValid(body))
         {
@@ -17,7 +21,7 @@ internal static class ReadCallRequest
 
         try
         {
-            return new Reading(body, maxDepth).Read();
+            return new Reading(surface, body, maxDepth).Read();
         }
         catch (JsonException broken)
         {
@@ -25,12 +29,14 @@ internal static class ReadCallRequest
         }
     }
 
-    private ref struct Reading(ReadOnlySpan<byte> body, int maxDepth)
+    private ref partial struct Reading(Surface surface, ReadOnlySpan<byte> body, int maxDepth)
     {
         private Utf8JsonReader reader = new(body, new JsonReaderOptions { MaxDepth = maxDepth });
         private CallRefusal? refusal;
         private string? model;
         private Slice modelValue;
+        private List<string>? fallbacks;
+        private Slice? fallbackMember;
         private bool? stream;
         private Slice? streamOptions;
         private bool streamOptionsIsObject;
@@ -38,9 +44,12 @@ internal static class ReadCallRequest
         private bool? includeUsage;
         private Slice? includeUsageValue;
         private long? maxTokens;
-        private long? maxCompletionTokens;
+        private long? maxOtherTokens;
         private long? choices;
         private bool media;
+        private bool audio;
+        private bool searchesWeb;
+        private int? maxWebSearches;
         private Slice? nullMaximum;
         private Seen seen;
         private long textBytes;
@@ -73,16 +82,21 @@ internal static class ReadCallRequest
             {
                 Model = model!,
                 ModelValue = modelValue,
+                Fallbacks = fallbacks ?? [],
+                FallbackMember = fallbackMember,
                 Stream = stream == true,
                 WantsUsage = includeUsage == true,
                 StreamOptions = streamOptions,
                 StreamOptionsIsObject = streamOptionsIsObject,
                 StreamOptionsIsEmpty = streamOptionsIsEmpty,
                 IncludeUsage = includeUsageValue,
-                MaxOutputTokens = maxTokens is null ? maxCompletionTokens : Math.Max(maxTokens.Value, maxCompletionTokens ?? 0),
+                MaxOutputTokens = maxTokens is null ? maxOtherTokens : Math.Max(maxTokens.Value, maxOtherTokens ?? 0),
                 NullMaximum = nullMaximum,
                 Choices = (int)(choices ?? 1),
                 HasMedia = media,
+                HasAudio = audio,
+                SearchesWeb = searchesWeb,
+                MaxWebSearches = maxWebSearches,
                 TextBytes = textBytes,
                 ObjectStart = start,
             }, null);
@@ -94,41 +108,81 @@ internal static class ReadCallRequest
             {
                 ReadModel();
             }
+            else if (reader.ValueTextEquals("models"u8))
+            {
+                Once("models", Seen.Models);
+                ReadFallbacks();
+            }
             else if (reader.ValueTextEquals("stream"u8))
             {
                 Once("stream", Seen.Stream);
                 stream = ReadFlag("stream") ?? false;
-            }
-            else if (reader.ValueTextEquals("stream_options"u8))
-            {
-                Once("stream_options", Seen.StreamOptions);
-                ReadStreamOptions();
-            }
-            else if (reader.ValueTextEquals("max_tokens"u8))
-            {
-                Once("max_tokens", Seen.MaxTokens);
-                maxTokens = ReadMaximum("max_tokens");
-            }
-            else if (reader.ValueTextEquals("max_completion_tokens"u8))
-            {
-                Once("max_completion_tokens", Seen.MaxCompletionTokens);
-                maxCompletionTokens = ReadMaximum("max_completion_tokens");
+                if (stream == true && !surface.Streams)
+                {
+                    Refuse(CallFailure.InvalidField, $"/v1/{surface.Path} does not stream.", "stream");
+                }
             }
             else if (reader.ValueTextEquals("n"u8))
             {
                 Once("n", Seen.N);
-                choices = ReadCount("n", MaxChoices);
+                choices = Math.Max(choices ?? 1, ReadCount("n", MaxChoices) ?? 1);
             }
-            else if (reader.ValueTextEquals("messages"u8) || reader.ValueTextEquals("input"u8))
-            {
-                Once(reader.GetString()!, Seen.Input);
-                ReadInput();
-            }
-            else
+            else if (!ReadInputMember() && !ReadMaximumMember() && !ReadCostlyMember())
             {
                 reader.Read();
                 reader.Skip();
             }
+        }
+
+        /// <summary>What the model is given, whatever the surface calls it.</summary>
+        private bool ReadInputMember()
+        {
+            var (name, field) = reader.ValueTextEquals("messages"u8) ? ("messages", Seen.Messages)
+                : reader.ValueTextEquals("input"u8) ? ("input", Seen.Input)
+                : reader.ValueTextEquals("prompt"u8) ? ("prompt", Seen.Prompt)
+                : reader.ValueTextEquals("system"u8) ? ("system", Seen.System)
+                : reader.ValueTextEquals("instructions"u8) ? ("instructions", Seen.Instructions)
+                : reader.ValueTextEquals("query"u8) ? ("query", Seen.Query)
+                : reader.ValueTextEquals("documents"u8) ? ("documents", Seen.Documents)
+                : (null, Seen.None);
+            if (name is null)
+            {
+                return false;
+            }
+
+            Once(name, field);
+            ReadInput();
+            return true;
+        }
+
+        private bool ReadMaximumMember()
+        {
+            if (surface.Dialect != Dialect.Responses && reader.ValueTextEquals("max_tokens"u8))
+            {
+                Once("max_tokens", Seen.MaxTokens);
+                maxTokens = ReadMaximum("max_tokens");
+            }
+            else if (surface.Dialect == Dialect.Chat && reader.ValueTextEquals("max_completion_tokens"u8))
+            {
+                Once("max_completion_tokens", Seen.MaxOtherTokens);
+                maxOtherTokens = ReadMaximum("max_completion_tokens");
+            }
+            else if (surface.Dialect == Dialect.Responses && reader.ValueTextEquals("max_output_tokens"u8))
+            {
+                Once("max_output_tokens", Seen.MaxOtherTokens);
+                maxOtherTokens = ReadMaximum("max_output_tokens");
+            }
+            else if (surface.Dialect == Dialect.Chat && reader.ValueTextEquals("stream_options"u8))
+            {
+                Once("stream_options", Seen.StreamOptions);
+                ReadStreamOptions();
+            }
+            else
+            {
+                return false;
+            }
+
+            return true;
         }
 
         private void ReadModel()
@@ -145,6 +199,29 @@ internal static class ReadCallRequest
             Refuse(CallFailure.InvalidField, "`model` must be a string: name a service as `provider/service`.", "model");
             model = "";
             reader.Skip();
+        }
+
+        /// <summary>Models to call when the first one fails. Ours alone: the provider never sees the member.</summary>
+        private void ReadFallbacks()
+        {
+            var start = (int)reader.TokenStartIndex;
+            reader.Read();
+            var names = new List<string>();
+            if (reader.TokenType == JsonTokenType.StartArray)
+            {
+                while (reader.Read() && reader.TokenType == JsonTokenType.String && names.Count < MaxFallbacks)
+                {
+                    names.Add(reader.GetString()!);
+                }
+            }
+
+            if (reader.TokenType != JsonTokenType.EndArray)
+            {
+                throw new JsonException($"`models` must be an array of at most {MaxFallbacks} model names.");
+            }
+
+            fallbacks = names;
+            fallbackMember = new Slice(start, (int)reader.BytesConsumed - start);
         }
 
         private void ReadStreamOptions()
@@ -198,8 +275,10 @@ internal static class ReadCallRequest
             {
                 if (reader.TokenType == JsonTokenType.PropertyName)
                 {
-                    media |= reader.ValueTextEquals("image_url"u8) || reader.ValueTextEquals("input_audio"u8) || reader.ValueTextEquals("file"u8) || reader.ValueTextEquals("video_url"u8);
-                    var isText = reader.ValueTextEquals("content"u8) || reader.ValueTextEquals("text"u8) || reader.ValueTextEquals("arguments"u8);
+                    audio |= reader.ValueTextEquals("input_audio"u8);
+                    media |= audio || reader.ValueTextEquals("image_url"u8) || reader.ValueTextEquals("file"u8) || reader.ValueTextEquals("video_url"u8)
+                        || reader.ValueTextEquals("source"u8) || reader.ValueTextEquals("file_id"u8) || reader.ValueTextEquals("file_data"u8) || reader.ValueTextEquals("file_url"u8);
+                    var isText = reader.ValueTextEquals("content"u8) || reader.ValueTextEquals("text"u8) || reader.ValueTextEquals("arguments"u8) || reader.ValueTextEquals("output"u8);
                     if (isText && reader.Read())
                     {
                         textBytes += reader.TokenType == JsonTokenType.String ? reader.ValueSpan.Length : 0;
@@ -266,18 +345,32 @@ internal static class ReadCallRequest
 
         private void Refuse(CallFailure failure, string detail, string param) => refusal ??= new CallRefusal(failure, detail, param);
     }
+
     /// <summary>The fields that may stand once.</summary>
     [Flags]
     private enum Seen
     {
         None = 0,
-        Model = 1,
-        Stream = 2,
-        StreamOptions = 4,
-        StreamOptionsIncludeUsage = 8,
-        MaxTokens = 16,
-        MaxCompletionTokens = 32,
-        N = 64,
-        Input = 128,
+        Model = 1 << 0,
+        Stream = 1 << 1,
+        StreamOptions = 1 << 2,
+        StreamOptionsIncludeUsage = 1 << 3,
+        MaxTokens = 1 << 4,
+        MaxOtherTokens = 1 << 5,
+        N = 1 << 6,
+        BestOf = 1 << 7,
+        Messages = 1 << 8,
+        Input = 1 << 9,
+        Prompt = 1 << 10,
+        System = 1 << 11,
+        Instructions = 1 << 12,
+        Query = 1 << 13,
+        Documents = 1 << 14,
+        Tools = 1 << 15,
+        ServiceTier = 1 << 16,
+        Background = 1 << 17,
+        Modalities = 1 << 18,
+        WebSearchOptions = 1 << 19,
+        Models = 1 << 20,
     }
 }

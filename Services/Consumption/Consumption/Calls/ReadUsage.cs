@@ -1,158 +1,204 @@
 using System.Text.Json;
-using LlmMarketplace.Consumption.Pricing;
 
 namespace LlmMarketplace.Consumption.Calls;
 
-/// <summary>What an answer, or one event of a stream, tells us. The same for both: OpenAI's chunks are laid out as its answers.</summary>
-/// <param name="Usage">What the provider says was used; null when it does not say, or says nonsense.</param>
-/// <param name="HasChoices">Whether it carries anything besides usage.</param>
+/// <summary>What an answer, or one event of a stream, tells us besides its usage.</summary>
+/// <param name="HasUsage">Whether it tells usage.</param>
+/// <param name="HasContent">Whether it carries anything besides usage.</param>
 /// <param name="TextBytes">Bytes of produced text in it.</param>
+/// <param name="Images">Entries of <c>data</c>: images made, where images are what is made.</param>
 /// <param name="IsError">Whether it is an error object.</param>
-internal readonly record struct AnswerFacts(TokenUsage? Usage, bool HasChoices, long TextBytes, bool IsError);
+/// <param name="IsEnd">Whether it is the event that ends a stream of its dialect.</param>
+/// <param name="Sequence">Its <c>sequence_number</c>, which Responses' events have.</param>
+internal readonly record struct AnswerFacts(bool HasUsage, bool HasContent, long TextBytes, int Images, bool IsError, bool IsEnd, long Sequence);
 
-/// <summary>Reads answers without building a tree.</summary>
+/// <summary>Reads answers and events of all dialects without building a tree.</summary>
 internal static class ReadUsage
 {
-    /// <exception cref="JsonException">It is not JSON.</exception>
-    public static AnswerFacts Read(ReadOnlySpan<byte> json)
+    /// <param name="json">An answer, or an event's data.</param>
+    /// <param name="dialect">How it is laid out.</param>
+    /// <param name="usage">Takes what it tells of usage.</param>
+    /// <exception cref="JsonException">It is no JSON object.</exception>
+    public static AnswerFacts Read(ReadOnlySpan<byte> json, Dialect dialect, ref UsageFields usage)
     {
-        var reader = new Utf8JsonReader(json);
-        TokenUsage? usage = null;
-        var hasChoices = false;
-        var isError = false;
-        long textBytes = 0;
-        reader.Read();
-        if (reader.TokenType != JsonTokenType.StartObject)
+        var reading = new Reading(json, dialect);
+        return reading.Read(ref usage);
+    }
+
+    private ref struct Reading(ReadOnlySpan<byte> json, Dialect dialect)
+    {
+        private Utf8JsonReader reader = new(json);
+        private bool hasUsage;
+        private bool hasContent;
+        private bool isError;
+        private bool isEnd;
+        private int images;
+        private long textBytes;
+        private long sequence;
+
+        public AnswerFacts Read(ref UsageFields usage)
         {
-            throw new JsonException("Not an object.");
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.StartObject)
+            {
+                throw new JsonException("Not an object.");
+            }
+
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                ReadMember(ref usage);
+            }
+
+            return new AnswerFacts(hasUsage, hasContent, textBytes, images, isError, isEnd, sequence);
         }
 
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        private void ReadMember(ref UsageFields usage)
         {
             if (reader.ValueTextEquals("usage"u8))
             {
-                usage = ReadUsageObject(ref reader) ?? usage;
+                hasUsage = true;
+                usage.Read(ref reader);
             }
-            else if (reader.ValueTextEquals("choices"u8))
+            else if (reader.ValueTextEquals("error"u8))
             {
-                hasChoices |= ReadChoices(ref reader, ref textBytes);
+                ReadError();
+            }
+            else if (reader.ValueTextEquals("choices"u8) || (dialect == Dialect.Messages && reader.ValueTextEquals("content"u8)) || (dialect == Dialect.Responses && reader.ValueTextEquals("output"u8)))
+            {
+                CountText();
+            }
+            else if (reader.ValueTextEquals("data"u8))
+            {
+                CountData();
+            }
+            else if (dialect != Dialect.Chat)
+            {
+                ReadEventMember(ref usage);
             }
             else
             {
-                var error = reader.ValueTextEquals("error"u8);
-                hasChoices |= reader.ValueTextEquals("data"u8);
+                Skip();
+            }
+        }
+
+        /// <summary>What the events of Responses and Messages have besides.</summary>
+        private void ReadEventMember(ref UsageFields usage)
+        {
+            if (reader.ValueTextEquals("type"u8))
+            {
                 reader.Read();
-                isError |= error && reader.TokenType != JsonTokenType.Null;
+                isEnd |= reader.TokenType == JsonTokenType.String
+                    && (reader.ValueTextEquals("message_stop"u8) || reader.ValueTextEquals("response.completed"u8) || reader.ValueTextEquals("response.incomplete"u8));
+                reader.Skip();
+            }
+            else if (reader.ValueTextEquals("delta"u8))
+            {
+                CountText();
+            }
+            else if (reader.ValueTextEquals("response"u8) || reader.ValueTextEquals("message"u8))
+            {
+                ReadWhole(ref usage);
+            }
+            else if (reader.ValueTextEquals("sequence_number"u8))
+            {
+                reader.Read();
+                sequence = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var number) ? number : sequence;
+                reader.Skip();
+            }
+            else
+            {
+                Skip();
+            }
+        }
+
+        /// <summary>The answer so far, within an event: only its usage and its error are news.</summary>
+        private void ReadWhole(ref UsageFields usage)
+        {
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.StartObject)
+            {
+                reader.Skip(); // An error event's message is a text.
+                return;
+            }
+
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                if (reader.ValueTextEquals("usage"u8))
+                {
+                    hasUsage = true;
+                    usage.Read(ref reader);
+                }
+                else if (reader.ValueTextEquals("error"u8))
+                {
+                    ReadError();
+                }
+                else
+                {
+                    Skip();
+                }
+            }
+        }
+
+        private void ReadError()
+        {
+            reader.Read();
+            isError |= reader.TokenType != JsonTokenType.Null;
+            reader.Skip();
+        }
+
+        private void CountData()
+        {
+            reader.Read();
+            hasContent = true;
+            if (reader.TokenType != JsonTokenType.StartArray)
+            {
+                reader.Skip();
+                return;
+            }
+
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            {
+                images++;
                 reader.Skip();
             }
         }
 
-        return new AnswerFacts(usage, hasChoices, textBytes, isError);
-    }
-
-    /// <summary>Whether there is any choice; counts the text in them.</summary>
-    private static bool ReadChoices(ref Utf8JsonReader reader, ref long textBytes)
-    {
-        reader.Read();
-        var depth = reader.CurrentDepth;
-        if (reader.TokenType != JsonTokenType.StartArray)
+        /// <summary>Counts produced text, wherever it stands in this member's value.</summary>
+        private void CountText()
         {
+            reader.Read();
+            var depth = reader.CurrentDepth;
+            if (reader.TokenType == JsonTokenType.String)
+            {
+                hasContent = true;
+                textBytes += reader.ValueSpan.Length;
+                return;
+            }
+
+            if (reader.TokenType is not (JsonTokenType.StartArray or JsonTokenType.StartObject))
+            {
+                return;
+            }
+
+            while (reader.Read() && reader.CurrentDepth > depth)
+            {
+                hasContent = true;
+                if (reader.TokenType == JsonTokenType.PropertyName && IsText())
+                {
+                    reader.Read();
+                    textBytes += reader.TokenType == JsonTokenType.String ? reader.ValueSpan.Length : 0;
+                }
+            }
+        }
+
+        private readonly bool IsText() =>
+            reader.ValueTextEquals("content"u8) || reader.ValueTextEquals("text"u8) || reader.ValueTextEquals("arguments"u8) || reader.ValueTextEquals("reasoning_content"u8)
+            || reader.ValueTextEquals("refusal"u8) || reader.ValueTextEquals("partial_json"u8) || reader.ValueTextEquals("thinking"u8);
+
+        private void Skip()
+        {
+            reader.Read();
             reader.Skip();
-            return false;
         }
-
-        var any = false;
-        while (reader.Read() && reader.CurrentDepth > depth)
-        {
-            any = true;
-            if (reader.TokenType == JsonTokenType.PropertyName
-                && (reader.ValueTextEquals("content"u8) || reader.ValueTextEquals("arguments"u8) || reader.ValueTextEquals("reasoning_content"u8) || reader.ValueTextEquals("refusal"u8)))
-            {
-                reader.Read();
-                textBytes += reader.TokenType == JsonTokenType.String ? reader.ValueSpan.Length : 0;
-            }
-        }
-
-        return any;
-    }
-
-    private static TokenUsage? ReadUsageObject(ref Utf8JsonReader reader)
-    {
-        reader.Read();
-        if (reader.TokenType != JsonTokenType.StartObject)
-        {
-            reader.Skip();
-            return null;
-        }
-
-        long input = 0, output = 0, cached = 0;
-        var valid = true;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (reader.ValueTextEquals("prompt_tokens"u8))
-            {
-                valid &= ReadTokens(ref reader, out input);
-            }
-            else if (reader.ValueTextEquals("completion_tokens"u8))
-            {
-                valid &= ReadTokens(ref reader, out output);
-            }
-            else if (reader.ValueTextEquals("prompt_tokens_details"u8))
-            {
-                valid &= ReadCached(ref reader, ref cached);
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
-            }
-        }
-
-        return valid && cached <= input ? new TokenUsage(input, cached, output) : null;
-    }
-
-    private static bool ReadCached(ref Utf8JsonReader reader, ref long cached)
-    {
-        reader.Read();
-        if (reader.TokenType != JsonTokenType.StartObject)
-        {
-            reader.Skip();
-            return true;
-        }
-
-        var valid = true;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (reader.ValueTextEquals("cached_tokens"u8))
-            {
-                valid &= ReadTokens(ref reader, out cached);
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
-            }
-        }
-
-        return valid;
-    }
-
-    private static bool ReadTokens(ref Utf8JsonReader reader, out long tokens)
-    {
-        reader.Read();
-        tokens = 0;
-        if (reader.TokenType == JsonTokenType.Null)
-        {
-            return true;
-        }
-
-        if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out tokens) && tokens is >= 0 and <= int.MaxValue)
-        {
-            return true;
-        }
-
-        tokens = 0;
-        reader.Skip();
-        return false;
     }
 }

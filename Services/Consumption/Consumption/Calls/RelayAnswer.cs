@@ -23,9 +23,10 @@ internal sealed class RelayAnswer(SettleCall settle, IOptions<CallOptions> optio
         }
 
         AnswerFacts facts;
+        var fields = default(UsageFields);
         try
         {
-            facts = ReadUsage.Read(body.Memory.Span);
+            facts = ReadUsage.Read(body.Memory.Span, call.Surface.Dialect, ref fields);
         }
         catch (JsonException)
         {
@@ -37,8 +38,14 @@ internal sealed class RelayAnswer(SettleCall settle, IOptions<CallOptions> optio
             return new CallRefusal(CallFailure.ProviderFailed);
         }
 
-        var usage = facts.Usage ?? Count.Usage(call.Request!, facts.TextBytes);
-        await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, facts.Usage is null));
+        var told = call.Surface.IsFree ? default(TokenUsage) : fields.ToUsage(call.Surface.Dialect);
+        var usage = told ?? Count.Usage(call.Request!, facts.TextBytes);
+        if (call.Surface == Surface.ImageGenerations)
+        {
+            usage = usage with { Images = facts.Images };
+        }
+
+        await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, Counted: told is null));
         await SendAsync(call, StatusCodes.Status200OK, answer, body.Memory);
         return null;
     }

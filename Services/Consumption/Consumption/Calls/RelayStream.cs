@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
-using LlmMarketplace.Consumption.Pricing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
@@ -58,8 +57,8 @@ internal sealed class RelayStream(SettleCall settle, IOptions<CallOptions> optio
         var last = end switch
         {
             End.Done => progress.Done!,
-            End.Silent => CallAnswers.Event(new CallRefusal(CallFailure.ProviderTimeout, "The provider fell silent; the answer is not complete.")),
-            End.Cut => CallAnswers.Event(new CallRefusal(CallFailure.ProviderFailed, "The provider broke off the stream; the answer is not complete.")),
+            End.Silent => ErrorBodies.Event(call.Surface.Dialect, new CallRefusal(CallFailure.ProviderTimeout, "The provider fell silent; the answer is not complete."), progress.Sequence + 1),
+            End.Cut => ErrorBodies.Event(call.Surface.Dialect, new CallRefusal(CallFailure.ProviderFailed, "The provider broke off the stream; the answer is not complete."), progress.Sequence + 1),
             _ => [],
         };
         await call.Http.Response.BodyWriter.WriteAsync(last, call.Left);
@@ -110,7 +109,7 @@ internal sealed class RelayStream(SettleCall settle, IOptions<CallOptions> optio
     {
         while (buffer.TryTake(out var text))
         {
-            var read = SseEvent.Read(text.Span);
+            var read = SseEvent.Read(text.Span, call.Surface.Dialect, ref progress.Usage);
             if (read.IsDone)
             {
                 progress.Done = text.ToArray();
@@ -118,14 +117,14 @@ internal sealed class RelayStream(SettleCall settle, IOptions<CallOptions> optio
                 return End.Done;
             }
 
-            progress.Usage = read.Facts.Usage ?? progress.Usage;
+            progress.Sequence = read.Facts.Sequence;
             progress.TextBytes += read.Facts.TextBytes;
             if (read.Facts.IsError && !progress.Started)
             {
                 return End.Cut;
             }
 
-            if (read.IsOnlyUsage && !call.Request!.WantsUsage)
+            if (call.Surface.Dialect == Dialect.Chat && read.IsOnlyUsage && !call.Request!.WantsUsage)
             {
                 continue;
             }
@@ -168,13 +167,19 @@ internal sealed class RelayStream(SettleCall settle, IOptions<CallOptions> optio
 
         public bool Unflushed { get; set; }
 
-        public TokenUsage? Usage { get; set; }
+        /// <summary>What the provider told of usage so far.</summary>
+        public UsageFields Usage;
+
+        public long Sequence { get; set; }
 
         public long TextBytes { get; set; }
 
         public byte[]? Done { get; set; }
 
-        public CallOutcome Outcome(Call call, RequestOutcome outcome, int status) =>
-            new(outcome, status, Usage ?? Count.Usage(call.Request!, TextBytes), Counted: Usage is null);
+        public CallOutcome Outcome(Call call, RequestOutcome outcome, int status)
+        {
+            var told = Usage.ToUsage(call.Surface.Dialect);
+            return new(outcome, status, told ?? Count.Usage(call.Request!, TextBytes), Counted: told is null);
+        }
     }
 }

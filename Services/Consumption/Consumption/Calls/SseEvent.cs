@@ -3,16 +3,19 @@ using System.Text.Json;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>One whole server-sent event, read.</summary>
-/// <param name="IsDone">Whether it is <c>data: [DONE]</c>.</param>
+/// <param name="IsDone">Whether it ends the stream: <c>data: [DONE]</c>, or the last event of its dialect.</param>
 /// <param name="HasData">False for comments and the like.</param>
 /// <param name="Facts">What its data tells us.</param>
 internal readonly record struct SseEvent(bool IsDone, bool HasData, AnswerFacts Facts)
 {
     /// <summary>A chunk that carries usage and nothing else: only who asked for it gets it.</summary>
-    public bool IsOnlyUsage => Facts is { Usage: not null, HasChoices: false, IsError: false };
+    public bool IsOnlyUsage => Facts is { HasUsage: true, HasContent: false, IsError: false };
 
+    /// <param name="text">The event.</param>
+    /// <param name="dialect">How its data is laid out.</param>
+    /// <param name="usage">Takes what it tells of usage.</param>
     /// <exception cref="JsonException">The data is neither JSON nor <c>[DONE]</c>.</exception>
-    public static SseEvent Read(ReadOnlySpan<byte> text)
+    public static SseEvent Read(ReadOnlySpan<byte> text, Dialect dialect, ref UsageFields usage)
     {
         var data = Data(text, out var has);
         if (!has)
@@ -20,7 +23,13 @@ internal readonly record struct SseEvent(bool IsDone, bool HasData, AnswerFacts 
             return new SseEvent(false, false, default);
         }
 
-        return data.SequenceEqual("[DONE]"u8) ? new SseEvent(true, true, default) : new SseEvent(false, true, ReadUsage.Read(data));
+        if (data.SequenceEqual("[DONE]"u8))
+        {
+            return new SseEvent(true, true, default);
+        }
+
+        var facts = ReadUsage.Read(data, dialect, ref usage);
+        return new SseEvent(facts.IsEnd && !facts.IsError, true, facts);
     }
 
     /// <summary>The event's data: the values of its <c>data</c> lines, one below the other.</summary>

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Keys;
 
-/// <summary>Who calls, by the key in <c>Authorization: Bearer</c>; from memory alone.</summary>
+/// <summary>Who calls, by the key in <c>Authorization: Bearer</c> or, as Anthropic's clients send it, <c>x-api-key</c>; from memory alone.</summary>
 internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiKeyHasher hasher, Warmth warmth, TimeProvider time)
 {
     // Proved against when no key has the identifier, so that an unknown one takes as long as a wrong one.
@@ -17,7 +17,7 @@ internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiK
             return Refuse(CallFailure.NotReady);
         }
 
-        if (BearerOf(request) is not { } text)
+        if ((BearerOf(request) ?? GivenAs("x-api-key", request)) is not { } text)
         {
             return Refuse(CallFailure.MissingKey);
         }
@@ -46,7 +46,7 @@ internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiK
 
     /// <summary>Judges a request by settings of its key that were read anew; null: it may go on.</summary>
     public CallRefusal? Recheck(HttpRequest request, Key? fresh) =>
-        fresh is null || !ApiKey.TryParse(BearerOf(request), out var given) ? new CallRefusal(CallFailure.InvalidKey)
+        fresh is null || !ApiKey.TryParse(BearerOf(request) ?? GivenAs("x-api-key", request), out var given) ? new CallRefusal(CallFailure.InvalidKey)
         : Judge(given, fresh) is { } failure ? new CallRefusal(failure)
         : null;
 
@@ -67,6 +67,8 @@ internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiK
         var header = request.Headers.Authorization.ToString();
         return header.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) && header.AsSpan(scheme.Length).Trim() is { Length: > 0 } token ? token.ToString() : null;
     }
+
+    private static string? GivenAs(string header, HttpRequest request) => request.Headers[header].ToString() is { Length: > 0 } value ? value : null;
 
     private static (Key? Key, Organisation? Organisation, CallRefusal? Refusal) Refuse(CallFailure failure) => (null, null, new CallRefusal(failure));
 }

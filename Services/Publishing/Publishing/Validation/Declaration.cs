@@ -8,6 +8,9 @@ namespace LlmMarketplace.Publishing.Validation;
 internal sealed class Declaration
 {
     private const int Many = 1_000_000_000;
+    private const int MostReplicas = 20;
+    private const int MostWeight = 1_000;
+    private const string WebSearchTool = "web_search";
 
     /// <summary>The documentation's largest length, in characters.</summary>
     private const int DocumentationLength = 100_000;
@@ -33,6 +36,12 @@ internal sealed class Declaration
         Url = Endpoint?.Text("url", 2_000);
         Protocol = Endpoint?.Choice<EndpointProtocol>("protocol");
         Authentication = Endpoint?.Choice<EndpointAuthentication>("authentication");
+        Surfaces = Endpoint is { } endpoint ? [.. endpoint.Items("surfaces", ServiceSurfaces.All.Count).Select(item => item.AsOneOf((string[])[.. ServiceSurfaces.All])).OfType<string>().Distinct()] : [];
+        ApiVersion = Endpoint?.Text("apiVersion", 40, required: false);
+        Weight = Endpoint?.Number("weight", 0, MostWeight, required: false);
+        EndpointResidency = Endpoint?.Text("residency", 2, required: false);
+        Replicas = [.. (Endpoint?.Items("replicas", MostReplicas) ?? []).Select(item => new DeclaredReplica(
+            item, item.Text("name", 40), item.Text("url", 2_000), item.Number("weight", 0, MostWeight, required: false), item.Text("residency", 2, required: false)))];
         Pricing = root.Object("pricing");
         PricingModel = Pricing?.Choice<PricingModel>("model");
         Currency = Pricing?.Text("currency", 3);
@@ -71,6 +80,16 @@ internal sealed class Declaration
 
     public EndpointAuthentication? Authentication { get; }
 
+    public IReadOnlyList<string> Surfaces { get; }
+
+    public string? ApiVersion { get; }
+
+    public int? Weight { get; }
+
+    public string? EndpointResidency { get; }
+
+    public IReadOnlyList<DeclaredReplica> Replicas { get; }
+
     public Node? Pricing { get; }
 
     public PricingModel? PricingModel { get; }
@@ -97,9 +116,16 @@ internal sealed class Declaration
         Category!,
         Tags,
         [.. Capabilities.Select(entry => entry.Capability)],
-        new ServiceEndpoint(Url!, Protocol!.Value, Authentication!.Value),
+        new ServiceEndpoint(Url!, Protocol!.Value, Authentication!.Value) 
+        {
+            Surfaces = Surfaces.Count == 0 ? null : Surfaces,
+            ApiVersion = ApiVersion,
+            Weight = Weight ?? 1,
+            Residency = EndpointResidency,
+            Replicas = Replicas.Count == 0 ? null : [.. Replicas.Select(replica => new EndpointReplica(replica.Name!, replica.Url!, replica.Weight ?? 1, replica.Residency))],
+        },
         Model!,
-        new ServicePricing(PricingModel!.Value, Currency!, [.. Rates.Select(rate => new PriceRate(rate.Tier!, rate.Unit!, rate.Input!.Value, rate.Output, rate.CachedInput))]),
+        new ServicePricing(PricingModel!.Value, Currency!, [.. Rates.Select(rate => rate.ToRate())]),
         Sla!,
         new ComplianceFacts(WireNames<ComplianceLevel>.Of(Level!.Value), Certifications, [.. Residency.Select(country => country.Element.GetString()!)], Gdpr!.Value, Hipaa!.Value),
         Documentation,
@@ -211,9 +237,95 @@ internal sealed class Declaration
         rate.OneOf("tier", TierNames),
         rate.Text("unit", 40),
         rate.Number("input", decimal.MinValue, decimal.MaxValue),
-        rate.Number("output", decimal.MinValue, decimal.MaxValue, required: false),
-        rate.Number("cachedInput", decimal.MinValue, decimal.MaxValue, required: false));
+        Amount(rate, "output"),
+        Amount(rate, "cachedInput"))
+    {
+        CacheWrite = Amount(rate, "cacheWrite"),
+        CacheWrite1h = Amount(rate, "cacheWrite1h"),
+        Reasoning = Amount(rate, "reasoning"),
+        AudioInput = Amount(rate, "audioInput"),
+        AudioOutput = Amount(rate, "audioOutput"),
+        Image = Amount(rate, "image"),
+        PerRequest = Amount(rate, "perRequest"),
+        Tools = ReadTools(rate),
+        LongContext = rate.Object("longContext", required: false) is { } longer ? ReadLongContext(longer) : null,
+    };
+
+    private static decimal? Amount(Node at, string name) => at.Number(name, decimal.MinValue, decimal.MaxValue, required: false);
+
+    private static Dictionary<string, decimal>? ReadTools(Node rate)
+    {
+        if (rate.Object("tools", required: false) is not { } tools)
+        {
+            return null;
+        }
+
+        var prices = new Dictionary<string, decimal>();
+        foreach (var tool in tools.Element.EnumerateObject())
+        {
+            if (tool.Name != WebSearchTool)
+            {
+                tools.At(tool.Name, tool.Value).Report(IssueCodes.UnknownValue, $"Only {WebSearchTool} can be metered for now.");
+            }
+            else if (Amount(tools, tool.Name) is { } price)
+            {
+                prices[tool.Name] = price;
+            }
+        }
+
+        return prices;
+    }
+
+    private static DeclaredLongContext ReadLongContext(Node at) => new(
+        at,
+        at.Number("aboveInputTokens", 1, Many),
+        at.Number("input", decimal.MinValue, decimal.MaxValue),
+        Amount(at, "output"),
+        Amount(at, "cachedInput"),
+        Amount(at, "cacheWrite"),
+        Amount(at, "cacheWrite1h"));
 }
 
+/// <summary>One more address as declared.</summary>
+internal sealed record DeclaredReplica(Node At, string? Name, string? Url, int? Weight, string? Residency);
+
 /// <summary>A rate as declared.</summary>
-internal sealed record DeclaredRate(Node At, string? Tier, string? Unit, decimal? Input, decimal? Output, decimal? CachedInput);
+internal sealed record DeclaredRate(Node At, string? Tier, string? Unit, decimal? Input, decimal? Output, decimal? CachedInput)
+{
+    public decimal? CacheWrite { get; init; }
+
+    public decimal? CacheWrite1h { get; init; }
+
+    public decimal? Reasoning { get; init; }
+
+    public decimal? AudioInput { get; init; }
+
+    public decimal? AudioOutput { get; init; }
+
+    public decimal? Image { get; init; }
+
+    public decimal? PerRequest { get; init; }
+
+    public IReadOnlyDictionary<string, decimal>? Tools { get; init; }
+
+    public DeclaredLongContext? LongContext { get; init; }
+
+    /// <summary>As it will be frozen. Only for a rate without issues.</summary>
+    public PriceRate ToRate() => new(Tier!, Unit!, Input!.Value, Output, CachedInput)
+    {
+        CacheWrite = CacheWrite,
+        CacheWrite1h = CacheWrite1h,
+        Reasoning = Reasoning,
+        AudioInput = AudioInput,
+        AudioOutput = AudioOutput,
+        Image = Image,
+        PerRequest = PerRequest,
+        Tools = Tools,
+        LongContext = LongContext is { } longer
+            ? new LongContextRate(longer.AboveInputTokens!.Value, longer.Input!.Value, longer.Output, longer.CachedInput, longer.CacheWrite, longer.CacheWrite1h)
+            : null,
+    };
+}
+
+/// <summary>The rate of long calls as declared.</summary>
+internal sealed record DeclaredLongContext(Node At, int? AboveInputTokens, decimal? Input, decimal? Output, decimal? CachedInput, decimal? CacheWrite, decimal? CacheWrite1h);

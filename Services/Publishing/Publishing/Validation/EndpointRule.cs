@@ -6,6 +6,8 @@ namespace LlmMarketplace.Publishing.Validation;
 /// <summary>PROTOCOL_MISMATCH, INSECURE_ENDPOINT, FORBIDDEN_ENDPOINT, and whether a credential is there exactly when it is needed.</summary>
 internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
 {
+    private const string Primary = "primary";
+
     public async Task CheckAsync(ValidationSubject subject, Declaration declaration, Node root, CancellationToken cancellationToken)
     {
         if (declaration.Endpoint is not { } endpoint)
@@ -14,13 +16,26 @@ internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
         }
 
         CheckSecret(subject, declaration, endpoint);
-        if (string.IsNullOrWhiteSpace(declaration.Url))
+        CheckProtocol(declaration, endpoint);
+        if (!string.IsNullOrWhiteSpace(declaration.Url))
         {
-            return;
+            await CheckAddressAsync(subject, declaration, endpoint.Member("url", required: false)!.Value, declaration.Url, cancellationToken).ConfigureAwait(false);
         }
 
-        var at = endpoint.Member("url", required: false)!.Value;
-        if (!Uri.TryCreate(declaration.Url, UriKind.Absolute, out var url) || url.Host.Length == 0 || url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0)
+        foreach (var replica in declaration.Replicas.Where(replica => !string.IsNullOrWhiteSpace(replica.Url)))
+        {
+            await CheckAddressAsync(subject, declaration, replica.At.Member("url", required: false)!.Value, replica.Url!, cancellationToken).ConfigureAwait(false);
+        }
+
+        foreach (var twice in declaration.Replicas.Where(replica => replica.Name is not null).GroupBy(replica => replica.Name).SelectMany(same => same.Key == Primary ? same : same.Skip(1)))
+        {
+            twice.At.At("name", default).Report(IssueCodes.Duplicate, $"{twice.Name} is the name of another address.");
+        }
+    }
+
+    private async Task CheckAddressAsync(ValidationSubject subject, Declaration declaration, Node at, string address, CancellationToken cancellationToken)
+    {
+        if (!Uri.TryCreate(address, UriKind.Absolute, out var url) || url.Host.Length == 0 || url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0)
         {
             at.Report(IssueCodes.InvalidUrl, "The address must be absolute, as https://api.example.com/v1, without credentials, query or fragment.");
             return;
@@ -46,6 +61,30 @@ internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
         if (verdict.Kind == EndpointKind.Forbidden)
         {
             at.Report(IssueCodes.ForbiddenEndpoint, verdict.Reason!);
+        }
+    }
+
+    private static void CheckProtocol(Declaration declaration, Node endpoint)
+    {
+        if (declaration.Protocol is not { } protocol)
+        {
+            return;
+        }
+
+        if ((protocol == EndpointProtocol.AzureOpenAi) != (declaration.ApiVersion is not null))
+        {
+            endpoint.At("apiVersion", default).Report(IssueCodes.ProtocolMismatch, "The protocol azure-openai needs an apiVersion, as 2024-10-21, and no other has one.");
+        }
+
+        var served = protocol switch
+        {
+            EndpointProtocol.Anthropic => [ServiceSurfaces.Messages, ServiceSurfaces.CountTokens],
+            EndpointProtocol.OpenAi or EndpointProtocol.AzureOpenAi => ServiceSurfaces.All.Except([ServiceSurfaces.Messages, ServiceSurfaces.CountTokens]),
+            _ => (IEnumerable<string>)[],
+        };
+        if (declaration.Surfaces.Except(served).ToArray() is { Length: > 0 } others)
+        {
+            endpoint.At("surfaces", default).Report(IssueCodes.ProtocolMismatch, $"The protocol {WireNames<EndpointProtocol>.Of(protocol)} has no {string.Join(", ", others)}.");
         }
     }
 

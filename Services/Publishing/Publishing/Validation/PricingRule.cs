@@ -81,25 +81,66 @@ internal sealed class PricingRule : ISpecificationRule
             rate.At.At("unit", default).Report(IssueCodes.InvalidPricingUnit, $"The pricing model {WireNames<PricingModel>.Of(model)} is priced by {string.Join(", ", Units[model])}.");
         }
 
-        if (model is PricingModel.PerRequest or PricingModel.Subscription && (rate.Output is not null || rate.CachedInput is not null))
+        if (model is PricingModel.PerRequest or PricingModel.Subscription && OnlyOfTokens(rate).Any(amount => amount is not null))
         {
-            rate.At.Report(IssueCodes.InconsistentPricing, "Only prices per token tell output and cached input apart.");
+            rate.At.Report(IssueCodes.InconsistentPricing, "Only prices per token tell output, cached input, reasoning and audio apart.");
         }
 
-        CheckAmount(rate, "input", rate.Input);
-        CheckAmount(rate, "output", rate.Output);
-        CheckAmount(rate, "cachedInput", rate.CachedInput);
+        if (model == PricingModel.Subscription && (rate.Image is not null || rate.Tools is { Count: > 0 }))
+        {
+            rate.At.Report(IssueCodes.InconsistentPricing, "With a subscription, calls cost nothing more.");
+        }
+
+        if (rate.AudioOutput is not null && rate.AudioInput is null)
+        {
+            rate.At.At("audioInput", default).Report(IssueCodes.InconsistentPricing, "Who prices audio out prices audio in too.");
+        }
+
+        foreach (var (at, name, amount) in Amounts(rate))
+        {
+            CheckAmount(at, name, amount);
+        }
     }
 
-    private static void CheckAmount(DeclaredRate rate, string name, decimal? amount)
+    private static decimal?[] OnlyOfTokens(DeclaredRate rate) =>
+        [rate.Output, rate.CachedInput, rate.CacheWrite, rate.CacheWrite1h, rate.Reasoning, rate.AudioInput, rate.AudioOutput, rate.PerRequest, rate.LongContext?.Input];
+
+    private static IEnumerable<(Node At, string Name, decimal? Amount)> Amounts(DeclaredRate rate)
+    {
+        yield return (rate.At, "input", rate.Input);
+        yield return (rate.At, "output", rate.Output);
+        yield return (rate.At, "cachedInput", rate.CachedInput);
+        yield return (rate.At, "cacheWrite", rate.CacheWrite);
+        yield return (rate.At, "cacheWrite1h", rate.CacheWrite1h);
+        yield return (rate.At, "reasoning", rate.Reasoning);
+        yield return (rate.At, "audioInput", rate.AudioInput);
+        yield return (rate.At, "audioOutput", rate.AudioOutput);
+        yield return (rate.At, "image", rate.Image);
+        yield return (rate.At, "perRequest", rate.PerRequest);
+        foreach (var (tool, price) in rate.Tools ?? new Dictionary<string, decimal>())
+        {
+            yield return (rate.At.At("tools", default), tool, price);
+        }
+
+        if (rate.LongContext is { } longer)
+        {
+            yield return (longer.At, "input", longer.Input);
+            yield return (longer.At, "output", longer.Output);
+            yield return (longer.At, "cachedInput", longer.CachedInput);
+            yield return (longer.At, "cacheWrite", longer.CacheWrite);
+            yield return (longer.At, "cacheWrite1h", longer.CacheWrite1h);
+        }
+    }
+
+    private static void CheckAmount(Node at, string name, decimal? amount)
     {
         if (amount < 0)
         {
-            rate.At.At(name, default).Report(IssueCodes.NegativeRate, "A price is not negative.");
+            at.At(name, default).Report(IssueCodes.NegativeRate, "A price is not negative.");
         }
         else if (amount > HighestRate || (amount is { } some && decimal.Round(some, MostDecimals) != some))
         {
-            rate.At.At(name, default).Report(IssueCodes.OutOfRange, $"A price is at most {HighestRate} and has at most {MostDecimals} digits after the point.");
+            at.At(name, default).Report(IssueCodes.OutOfRange, $"A price is at most {HighestRate} and has at most {MostDecimals} digits after the point.");
         }
     }
 }

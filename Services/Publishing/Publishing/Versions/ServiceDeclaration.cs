@@ -24,4 +24,18 @@ internal sealed record ServiceDeclaration(
 /// <param name="Protocol">What it speaks.</param>
 /// <param name="Authentication">How the marketplace proves itself.</param>
 /// <param name="Secret">The credential; written, never read.</param>
-internal sealed record DeclaredEndpoint(string Url, EndpointProtocol Protocol, EndpointAuthentication Authentication, string? Secret);
+/// <param name="Surfaces">What it serves: <c>chat.completions</c>, <c>responses</c> …; null: what protocol and category let expect.</param>
+/// <param name="ApiVersion">Only for <c>azure-openai</c>.</param>
+/// <param name="Weight">Share of calls beside the replicas; 1 unless said.</param>
+/// <param name="Residency">Country code of where the first address is served.</param>
+/// <param name="Replicas">The same service at other addresses.</param>
+internal sealed record DeclaredEndpoint(
+    string Url,
+    EndpointProtocol Protocol,
+    EndpointAuthentication Authentication,
+    string? Secret,
+    IReadOnlyList<string>? Surfaces,
+    string? ApiVersion,
+    int? Weight,
+    string? Residency,
+    IReadOnlyList<EndpointReplica>? Replicas);

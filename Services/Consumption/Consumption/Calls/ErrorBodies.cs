@@ -1,0 +1,58 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>Refusals as the protocol in use writes them.</summary>
+internal static class ErrorBodies
+{
+    private static readonly JsonSerializerOptions SnakeCase = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    /// <summary>OpenAI: <c>{"error":{"message","type","param","code"}}</c>.</summary>
+    public static byte[] OpenAi(CallRefusal refusal)
+    {
+        var error = CallErrors.Of(refusal.Failure);
+        return JsonSerializer.SerializeToUtf8Bytes(new { error = new { message = refusal.Detail ?? error.Message, type = error.Type, param = refusal.Param, code = error.Code } }, SnakeCase);
+    }
+
+    /// <summary>Anthropic: <c>{"type":"error","error":{"type","message"},"request_id"}</c>.</summary>
+    public static byte[] Anthropic(CallRefusal refusal, string? requestId)
+    {
+        var error = CallErrors.Of(refusal.Failure);
+        return JsonSerializer.SerializeToUtf8Bytes(new { type = "error", error = new { type = AnthropicType(error.Status), message = refusal.Detail ?? error.Message }, requestId }, SnakeCase);
+    }
+
+    /// <summary>The last event of a stream that cannot go on.</summary>
+    /// <param name="dialect">The stream's.</param>
+    /// <param name="refusal">Why.</param>
+    /// <param name="sequence">Its place among the events, for Responses.</param>
+    public static byte[] Event(Dialect dialect, CallRefusal refusal, long sequence)
+    {
+        switch (dialect)
+        {
+            case Dialect.Messages:
+                return [.. "event: error\ndata: "u8, .. Anthropic(refusal, null), .. "\n\n"u8];
+            case Dialect.Responses:
+                var error = CallErrors.Of(refusal.Failure);
+                var data = JsonSerializer.SerializeToUtf8Bytes(new { type = "error", code = error.Code, message = refusal.Detail ?? error.Message, param = refusal.Param, sequenceNumber = sequence }, SnakeCase);
+                return [.. "event: error\ndata: "u8, .. data, .. "\n\n"u8];
+            default:
+                return [.. "data: "u8, .. OpenAi(refusal), .. "\n\n"u8];
+        }
+    }
+
+    // https://docs.anthropic.com/en/api/errors
+    private static string AnthropicType(int status) => status switch
+    {
+        StatusCodes.Status401Unauthorized => "authentication_error",
+        StatusCodes.Status402PaymentRequired => "billing_error",
+        StatusCodes.Status403Forbidden => "permission_error",
+        StatusCodes.Status404NotFound => "not_found_error",
+        StatusCodes.Status413PayloadTooLarge => "request_too_large",
+        StatusCodes.Status429TooManyRequests => "rate_limit_error",
+        StatusCodes.Status504GatewayTimeout => "timeout_error",
+        StatusCodes.Status503ServiceUnavailable => "overloaded_error",
+        >= 500 => "api_error",
+        _ => "invalid_request_error",
+    };
+}

@@ -1,0 +1,141 @@
+using System.Text.Json;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <content>Members that make a call cost more than its tokens: noted when they can be priced, refused when not.</content>
+internal static partial class ReadCallRequest
+{
+    /// <summary>Tools that run with the caller, or cost nothing but tokens.</summary>
+    private static readonly string[] FreeTools = ["function", "custom", "local_shell", "shell", "apply_patch", "mcp"];
+
+    /// <summary>The same, as Anthropic writes them, with a date behind.</summary>
+    private static readonly string[] FreeToolFamilies = ["bash_", "text_editor_", "computer_", "memory_", "web_fetch_", "tool_search_tool_"];
+
+    private ref partial struct Reading
+    {
+        private bool ReadCostlyMember()
+        {
+            if (reader.ValueTextEquals("tools"u8))
+            {
+                Once("tools", Seen.Tools);
+                ReadTools();
+            }
+            else if (reader.ValueTextEquals("service_tier"u8))
+            {
+                Once("service_tier", Seen.ServiceTier);
+                ReadServiceTier();
+            }
+            else if (surface == Surface.Responses && reader.ValueTextEquals("background"u8))
+            {
+                Once("background", Seen.Background);
+                if (ReadFlag("background") == true)
+                {
+                    Refuse(CallFailure.NotPriced, "`background` runs on without being metered: call with a stream instead.", "background");
+                }
+            }
+            else if (surface == Surface.ChatCompletions && reader.ValueTextEquals("modalities"u8))
+            {
+                Once("modalities", Seen.Modalities);
+                ReadModalities();
+            }
+            else if (surface == Surface.ChatCompletions && reader.ValueTextEquals("web_search_options"u8))
+            {
+                Once("web_search_options", Seen.WebSearchOptions);
+                reader.Read();
+                searchesWeb |= reader.TokenType != JsonTokenType.Null;
+                reader.Skip();
+            }
+            else if (surface == Surface.Completions && reader.ValueTextEquals("best_of"u8))
+            {
+                Once("best_of", Seen.BestOf);
+                choices = Math.Max(choices ?? 1, ReadCount("best_of", MaxChoices) ?? 1);
+            }
+            else
+            {
+                return false;
+            }
+
+            return true;
+        }
+
+        private void ReadServiceTier()
+        {
+            reader.Read();
+            if (reader.TokenType == JsonTokenType.String
+                && !reader.ValueTextEquals("auto"u8) && !reader.ValueTextEquals("default"u8) && !reader.ValueTextEquals("standard_only"u8))
+            {
+                Refuse(CallFailure.NotPriced, "This `service_tier` has a price of its own, which listings cannot declare: leave it out, or say `default`.", "service_tier");
+            }
+
+            reader.Skip();
+        }
+
+        private void ReadModalities()
+        {
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.StartArray)
+            {
+                reader.Skip();
+                return;
+            }
+
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            {
+                audio |= reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("audio"u8);
+                reader.Skip();
+            }
+        }
+
+        /// <summary>Each tool's <c>type</c>, and how often a search may run.</summary>
+        private void ReadTools()
+        {
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.StartArray)
+            {
+                reader.Skip();
+                return;
+            }
+
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            {
+                if (reader.TokenType == JsonTokenType.StartObject)
+                {
+                    ReadTool();
+                }
+                else
+                {
+                    reader.Skip();
+                }
+            }
+        }
+
+        private void ReadTool()
+        {
+            string? type = null;
+            int? maxUses = null;
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var isType = reader.ValueTextEquals("type"u8);
+                var isMaxUses = reader.ValueTextEquals("max_uses"u8);
+                reader.Read();
+                type = isType && reader.TokenType == JsonTokenType.String ? reader.GetString() : type;
+                maxUses = isMaxUses && reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var uses) && uses > 0 ? uses : maxUses;
+                reader.Skip();
+            }
+
+            if (type is null || FreeTools.Contains(type) || FreeToolFamilies.Any(family => type.StartsWith(family, StringComparison.Ordinal)))
+            {
+                return;
+            }
+
+            if (type.StartsWith("web_search", StringComparison.Ordinal))
+            {
+                searchesWeb = true;
+                maxWebSearches = maxUses ?? maxWebSearches;
+                return;
+            }
+
+            Refuse(CallFailure.NotPriced, $"The provider's own tool `{(type.Length > 60 ? type[..60] : type)}` costs apart, and cannot be priced yet.", "tools");
+        }
+    }
+}

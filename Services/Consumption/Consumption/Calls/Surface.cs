@@ -1,0 +1,52 @@
+using LlmMarketplace.Publishing.Contracts;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>How answers and streams of a surface are laid out.</summary>
+internal enum Dialect
+{
+    /// <summary>OpenAI's: <c>usage</c> with prompt and completion tokens; streams of chunks that end with <c>data: [DONE]</c>.</summary>
+    Chat,
+
+    /// <summary>OpenAI's Responses: <c>usage</c> with input and output tokens; streams of typed events that end with <c>response.completed</c>, <c>.incomplete</c> or <c>.failed</c>.</summary>
+    Responses,
+
+    /// <summary>Anthropic's Messages: <c>usage</c> without cached tokens among the input; streams of typed events that end with <c>message_stop</c>.</summary>
+    Messages,
+}
+
+/// <summary>One of the addresses below <c>/v1</c> that are forwarded.</summary>
+/// <param name="Name">As records, listings and metrics know it: one of <see cref="ServiceSurfaces"/>.</param>
+/// <param name="Path">Below <c>/v1</c> here, and below the provider's base address there.</param>
+/// <param name="Dialect">How it is laid out.</param>
+/// <param name="GenAiOperation">OpenTelemetry's name of it.</param>
+/// <param name="MaxOutputField">The member that bounds the output and is sent along when the caller set none; null when there is no output in tokens.</param>
+/// <param name="Streams">Whether it can stream.</param>
+/// <param name="Summary">For the API's document.</param>
+/// <param name="IsFree">Whether it costs nothing, whatever the listing's price, because it produces nothing.</param>
+internal sealed record Surface(string Name, string Path, Dialect Dialect, string GenAiOperation, string Summary, string? MaxOutputField = null, bool Streams = false, bool IsFree = false)
+{
+    public static Surface ChatCompletions { get; } = new(ServiceSurfaces.ChatCompletions, "chat/completions", Dialect.Chat, "chat", "Create a chat completion, streamed or whole, as OpenAI's API does", "max_tokens", Streams: true);
+
+    public static Surface Completions { get; } = new(ServiceSurfaces.Completions, "completions", Dialect.Chat, "text_completion", "Complete a prompt, as OpenAI's older API does", "max_tokens", Streams: true);
+
+    public static Surface Responses { get; } = new(ServiceSurfaces.Responses, "responses", Dialect.Responses, "chat", "Create a response, streamed or whole, as OpenAI's API does", "max_output_tokens", Streams: true);
+
+    public static Surface Messages { get; } = new(ServiceSurfaces.Messages, "messages", Dialect.Messages, "chat", "Create a message, streamed or whole, as Anthropic's API does", "max_tokens", Streams: true);
+
+    public static Surface CountTokens { get; } = new(ServiceSurfaces.CountTokens, "messages/count_tokens", Dialect.Messages, "count_tokens", "Count the tokens of a message before it is sent, as Anthropic's API does", IsFree: true);
+
+    public static Surface Embeddings { get; } = new(ServiceSurfaces.Embeddings, "embeddings", Dialect.Chat, "embeddings", "Create embeddings, as OpenAI's API does");
+
+    public static Surface ImageGenerations { get; } = new(ServiceSurfaces.ImageGenerations, "images/generations", Dialect.Chat, "generate_content", "Make images of a text, as OpenAI's API does");
+
+    public static Surface Moderations { get; } = new(ServiceSurfaces.Moderations, "moderations", Dialect.Chat, "moderation", "Classify a text as harmful or not, as OpenAI's API does");
+
+    public static Surface Rerank { get; } = new(ServiceSurfaces.Rerank, "rerank", Dialect.Chat, "rerank", "Order documents by how well they answer a query, as Cohere's and Jina's APIs do");
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<Surface> All { get; } = [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, Moderations, Rerank];
+
+    /// <summary>Whether errors on this path are in Anthropic's shape.</summary>
+    public static bool IsAnthropic(Microsoft.AspNetCore.Http.PathString path) => path.StartsWithSegments("/v1/messages", StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,159 @@
+using System.Text.Json;
+using LlmMarketplace.Consumption.Pricing;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>
+/// A provider's <c>usage</c> as it stands, under the names of all dialects. Streams tell it in parts (Anthropic: input at the start, output at the end, each a running
+/// total), so later figures replace earlier ones of the same name.
+/// </summary>
+internal struct UsageFields
+{
+    private long? input;
+    private long? output;
+    private long? cached;
+    private long? cacheRead;
+    private long? cacheCreated;
+    private long? cacheCreated5m;
+    private long? cacheCreated1h;
+    private long? reasoning;
+    private long? audioInput;
+    private long? audioOutput;
+    private long? searches;
+    private bool isNonsense;
+
+    /// <summary>The usage, or null when none was told, or nonsense: negative, no number, a part larger than its whole.</summary>
+    public readonly TokenUsage? ToUsage(Dialect dialect)
+    {
+        if (isNonsense || (input is null && output is null))
+        {
+            return null;
+        }
+
+        // Anthropic's input_tokens are those that were neither read from nor written to the cache.
+        var apart = dialect == Dialect.Messages;
+        var written1h = apart ? cacheCreated1h ?? 0 : 0;
+        var written = apart ? cacheCreated ?? written1h + (cacheCreated5m ?? 0) : 0;
+        var read = apart ? cacheRead ?? 0 : cached ?? 0;
+        var usage = new TokenUsage((input ?? 0) + (apart ? read + written : 0), read, output ?? 0)
+        {
+            CacheWriteTokens = written - written1h,
+            CacheWrite1hTokens = written1h,
+            ReasoningTokens = reasoning ?? 0,
+            AudioInputTokens = audioInput ?? 0,
+            AudioOutputTokens = audioOutput ?? 0,
+            WebSearches = searches ?? 0,
+        };
+        return usage.IsConsistent && usage.CacheWriteTokens >= 0 ? usage : null;
+    }
+
+    /// <summary>Reads the value of a <c>usage</c> member; the reader stands on its name, and then on its end.</summary>
+    public void Read(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            reader.Skip();
+            return;
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("prompt_tokens"u8) || reader.ValueTextEquals("input_tokens"u8))
+            {
+                ReadTokens(ref reader, ref input);
+            }
+            else if (reader.ValueTextEquals("completion_tokens"u8) || reader.ValueTextEquals("output_tokens"u8))
+            {
+                ReadTokens(ref reader, ref output);
+            }
+            else if (reader.ValueTextEquals("cache_read_input_tokens"u8))
+            {
+                ReadTokens(ref reader, ref cacheRead);
+            }
+            else if (reader.ValueTextEquals("cache_creation_input_tokens"u8))
+            {
+                ReadTokens(ref reader, ref cacheCreated);
+            }
+            else if (reader.ValueTextEquals("prompt_tokens_details"u8) || reader.ValueTextEquals("input_tokens_details"u8))
+            {
+                ReadDetails(ref reader, ref audioInput);
+            }
+            else if (reader.ValueTextEquals("completion_tokens_details"u8) || reader.ValueTextEquals("output_tokens_details"u8))
+            {
+                ReadDetails(ref reader, ref audioOutput);
+            }
+            else if (reader.ValueTextEquals("cache_creation"u8) || reader.ValueTextEquals("server_tool_use"u8))
+            {
+                long? none = null;
+                ReadDetails(ref reader, ref none);
+            }
+            else
+            {
+                reader.Read();
+                reader.Skip();
+            }
+        }
+    }
+
+    private void ReadDetails(ref Utf8JsonReader reader, ref long? audio)
+    {
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            reader.Skip();
+            return;
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("cached_tokens"u8))
+            {
+                ReadTokens(ref reader, ref cached);
+            }
+            else if (reader.ValueTextEquals("reasoning_tokens"u8))
+            {
+                ReadTokens(ref reader, ref reasoning);
+            }
+            else if (reader.ValueTextEquals("audio_tokens"u8))
+            {
+                ReadTokens(ref reader, ref audio);
+            }
+            else if (reader.ValueTextEquals("ephemeral_5m_input_tokens"u8))
+            {
+                ReadTokens(ref reader, ref cacheCreated5m);
+            }
+            else if (reader.ValueTextEquals("ephemeral_1h_input_tokens"u8))
+            {
+                ReadTokens(ref reader, ref cacheCreated1h);
+            }
+            else if (reader.ValueTextEquals("web_search_requests"u8))
+            {
+                ReadTokens(ref reader, ref searches);
+            }
+            else
+            {
+                reader.Read();
+                reader.Skip();
+            }
+        }
+    }
+
+    private void ReadTokens(ref Utf8JsonReader reader, ref long? tokens)
+    {
+        reader.Read();
+        if (reader.TokenType == JsonTokenType.Null)
+        {
+            return;
+        }
+
+        if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var value) && value is >= 0 and <= int.MaxValue)
+        {
+            tokens = value;
+            return;
+        }
+
+        isNonsense = true;
+        reader.Skip();
+    }
+}

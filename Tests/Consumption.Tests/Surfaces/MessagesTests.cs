@@ -1,0 +1,143 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using LlmMarketplace.Publishing.Contracts;
+using LlmMarketplace.Servers;
+using Xunit;
+
+namespace LlmMarketplace.Consumption.Tests.Surfaces;
+
+/// <summary>Anthropic's Messages, passed through to providers that speak it.</summary>
+public sealed class MessagesTests(Marketplace marketplace)
+{
+    private static readonly ServicePricing Pricing = new(PricingModel.PerToken, "USD", [new PriceRate("default", "1m-tokens", 3m, 15m, 0.3m) { CacheWrite = 3.75m, CacheWrite1h = 6m }]);
+
+    [Fact]
+    public async Task A_message_passes_through_untouched_and_each_kind_of_input_is_charged_at_its_own_rate()
+    {
+        var script = ProviderScripts.Json(200, """
+            {"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","stop_sequence":null,
+             "usage":{"input_tokens":100,"cache_read_input_tokens":1000,"cache_creation_input_tokens":300,"cache_creation":{"ephemeral_5m_input_tokens":200,"ephemeral_1h_input_tokens":100},"output_tokens":50}}
+            """);
+        var service = await marketplace.AddServiceAsync(script, Pricing, EndpointProtocol.Anthropic);
+        var member = await marketplace.AddOrganisationAsync();
+        var key = await member.CreateKeyAsync();
+        using var client = new HttpClient { BaseAddress = marketplace.Service.Client.BaseAddress };
+        client.DefaultRequestHeaders.Add("x-api-key", key.Text);
+        client.DefaultRequestHeaders.Add("anthropic-version", "2023-06-01");
+        client.DefaultRequestHeaders.Add("anthropic-beta", "interleaved-thinking-2025-05-14");
+
+        var answer = await client.PostAsync("/v1/messages", Body($$"""{"model":"acme/{{service.Name}}","max_tokens":100,"messages":[{"role":"user","content":"Hi"}],"some_new_field":{"a":1} }"""));
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        var (seen, path) = marketplace.Seen(answer);
+        Assert.Equal("/v1/messages", path);
+        Assert.Equal(Marketplace.Credential, seen.Headers["x-api-key"]);
+        Assert.False(seen.Headers.ContainsKey("authorization"));
+        Assert.Equal("interleaved-thinking-2025-05-14", seen.Headers["anthropic-beta"]);
+        Assert.Equal("""{"model":"scripted-model","max_tokens":100,"messages":[{"role":"user","content":"Hi"}],"some_new_field":{"a":1} }""", seen.Body);
+        var record = await member.RecordAsync(answer.RequestId());
+        Assert.Equal("messages", record.GetProperty("operation").GetString());
+        Assert.Equal(1400, record.GetProperty("inputTokens").GetInt64());
+        Assert.Equal(1000, record.GetProperty("cachedInputTokens").GetInt64());
+        Assert.Equal(((100 * 3m) + (1000 * 0.3m) + (200 * 3.75m) + (100 * 6m) + (50 * 15m)) / 1_000_000m, record.GetProperty("cost").GetDecimal());
+    }
+
+    [Fact]
+    public async Task A_stream_of_messages_ends_with_its_own_last_event_and_is_charged_by_its_running_totals()
+    {
+        const string stream = """
+            event: message_start
+            data: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","content":[],"model":"claude","stop_reason":null,"usage":{"input_tokens":20,"cache_read_input_tokens":5,"output_tokens":1}}}
+
+            event: ping
+            data: {"type":"ping"}
+
+            event: content_block_delta
+            data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}}
+
+            event: message_delta
+            data: {"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":15}}
+
+            event: message_stop
+            data: {"type":"message_stop"}
+
+
+            """;
+        var script = Streaming(stream);
+        var service = await marketplace.AddServiceAsync(script, Pricing, EndpointProtocol.Anthropic);
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync()).Client();
+
+        var answer = await client.PostAsync("/v1/messages", Body($$"""{"model":"acme/{{service.Name}}","max_tokens":100,"stream":true,"messages":[]}"""));
+
+        Assert.Equal(stream, await answer.Content.ReadAsStringAsync());
+        var record = await member.RecordAsync(answer.RequestId());
+        Assert.Equal("completed", record.GetProperty("outcome").GetString());
+        Assert.Equal((25, 5, 15), (record.GetProperty("inputTokens").GetInt64(), record.GetProperty("cachedInputTokens").GetInt64(), record.GetProperty("outputTokens").GetInt64()));
+        Assert.False(record.GetProperty("usageCounted").GetBoolean());
+    }
+
+    [Fact]
+    public async Task A_cut_stream_of_messages_ends_with_anthropics_error_event()
+    {
+        var (script, arrived) = SurfaceMarket.CutAfter("event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":20,\"output_tokens\":1}}}\n\n");
+        var service = await marketplace.AddServiceAsync(script, Pricing, EndpointProtocol.Anthropic);
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync()).Client();
+
+        var requestId = Guid.Empty;
+        var text = await client.ReadStreamAsync(
+            "/v1/messages", $$"""{"model":"acme/{{service.Name}}","max_tokens":100,"stream":true,"messages":[]}""", arrived, answer => requestId = answer.RequestId());
+
+        Assert.DoesNotContain("message_stop", text, StringComparison.Ordinal);
+        var last = text.TrimEnd('\n').Split("\n\n")[^1];
+        Assert.StartsWith("event: error\ndata: ", last, StringComparison.Ordinal);
+        var error = JsonElement.Parse(last["event: error\ndata: ".Length..]);
+        Assert.Equal("error", error.GetProperty("type").GetString());
+        Assert.Equal("api_error", error.GetProperty("error").GetProperty("type").GetString());
+        Assert.Equal("cut", (await member.RecordAsync(requestId)).GetProperty("outcome").GetString());
+    }
+
+    [Theory]
+    [InlineData(null, 401, "authentication_error")]
+    [InlineData("acme/nothing-of-this-name", 404, "not_found_error")]
+    public async Task A_refusal_is_in_anthropics_shape(string? model, int status, string type)
+    {
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = model is null ? new HttpClient { BaseAddress = marketplace.Service.Client.BaseAddress } : (await member.CreateKeyAsync()).Client();
+
+        var answer = await client.PostAsync("/v1/messages", Body($$"""{"model":"{{model}}","max_tokens":100,"messages":[]}"""));
+
+        Assert.Equal(status, (int)answer.StatusCode);
+        var body = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("error", body.GetProperty("type").GetString());
+        Assert.Equal(type, body.GetProperty("error").GetProperty("type").GetString());
+        Assert.Equal(answer.RequestId().ToString(), body.GetProperty("request_id").GetString());
+    }
+
+    [Fact]
+    public async Task Counting_tokens_is_passed_through_and_free()
+    {
+        var script = ProviderScripts.Json(200, """{"input_tokens":2095}""");
+        var service = await marketplace.AddServiceAsync(script, Pricing, EndpointProtocol.Anthropic);
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync()).Client();
+
+        var answer = await client.PostAsync("/v1/messages/count_tokens", Body($$"""{"model":"acme/{{service.Name}}","messages":[{"role":"user","content":"a text that would be counted"}]}"""));
+
+        Assert.Equal("""{"input_tokens":2095}""", await answer.Content.ReadAsStringAsync());
+        Assert.Equal("/v1/messages/count_tokens", marketplace.Seen(answer).Path);
+        var record = await member.RecordAsync(answer.RequestId());
+        Assert.Equal((0, 0m), (record.GetProperty("inputTokens").GetInt64(), record.GetProperty("cost").GetDecimal()));
+    }
+
+    private static StringContent Body(string json) => new(json, Encoding.UTF8, "application/json");
+
+    private static Func<ReceivedCall, Task> Streaming(string events) => async call =>
+    {
+        await ProviderScripts.BeginStreamAsync(call);
+        await ProviderScripts.SendAsync(call, events);
+    };
+}

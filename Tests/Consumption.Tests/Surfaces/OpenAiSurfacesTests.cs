@@ -1,0 +1,186 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using LlmMarketplace.Publishing.Contracts;
+using LlmMarketplace.Servers;
+using Xunit;
+
+namespace LlmMarketplace.Consumption.Tests.Surfaces;
+
+/// <summary>OpenAI's other surfaces, passed through to providers that serve them.</summary>
+public sealed class OpenAiSurfacesTests(Marketplace marketplace)
+{
+    private static readonly ServicePricing Pricing = Prices.PerMillionTokens(2m, 8m, 0.5m);
+
+    [Fact]
+    public async Task A_response_is_charged_with_its_reasoning_and_cached_tokens()
+    {
+        var script = ProviderScripts.Json(200, """
+            {"id":"resp_1","object":"response","status":"completed","error":null,"output":[{"type":"message","content":[{"type":"output_text","text":"Hello"}]}],
+             "usage":{"input_tokens":100,"input_tokens_details":{"cached_tokens":40},"output_tokens":30,"output_tokens_details":{"reasoning_tokens":10},"total_tokens":130}}
+            """);
+        var pricing = new ServicePricing(PricingModel.PerToken, "USD", [new PriceRate("default", "1m-tokens", 2m, 8m, 0.5m) { Reasoning = 16m }]);
+        var (client, member, service) = await CallerAsync(script, pricing, [ServiceSurfaces.Responses]);
+
+        var answer = await client.PostAsync("/v1/responses", Body($$"""{"model":"acme/{{service.Name}}","input":"Hi"}"""));
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("""{"max_output_tokens":1000,"model":"scripted-model","input":"Hi"}""", marketplace.Seen(answer).Call.Body);
+        var record = await member.RecordAsync(answer.RequestId());
+        Assert.Equal(((60 * 2m) + (40 * 0.5m) + (20 * 8m) + (10 * 16m)) / 1_000_000m, record.GetProperty("cost").GetDecimal());
+    }
+
+    [Fact]
+    public async Task A_stream_of_response_events_ends_with_completed_and_its_usage_is_charged()
+    {
+        const string events = """
+            event: response.created
+            data: {"type":"response.created","sequence_number":0,"response":{"id":"resp_1","status":"in_progress","error":null,"usage":null}}
+
+            event: response.output_text.delta
+            data: {"type":"response.output_text.delta","sequence_number":1,"delta":"Hello"}
+
+            event: response.completed
+            data: {"type":"response.completed","sequence_number":2,"response":{"id":"resp_1","status":"completed","error":null,"output":[{"content":[{"text":"Hello"}]}],"usage":{"input_tokens":9,"output_tokens":4}}}
+
+
+            """;
+        Func<ReceivedCall, Task> script = async call =>
+        {
+            await ProviderScripts.BeginStreamAsync(call);
+            await ProviderScripts.SendAsync(call, events);
+        };
+        var (client, member, service) = await CallerAsync(script, Pricing, [ServiceSurfaces.Responses]);
+
+        var answer = await client.PostAsync("/v1/responses", Body($$"""{"model":"acme/{{service.Name}}","input":"Hi","stream":true}"""));
+
+        Assert.Equal(events, await answer.Content.ReadAsStringAsync());
+        Assert.DoesNotContain("stream_options", marketplace.Seen(answer).Call.Body, StringComparison.Ordinal);
+        var record = await member.RecordAsync(answer.RequestId());
+        Assert.Equal(("completed", 9, 4), (record.GetProperty("outcome").GetString(), record.GetProperty("inputTokens").GetInt64(), record.GetProperty("outputTokens").GetInt64()));
+    }
+
+    [Fact]
+    public async Task A_cut_stream_of_response_events_ends_with_an_error_event_in_sequence()
+    {
+        var (script, arrived) = SurfaceMarket.CutAfter("data: {\"type\":\"response.output_text.delta\",\"sequence_number\":7,\"delta\":\"Hello, hello\"}\n\n");
+        var (client, member, service) = await CallerAsync(script, Pricing, [ServiceSurfaces.Responses]);
+
+        var requestId = Guid.Empty;
+        var text = await client.ReadStreamAsync("/v1/responses", $$"""{"model":"acme/{{service.Name}}","input":"Hi","stream":true}""", arrived, answer => requestId = answer.RequestId());
+
+        var last = text.TrimEnd('\n').Split("\n\n")[^1];
+        var error = JsonElement.Parse(last["event: error\ndata: ".Length..]);
+        Assert.Equal(("error", 8), (error.GetProperty("type").GetString(), error.GetProperty("sequence_number").GetInt64()));
+        var record = await member.RecordAsync(requestId);
+        Assert.Equal(("cut", true, 3), (record.GetProperty("outcome").GetString(), record.GetProperty("usageCounted").GetBoolean(), record.GetProperty("outputTokens").GetInt64()));
+    }
+
+    [Fact]
+    public async Task Images_are_charged_one_by_one_and_reserved_by_n()
+    {
+        var script = ProviderScripts.Json(200, """{"created":1,"data":[{"b64_json":"AAAA"},{"b64_json":"BBBB"}]}""");
+        var pricing = new ServicePricing(PricingModel.PerRequest, "USD", [new PriceRate("default", "request", 0m, null, null) { Image = 0.04m }]);
+        var (client, member, service) = await CallerAsync(script, pricing, null, "image-generation");
+        await member.SetBudgetAsync(0.10m);
+
+        var tooMany = await client.PostAsync("/v1/images/generations", Body($$"""{"model":"acme/{{service.Name}}","prompt":"A cat","n":3}"""));
+        var answer = await client.PostAsync("/v1/images/generations", Body($$"""{"model":"acme/{{service.Name}}","prompt":"A cat","n":2}"""));
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, tooMany.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(0.08m, (await member.RecordAsync(answer.RequestId())).GetProperty("cost").GetDecimal());
+    }
+
+    [Theory]
+    [InlineData(ServiceSurfaces.Completions, "/v1/completions", "\"prompt\":\"Once upon a time\"")]
+    [InlineData(ServiceSurfaces.Moderations, "/v1/moderations", "\"input\":\"a text\"")]
+    [InlineData(ServiceSurfaces.Rerank, "/v1/rerank", "\"query\":\"a text\",\"documents\":[\"one\",\"two\"]")]
+    public async Task A_surface_reaches_the_provider_under_its_own_path(string surface, string path, string members)
+    {
+        var script = ProviderScripts.Json(200, """{"results":[],"usage":{"prompt_tokens":5,"total_tokens":5}}""");
+        var (client, member, service) = await CallerAsync(script, Pricing, [surface]);
+
+        var answer = await client.PostAsync(path, Body($$"""{"model":"acme/{{service.Name}}",{{members}}}"""));
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(path, marketplace.Seen(answer).Path);
+        var record = await member.RecordAsync(answer.RequestId());
+        Assert.Equal((surface, 5), (record.GetProperty("operation").GetString(), record.GetProperty("inputTokens").GetInt64()));
+    }
+
+    [Fact]
+    public async Task Azure_is_given_its_key_and_version()
+    {
+        var script = ProviderScripts.Chat("Hello", 3, 2);
+        var service = await marketplace.AddServiceAsync(script, Pricing, EndpointProtocol.AzureOpenAi, apiVersion: "2024-10-21");
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync()).Client();
+
+        var answer = await client.PostAsync("/v1/chat/completions", Body($$"""{"model":"acme/{{service.Name}}","messages":[]}"""));
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        var seen = marketplace.Seen(answer).Call;
+        Assert.Equal(Marketplace.Credential, seen.Headers["api-key"]);
+        Assert.False(seen.Headers.ContainsKey("authorization"));
+        Assert.Contains("\"max_completion_tokens\":1000", seen.Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_surface_that_the_service_does_not_serve_is_refused_with_those_it_does()
+    {
+        var (client, _, service) = await CallerAsync(ProviderScripts.Fail(500), Pricing, [ServiceSurfaces.Rerank]);
+
+        var answer = await client.PostAsync("/v1/chat/completions", Body($$"""{"model":"acme/{{service.Name}}","messages":[]}"""));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        var error = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error");
+        Assert.Equal("unsupported_operation", error.GetProperty("code").GetString());
+        Assert.Contains("/v1/rerank", error.GetProperty("message").GetString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/v1/chat/completions", "\"service_tier\":\"priority\"", "service_tier")]
+    [InlineData("/v1/responses", "\"background\":true", "background")]
+    [InlineData("/v1/responses", "\"tools\":[{\"type\":\"code_interpreter\",\"container\":{\"type\":\"auto\"}}]", "tools")]
+    [InlineData("/v1/responses", "\"tools\":[{\"type\":\"function\",\"name\":\"f\"},{\"type\":\"web_search\"}]", "tools")]
+    [InlineData("/v1/chat/completions", "\"modalities\":[\"text\",\"audio\"],\"audio\":{\"voice\":\"a\",\"format\":\"wav\"}", "modalities")]
+    public async Task What_costs_apart_and_has_no_price_is_refused_by_name_before_anything_is_reserved(string path, string members, string param)
+    {
+        var (client, member, service) = await CallerAsync(ProviderScripts.Fail(500), Pricing, [ServiceSurfaces.Responses, ServiceSurfaces.ChatCompletions]);
+
+        var answer = await client.PostAsync(path, Body($$"""{"model":"acme/{{service.Name}}",{{members}}}"""));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        var error = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error");
+        Assert.Equal(("not_priced", param), (error.GetProperty("code").GetString(), error.GetProperty("param").GetString()));
+        Assert.Equal(0, (await member.UsageAsync()).GetProperty("total").GetProperty("calls").GetInt64());
+    }
+
+    [Fact]
+    public async Task Searches_with_a_price_are_charged_one_by_one()
+    {
+        var script = ProviderScripts.Json(200, """
+            {"id":"msg_1","type":"message","content":[{"type":"text","text":"Found"}],"usage":{"input_tokens":10,"output_tokens":5,"server_tool_use":{"web_search_requests":2}}}
+            """);
+        var pricing = new ServicePricing(PricingModel.PerToken, "USD", [new PriceRate("default", "1m-tokens", 3m, 15m, null) { Tools = new Dictionary<string, decimal> { ["web_search"] = 0.01m } }]);
+        var service = await marketplace.AddServiceAsync(script, pricing, EndpointProtocol.Anthropic);
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync()).Client();
+
+        var answer = await client.PostAsync("/v1/messages", Body($$"""{"model":"acme/{{service.Name}}","max_tokens":10,"messages":[],"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":3}]}"""));
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal((((10 * 3m) + (5 * 15m)) / 1_000_000m) + 0.02m, (await member.RecordAsync(answer.RequestId())).GetProperty("cost").GetDecimal());
+    }
+
+    private async Task<(HttpClient Client, Member Member, ListingChanged Service)> CallerAsync(Func<ReceivedCall, Task> script, ServicePricing pricing, IReadOnlyList<string>? surfaces, string category = "text-generation")
+    {
+        var service = await marketplace.AddServiceAsync(script, pricing, EndpointProtocol.OpenAi, surfaces, category: category);
+        var member = await marketplace.AddOrganisationAsync();
+        return ((await member.CreateKeyAsync()).Client(), member, service);
+    }
+
+    private static StringContent Body(string json) => new(json, Encoding.UTF8, "application/json");
+}
