@@ -46,7 +46,7 @@ internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiK
 
     /// <summary>Judges a request by settings of its key that were read anew; null: it may go on.</summary>
     public CallRefusal? Recheck(HttpRequest request, Key? fresh) =>
-        fresh is null || !ApiKey.TryParse(BearerOf(request), out var given) ? new CallRefusal(CallFailure.InvalidKey)
+        fresh is null || !ApiKey.TryParse(BearerOf(request) ?? GivenAs("x-api-key", request), out var given) ? new CallRefusal(CallFailure.InvalidKey)
         : Judge(given, fresh) is { } failure ? new CallRefusal(failure)
         : null;
 
