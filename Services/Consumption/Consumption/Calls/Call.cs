@@ -6,6 +6,7 @@ using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
 using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Consumption.Translation;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
@@ -77,6 +78,12 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 internal sealed record CallPlan(
     ListedVersion Version, IReadOnlyList<Route> Routes, Price Price, string? Credential, (string Field, long Value)? Cap, long InputBound, long OutputBound, long ReservedNanos)
 {
+    /// <summary>The provider's surface.</summary>
+    public required Surface Upstream { get; init; }
+
+    /// <summary>The body in the provider's protocol, when it is another than the caller's.</summary>
+    public TranslatedRequest? Translated { get; init; }
+
     public long ReservedTokens => InputBound + OutputBound;
 }
 

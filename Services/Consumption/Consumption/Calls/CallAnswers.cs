@@ -24,6 +24,11 @@ internal static class CallAnswers
             headers["x-marketplace-model"] = $"{plan.Version.Listing.Name}@{plan.Version.Number}"; // Of a range, a preference or a fallback nobody else can say.
         }
 
+        if (call.Plan?.Translated is { Dropped: { Count: > 0 } dropped })
+        {
+            headers["x-marketplace-dropped"] = string.Join(", ", dropped);
+        }
+
         if (call.First is { } first)
         {
             headers["x-marketplace-fallback-from"] = first.Id.ToString();

@@ -85,6 +85,13 @@ internal sealed class EditedBody : HttpContent
         return true;
     }
 
+    /// <summary>The body without one of its members.</summary>
+    public static ReadOnlyMemory<byte> Without(ReadOnlyMemory<byte> body, Slice member)
+    {
+        var cut = WithComma(body.Span, member);
+        return (byte[])[.. body.Span[..cut.Start], .. body.Span[cut.End..]];
+    }
+
     /// <summary>A member with the comma that parts it from its neighbour: the next one, or before the last one the one before.</summary>
     private static Slice WithComma(ReadOnlySpan<byte> body, Slice member)
     {

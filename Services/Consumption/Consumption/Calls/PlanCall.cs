@@ -79,9 +79,15 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         var request = call.Request!;
         var name = version.Listing.Name;
         var specification = version.Specification;
-        if (Unsupported(call.Surface, specification) is { } reason)
+        if (specification.Endpoint.Authentication == EndpointAuthentication.OAuth2)
         {
-            return Refuse(CallFailure.UnsupportedOperation, $"`{name}` {reason}");
+            return Refuse(CallFailure.UnsupportedOperation, $"`{name}` wants OAuth 2.0 from the marketplace, which is not supported yet.");
+        }
+
+        var served = ServiceSurfaces.Of(specification);
+        if (Translate.Upstream(call.Surface, served) is not { } upstream)
+        {
+            return Refuse(CallFailure.UnsupportedOperation, $"`{name}` {Unsupported(call.Surface, served)}");
         }
 
         var price = call.Surface.IsFree ? Price.Nothing(specification.Pricing.Currency) : Price.For(specification.Pricing, call.Organisation!.TierName);
@@ -104,13 +110,19 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
                 : (null, new CallRefusal(busy ? CallFailure.ProviderRateLimited : CallFailure.ProviderUnavailable, RetryAfter: wait));
         }
 
-        var input = call.Surface.IsFree ? 0 : InputBound(call.Body!.Bytes.Length, request, specification.Model);
-        var (output, cap) = OutputBound(call.Surface, request, specification);
+        var (output, cap) = OutputBound(upstream, request, specification);
+        var (translated, untranslatable) = Translate.Request(call, upstream, specification, cap);
+        if (untranslatable is not null)
+        {
+            return (null, untranslatable);
+        }
+
+        var input = call.Surface.IsFree ? 0 : InputBound(Math.Max(call.Body!.Bytes.Length, translated?.Body.Length ?? 0), request, specification.Model);
         var nanos = Math.Min(Price.Nanos(price.UpperBound(input, output, ImageBound(call.Surface, request), SearchBound(request))), MaxReservedNanos);
         try
         {
             var credential = specification.Endpoint.Authentication == EndpointAuthentication.None ? null : version.Credential(protector);
-            return (new CallPlan(version, open, price, credential, cap, input, output, nanos), null);
+            return (new CallPlan(version, open, price, credential, cap, input, output, nanos) { Upstream = upstream, Translated = translated }, null);
         }
         catch (CryptographicException)
         {
@@ -127,23 +139,12 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         call.Plan!.ReservedTokens,
         call.Plan.ReservedNanos);
 
-    private static string? Unsupported(Surface surface, ServiceSpecification specification)
+    private static string Unsupported(Surface asked, IReadOnlyList<string> served)
     {
-        if (specification.Endpoint.Authentication == EndpointAuthentication.OAuth2)
-        {
-            return "wants OAuth 2.0 from the marketplace, which is not supported yet.";
-        }
-
-        var served = ServiceSurfaces.Of(specification);
-        if (served.Contains(surface.Name))
-        {
-            return null;
-        }
-
-        var callable = Surface.All.Where(other => served.Contains(other.Name)).Select(other => $"/v1/{other.Path}").ToArray();
+        var callable = Surface.All.Where(surface => Translate.Upstream(surface, served) is not null).Select(surface => $"/v1/{surface.Path}").ToArray();
         return callable.Length == 0
             ? "is not called through /v1: its protocol cannot be metered there yet."
-            : $"is not called through /v1/{surface.Path}, but through {string.Join(", ", callable)}.";
+            : $"is not called through /v1/{asked.Path}, but through {string.Join(", ", callable)}.";
     }
 
     /// <summary>Country codes in which the caller wants to be served, or null.</summary>
@@ -174,12 +175,14 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
             return (asked * request.Choices, null);
         }
 
-        // For chat, OpenAI itself wants the newer name; all others know the older one.
         var cap = specification.Model.MaxOutputTokens ?? options.Value.DefaultMaxOutputTokens;
-        var newer = surface == Surface.ChatCompletions
-            && (specification.Endpoint.Protocol == EndpointProtocol.AzureOpenAi || new Uri(specification.Endpoint.Url).Host.EndsWith(".openai.com", StringComparison.OrdinalIgnoreCase));
-        return ((long)cap * request.Choices, (newer ? "max_completion_tokens" : field, cap));
+        return ((long)cap * request.Choices, (surface == Surface.ChatCompletions ? ChatMaximum(specification) : field, cap));
     }
+
+    /// <summary>Chat's member for the maximum: OpenAI itself wants the newer name, all others know the older one.</summary>
+    public static string ChatMaximum(ServiceSpecification specification) =>
+        specification.Endpoint.Protocol == EndpointProtocol.AzureOpenAi || new Uri(specification.Endpoint.Url).Host.EndsWith(".openai.com", StringComparison.OrdinalIgnoreCase)
+            ? "max_completion_tokens" : "max_tokens";
 
     private static (CallPlan?, CallRefusal?) NotFound(string model) =>
         (null, new CallRefusal(CallFailure.ModelNotFound, $"The model `{(model.Length > 100 ? model[..100] + "…" : model)}` does not exist or you do not have access to it.", "model"));

@@ -143,11 +143,13 @@ internal sealed class ProviderClient : IDisposable
     {
         var plan = call.Plan!;
         var endpoint = plan.Version.Specification.Endpoint;
-        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, endpoint.ApiVersion is { } version ? $"{call.Surface.Path}?api-version={Uri.EscapeDataString(version)}" : call.Surface.Path))
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, endpoint.ApiVersion is { } version ? $"{plan.Upstream.Path}?api-version={Uri.EscapeDataString(version)}" : plan.Upstream.Path))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            Content = EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request!, plan.Version.Specification.Model.Id, plan.Cap),
+            Content = plan.Translated is { } translated
+                ? new ReadOnlyMemoryContent(translated.Body) { Headers = { ContentType = Json } }
+                : EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request!, plan.Version.Specification.Model.Id, plan.Cap),
         };
         request.Headers.Accept.Add(call.Request!.Stream ? EventStream : Json);
         request.Headers.AcceptEncoding.ParseAdd("identity");

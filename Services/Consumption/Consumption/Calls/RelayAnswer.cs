@@ -2,13 +2,14 @@ using System.Buffers;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Pricing;
+using LlmMarketplace.Consumption.Translation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Passes on an answer that is not a stream: read whole, settled, then sent; so a caller who has an answer finds it in the books.</summary>
-internal sealed class RelayAnswer(SettleCall settle, IOptions<CallOptions> options)
+internal sealed class RelayAnswer(SettleCall settle, IOptions<CallOptions> options, TimeProvider time)
 {
     // A provider's refusal is for people to read.
     private const int MaxRefusalBytes = 256 * 1024;
@@ -26,7 +27,7 @@ internal sealed class RelayAnswer(SettleCall settle, IOptions<CallOptions> optio
         var fields = default(UsageFields);
         try
         {
-            facts = ReadUsage.Read(body.Memory.Span, call.Surface.Dialect, ref fields);
+            facts = ReadUsage.Read(body.Memory.Span, call.Plan!.Upstream.Dialect, ref fields);
         }
         catch (JsonException)
         {
@@ -38,7 +39,17 @@ internal sealed class RelayAnswer(SettleCall settle, IOptions<CallOptions> optio
             return new CallRefusal(CallFailure.ProviderFailed);
         }
 
-        var told = call.Surface.IsFree ? default(TokenUsage) : fields.ToUsage(call.Surface.Dialect);
+        ReadOnlyMemory<byte> whole;
+        try
+        {
+            whole = InCallersProtocol(call, body.Memory);
+        }
+        catch (JsonException wrong)
+        {
+            return new CallRefusal(CallFailure.ProviderFailed, $"The provider's answer is not what its protocol says: {wrong.Message}");
+        }
+
+        var told = call.Surface.IsFree ? default(TokenUsage) : fields.ToUsage(call.Plan.Upstream.Dialect);
         var usage = told ?? Count.Usage(call.Request!, facts.TextBytes);
         if (call.Surface == Surface.ImageGenerations)
         {
@@ -46,8 +57,21 @@ internal sealed class RelayAnswer(SettleCall settle, IOptions<CallOptions> optio
         }
 
         await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, Counted: told is null));
-        await SendAsync(call, StatusCodes.Status200OK, answer, body.Memory);
+        await SendAsync(call, StatusCodes.Status200OK, answer, whole);
         return null;
+    }
+
+    /// <exception cref="JsonException">The answer cannot be translated, for it is not what its protocol says.</exception>
+    private ReadOnlyMemory<byte> InCallersProtocol(Call call, ReadOnlyMemory<byte> answer)
+    {
+        if (call.Plan!.Translated is null)
+        {
+            return answer;
+        }
+
+        var output = new ArrayBufferWriter<byte>(answer.Length);
+        Translators.Answer(call.Surface.Dialect, answer, Translate.Head(call, time.GetUtcNow()), output);
+        return output.WrittenMemory;
     }
 
     /// <summary>Passes on a provider's 4xx as it is: it is the caller's to mend.</summary>
@@ -56,7 +80,8 @@ internal sealed class RelayAnswer(SettleCall settle, IOptions<CallOptions> optio
         using var body = await ReadAsync(answer, MaxRefusalBytes, deadline);
         var status = (int)answer.StatusCode;
         await settle.SettleAsync(call, CallOutcome.NotCharged(RequestOutcome.RefusedByProvider, status));
-        await SendAsync(call, status, answer, body?.Memory ?? default);
+        var said = body?.Memory ?? default;
+        await SendAsync(call, status, answer, call.Plan!.Translated is null ? said : ProviderError.Read(said).ToBody(call.Surface.Dialect));
     }
 
     private static async Task SendAsync(Call call, int status, HttpResponseMessage answer, ReadOnlyMemory<byte> body)
