@@ -129,7 +129,7 @@ public sealed class RoutingTests(Marketplace marketplace)
     [InlineData("""{"models":["a/b"],"model":"x"}""", """{"model":"m"}""")]
     [InlineData("""{"model":"x","models":["a/b"]}""", """{"model":"m"}""")]
     [InlineData("""{"model":"x" , "models" : [ "a/b", "c/d" ] , "messages":[]}""", """{"model":"m" ,  "messages":[]}""")]
-    public void Fallbacks_are_cut_out_of_the_body_with_one_comma(string body, string expected)
+    public async Task Fallbacks_are_cut_out_of_the_body_with_one_comma(string body, string expected)
     {
         var bytes = Encoding.UTF8.GetBytes(body);
         var (request, refusal) = Calls.ReadCallRequest.Read(Calls.Surface.ChatCompletions, bytes, 64);
@@ -137,7 +137,7 @@ public sealed class RoutingTests(Marketplace marketplace)
 
         using var edited = Calls.EditedBody.Of(Calls.Surface.ChatCompletions, bytes, request!, "m", cap: null);
 
-        Assert.Equal(expected, edited.ReadAsStringAsync(TestContext.Current.CancellationToken).GetAwaiter().GetResult());
+        Assert.Equal(expected, await edited.ReadAsStringAsync());
     }
 
     private async Task<ListingChanged> AddAsync(Func<ReceivedCall, Task> answer, ServicePricing pricing, string? primary = null, string? residency = null)
