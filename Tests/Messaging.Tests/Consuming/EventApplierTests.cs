@@ -127,7 +127,7 @@ public sealed class EventApplierTests(PostgresServer postgres) : IAsyncLifetime
     private async Task<Position> ApplyAsync(Position at, params ReceivedEvent[] batch)
     {
         await applier.StartAsync(Source, TestContext.Current.CancellationToken);
-        return await applier.ApplyAsync(Source, at, batch, TestContext.Current.CancellationToken);
+        return await applier.ApplyAsync(Source, at, batch, TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(120), TestContext.Current.CancellationToken);
     }
 
     private static ReceivedEvent Event(long sequence, long? place = null) => new(

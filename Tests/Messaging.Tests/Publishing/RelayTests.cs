@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using LlmMarketplace.Servers;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 
 namespace LlmMarketplace.Messaging.Tests.Publishing;
 
@@ -11,7 +12,8 @@ public sealed class RelayTests(PostgresServer postgres)
     {
         await using var database = await postgres.CreateDatabaseAsync("relay");
         var broken = new BrokenTransport();
-        await using var one = await EventsService.StartAsync(postgres, database: database, before: services => services.AddSingleton<IEventTransport>(broken));
+        var still = new FakeTimeProvider(DateTimeOffset.UtcNow); // It never tries again: that would reset its connection.
+        await using var one = await EventsService.StartAsync(postgres, database: database, before: services => services.AddSingleton<IEventTransport>(broken).AddSingleton<TimeProvider>(still));
         await broken.Failed.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
 
         await using var other = await EventsService.StartAsync(postgres, database: database);
