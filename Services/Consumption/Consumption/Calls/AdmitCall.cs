@@ -14,6 +14,7 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
     {
         try
         {
+            var instance = lease.InstanceId; // Before anything is reserved: without a lease nothing could be noted, and nobody would give it back.
             for (var attempt = 0; attempt < Attempts; attempt++)
             {
                 var reservation = PlanCall.Reservation(call, keys.BudgetOf(call.Organisation!.Id));
@@ -24,7 +25,7 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
                     return Refuse(answer, reservation);
                 }
 
-                var admission = Row(call, answer, lease.InstanceId);
+                var admission = Row(call, answer, instance);
                 if (await NoteAsync(call, admission))
                 {
                     call.Admission = admission;
