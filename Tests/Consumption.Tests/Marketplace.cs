@@ -78,6 +78,12 @@ public sealed class Marketplace : IAsyncLifetime
     /// <summary>One more instance that forwards calls.</summary>
     public async Task<TestService> StartInstanceAsync(Action<WebApplicationBuilder>? also = null, string? redisConnection = null, params KeyValuePair<string, string?>[] settings)
     {
+        var all = await SettingsAsync(redisConnection);
+        foreach (var (name, value) in settings)
+        {
+            all[name] = value;
+        }
+
         var service = await TestService.StartAsync(
             "consumption",
             Identity,
@@ -97,7 +103,7 @@ public sealed class Marketplace : IAsyncLifetime
 
                 app.MapConsumptionCalls();
             },
-            [.. await SettingsAsync(redisConnection), .. settings]);
+            all);
         await Until.TrueAsync(async () =>
         {
             var ready = await service.Client.GetStringAsync("/health/ready").ContinueWith(answer => answer.IsCompletedSuccessfully ? answer.Result : "", TaskScheduler.Default);
@@ -235,7 +241,7 @@ internal static class Prices
 /// <summary>Waiting on conditions.</summary>
 internal static class Until
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public static Task TrueAsync(Func<bool> condition) => TrueAsync(() => Task.FromResult(condition()));
 

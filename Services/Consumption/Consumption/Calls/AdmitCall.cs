@@ -14,7 +14,7 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
     {
         try
         {
-            var instance = lease.InstanceId;
+            var instance = lease.InstanceId; // Before anything is reserved: without a lease nothing could be noted, and nobody would give it back.
             for (var attempt = 0; attempt < Attempts; attempt++)
             {
                 var reservation = PlanCall.Reservation(call, instance, keys.BudgetOf(call.Organisation!.Id));
