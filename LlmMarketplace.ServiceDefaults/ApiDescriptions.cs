@@ -39,7 +39,7 @@ internal static partial class ApiDescriptions
         }
         else if (property.AttributeProvider is PropertyInfo member && OfMember(member) is { } text)
         {
-            if (schema.Metadata?.ContainsKey(SchemaId) == true)
+            if (schema.Metadata?.TryGetValue(SchemaId, out var id) == true && id is string { Length: > 0 })
             {
                 schema.Metadata[BesideReference] = text;
             }

@@ -18,6 +18,10 @@ internal static class ApiDocumentExtensions
     private const string Token = "token";
     private const string ApiKey = "apiKey";
 
+    private const string Conventions =
+        "Members are camelCase, times are UTC (RFC 3339), amounts of money are exact decimal numbers. Lists come in pages: pass `nextCursor` as `cursor` until it is null. " +
+        "Every answer carries `x-request-id`; a refusal has a `code` that does not change.";
+
     private static readonly Dictionary<string, string> Refusals = new()
     {
         ["400"] = "What was sent cannot be taken; `issues` names each member at fault.",
@@ -49,7 +53,7 @@ internal static class ApiDocumentExtensions
             options.AddOperationTransformer(DescribeAsync);
             options.AddDocumentTransformer((document, _, _) =>
             {
-                document.Info = new OpenApiInfo { Title = $"LlmMarketplace {service}", Version = "v1" };
+                document.Info = new OpenApiInfo { Title = $"LlmMarketplace {service}", Version = "v1", Description = Conventions };
                 document.Servers = []; // The same document wherever it runs: addresses are the reader's.
                 document.Components ??= new OpenApiComponents();
                 document.Components.Schemas ??= new Dictionary<string, IOpenApiSchema>();
@@ -126,7 +130,7 @@ internal static class ApiDocumentExtensions
     /// </summary>
     private static string? SchemaId(JsonTypeInfo type)
     {
-        return OpenApiOptions.CreateDefaultSchemaReferenceId(type) is null ? null : Name(Nullable.GetUnderlyingType(type.Type) ?? type.Type);
+        return type.Type == typeof(JsonElement) || OpenApiOptions.CreateDefaultSchemaReferenceId(type) is null ? null : Name(Nullable.GetUnderlyingType(type.Type) ?? type.Type);
 
         static string Name(Type type)
         {

@@ -163,6 +163,7 @@ public sealed class RunningTests : IDisposable
     }
 
     [Theory]
+    [InlineData("--port", "http", "--port takes a number from 1 to 65535.")]
     [InlineData("--port", "0", "--port takes a number from 1 to 65535.")]
     [InlineData("--listen", "everywhere", "--listen takes an IP address, for instance 127.0.0.1 or 0.0.0.0.")]
     public async Task Wrong_arguments_get_one_sentence(string option, string value, string sentence)

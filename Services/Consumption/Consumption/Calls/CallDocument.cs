@@ -25,38 +25,38 @@ internal static class CallDocument
         ServiceSurfaces.Rerank => typeof(RerankBody),
         _ => typeof(PromptBody),
     };
-
-    /// <summary>As OpenAI's chat completions take it.</summary>
-    /// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
-    /// <param name="Messages">The conversation.</param>
-    /// <param name="Stream">Whether the answer comes in parts, as server-sent events.</param>
-    internal sealed record ChatCompletionBody(string Model, IReadOnlyList<JsonElement> Messages, bool Stream = false);
-
-    /// <summary>As OpenAI's responses take it.</summary>
-    /// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
-    /// <param name="Input">A text or a list of items.</param>
-    /// <param name="Stream">Whether the answer comes in parts, as server-sent events.</param>
-    internal sealed record ResponseBody(string Model, JsonElement Input, bool Stream = false);
-
-    /// <summary>As Anthropic's messages take it.</summary>
-    /// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
-    /// <param name="Messages">The conversation.</param>
-    /// <param name="Stream">Whether the answer comes in parts, as server-sent events.</param>
-    internal sealed record MessageBody(string Model, IReadOnlyList<JsonElement> Messages, bool Stream = false);
-
-    /// <summary>As OpenAI's embeddings and moderations take it.</summary>
-    /// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
-    /// <param name="Input">A text or a list of texts.</param>
-    internal sealed record InputBody(string Model, JsonElement Input);
-
-    /// <summary>As OpenAI's completions and image generations take it.</summary>
-    /// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
-    /// <param name="Prompt">What to go on from, or to draw.</param>
-    internal sealed record PromptBody(string Model, JsonElement Prompt);
-
-    /// <summary>As Cohere's and Jina's rerank take it.</summary>
-    /// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
-    /// <param name="Query">What is asked.</param>
-    /// <param name="Documents">What may answer it.</param>
-    internal sealed record RerankBody(string Model, string Query, IReadOnlyList<JsonElement> Documents);
 }
+
+/// <summary>As OpenAI's chat completions take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Messages">The conversation.</param>
+/// <param name="Stream">Whether the answer comes in parts, as server-sent events.</param>
+internal sealed record ChatCompletionBody(string Model, IReadOnlyList<JsonElement> Messages, bool Stream = false);
+
+/// <summary>As OpenAI's responses take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Input">A text or a list of items.</param>
+/// <param name="Stream">Whether the answer comes in parts, as server-sent events.</param>
+internal sealed record ResponseBody(string Model, JsonElement Input, bool Stream = false);
+
+/// <summary>As Anthropic's messages take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Messages">The conversation.</param>
+/// <param name="Stream">Whether the answer comes in parts, as server-sent events.</param>
+internal sealed record MessageBody(string Model, IReadOnlyList<JsonElement> Messages, bool Stream = false);
+
+/// <summary>As OpenAI's embeddings and moderations take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Input">A text or a list of texts.</param>
+internal sealed record InputBody(string Model, JsonElement Input);
+
+/// <summary>As OpenAI's completions and image generations take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Prompt">What to go on from, or to draw.</param>
+internal sealed record PromptBody(string Model, JsonElement Prompt);
+
+/// <summary>As Cohere's and Jina's rerank take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Query">What is asked.</param>
+/// <param name="Documents">What may answer it.</param>
+internal sealed record RerankBody(string Model, string Query, IReadOnlyList<JsonElement> Documents);
