@@ -1,6 +1,5 @@
 using LlmMarketplace.Consumption.Translation;
 using LlmMarketplace.Publishing.Contracts;
-using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
 
