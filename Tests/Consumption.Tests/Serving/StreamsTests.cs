@@ -5,7 +5,7 @@ using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Servers;
 using Xunit;
 
-namespace LlmMarketplace.Consumption.Tests.Calls;
+namespace LlmMarketplace.Consumption.Tests.Serving;
 
 /// <summary>Streamed chats.</summary>
 public sealed class StreamsTests(Marketplace marketplace)

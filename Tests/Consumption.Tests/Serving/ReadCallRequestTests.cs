@@ -2,7 +2,7 @@ using System.Text;
 using LlmMarketplace.Consumption.Calls;
 using Xunit;
 
-namespace LlmMarketplace.Consumption.Tests.Calls;
+namespace LlmMarketplace.Consumption.Tests.Serving;
 
 public sealed class ReadCallRequestTests
 {

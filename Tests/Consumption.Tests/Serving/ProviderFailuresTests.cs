@@ -2,7 +2,7 @@ using System.Net;
 using LlmMarketplace.Servers;
 using Xunit;
 
-namespace LlmMarketplace.Consumption.Tests.Calls;
+namespace LlmMarketplace.Consumption.Tests.Serving;
 
 /// <summary>What a caller, the books and the provider see when a provider fails.</summary>
 public sealed class ProviderFailuresTests(Marketplace marketplace)

@@ -5,7 +5,7 @@ using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 using Xunit;
 
-namespace LlmMarketplace.Consumption.Tests.Calls;
+namespace LlmMarketplace.Consumption.Tests.Serving;
 
 /// <summary>What is refused before it is admitted: no record, no reservation, and the provider hears nothing.</summary>
 public sealed class RefusedRequestsTests(Marketplace marketplace)

@@ -3,7 +3,7 @@ using LlmMarketplace.Servers;
 using Npgsql;
 using Xunit;
 
-namespace LlmMarketplace.Consumption.Tests.Metering;
+namespace LlmMarketplace.Consumption.Tests.Serving;
 
 /// <summary>Whatever fails, an admitted call has one record and one event, and nobody else has any.</summary>
 public sealed class ExactlyOnceTests(Marketplace marketplace)

@@ -4,7 +4,7 @@ using FsCheck.Xunit;
 using LlmMarketplace.Consumption.Calls;
 using Xunit;
 
-namespace LlmMarketplace.Consumption.Tests.Calls;
+namespace LlmMarketplace.Consumption.Tests.Serving;
 
 public class SseBufferTests
 {

@@ -3,7 +3,7 @@ using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Servers;
 using Xunit;
 
-namespace LlmMarketplace.Consumption.Tests.Calls;
+namespace LlmMarketplace.Consumption.Tests.Serving;
 
 /// <summary>Calls with a whole answer.</summary>
 public sealed class WholeCallsTests(Marketplace marketplace)
