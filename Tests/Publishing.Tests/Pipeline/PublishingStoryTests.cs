@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using LlmMarketplace.Publishing.Contracts;
 
 namespace LlmMarketplace.Publishing.Tests.Pipeline;
@@ -73,5 +74,35 @@ public sealed class PublishingStoryTests(SharedPublishing shared)
         await provider.PublishAsync(listing, Declarations.Embeddings());
         var put = await provider.RewriteAsync(listing, Declarations.Embeddings());
         Assert.Equal("not_editable", await put.CodeAsync(HttpStatusCode.Conflict));
+    }
+
+    [Fact]
+    public async Task A_published_version_gets_another_credential_and_everybody_hears_of_it()
+    {
+        var provider = await app.ProviderAsync();
+        var listing = await provider.CreateListingAsync();
+        await provider.PublishAsync(listing, Declarations.Embeddings());
+
+        var answer = await provider.Http.PutAsJsonAsync($"/api/v1/listings/{listing}/versions/1.0.0/secret", new { secret = "sk-the-next-one" });
+
+        Assert.DoesNotContain("sk-the-next-one", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        await answer.JsonAsync();
+        var (_, data) = (await app.EventsAsync(listing))[^1];
+        Assert.Equal("secret_rotated", data.Cause);
+        var published = Assert.Single(data.Versions);
+        Assert.Equal("sk-the-next-one", new ProviderSecretProtector(Convert.FromBase64String(PublishingApp.ProviderSecretsKey)).Unprotect(published.VersionId, published.Secret!));
+    }
+
+    [Fact]
+    public async Task A_credential_is_its_providers_to_change_and_only_where_there_is_one()
+    {
+        var provider = await app.ProviderAsync();
+        var listing = await provider.CreateListingAsync();
+        await provider.DraftAsync(listing, Declarations.Embeddings());
+        var path = $"/api/v1/listings/{listing}/versions/1.0.0/secret";
+
+        Assert.Equal("no_credential", await (await provider.Http.PutAsJsonAsync(path, new { secret = "sk-another" })).CodeAsync(HttpStatusCode.Conflict));
+        Assert.Equal("secret_required", (await (await provider.Http.PutAsJsonAsync(path, new { secret = "" })).CodeAsync(HttpStatusCode.BadRequest)).ToLowerInvariant());
+        Assert.Equal(HttpStatusCode.NotFound, (await (await app.ProviderAsync()).Http.PutAsJsonAsync(path, new { secret = "sk-another" })).StatusCode);
     }
 }
