@@ -57,7 +57,7 @@ internal static class ListRecords
             rows.Count > size ? Paging.Encode(new Position(rows[size - 1].AdmittedAt, rows[size - 1].RequestId)) : null));
     }
 
-    private static Item Of(UsageRecord r) => new(
+    internal static Item Of(UsageRecord r) => new(
         r.RequestId, r.KeyId, r.ListingId, r.VersionId, r.Service, r.Operation, r.Outcome, r.StatusCode, r.InputTokens, r.CachedInputTokens, r.OutputTokens, r.UsageCounted, r.Cost,
         r.Currency, r.Streamed, r.AdmittedAt, r.SettledAt, r.LatencyMs, r.FirstByteMs, r.Attempts);
 }
