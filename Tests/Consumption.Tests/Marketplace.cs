@@ -31,6 +31,9 @@ public sealed class Marketplace : IAsyncLifetime
 
     public ScriptableProvider Provider { get; private set; } = null!;
 
+    /// <summary>The servers that limits are kept in; instances use Garnet unless told otherwise.</summary>
+    public RedisServers Redis => redis;
+
     /// <summary>The credential that listings give to the provider.</summary>
     public const string Credential = "sk-scripted-credential";
 

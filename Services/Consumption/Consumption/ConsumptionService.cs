@@ -128,14 +128,16 @@ public static class ConsumptionService
 
         services.AddOptions<KeySecrets>().BindConfiguration("Keys").ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<MeteringOptions>().BindConfiguration("Metering").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<LimitOptions>().BindConfiguration("Limits").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(provider => new ApiKeyHasher(provider.GetRequiredService<IOptions<KeySecrets>>().Value.ApiKeyHmacBytes));
         services.AddSingleton(provider => new ProviderSecretProtector(provider.GetRequiredService<IOptions<KeySecrets>>().Value.ProviderSecretsBytes));
         services.AddHostedService<CheckKeySecrets>();
 
         // Started in this order, and stopped in the other: settlements that are under way still need the lease and the counters.
-        services.AddSingleton<RedisRuns>().AddSingleton<CallLimits>();
+        services.AddSingleton<RedisRuns>().AddSingleton<RedisClock>().AddSingleton<LimitScripts>();
         services.AddSingleton<InstanceLease>().AddHostedService(provider => provider.GetRequiredService<InstanceLease>());
         services.AddSingleton<Counters>().AddHostedService(provider => provider.GetRequiredService<Counters>());
+        services.AddSingleton<CallLimits>().AddHostedService(provider => provider.GetRequiredService<CallLimits>());
         services.AddSingleton<PostgresAdmissionLog>().AddHostedService(provider => provider.GetRequiredService<PostgresAdmissionLog>());
         services.AddSingleton<IAdmissionLog>(provider => provider.GetRequiredService<PostgresAdmissionLog>());
         return messaging;

@@ -14,17 +14,18 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
     {
         try
         {
+            var instance = lease.InstanceId;
             for (var attempt = 0; attempt < Attempts; attempt++)
             {
-                var reservation = PlanCall.Reservation(call, keys.BudgetOf(call.Organisation!.Id));
-                var answer = await limits.ReserveAsync(reservation);
+                var reservation = PlanCall.Reservation(call, instance, keys.BudgetOf(call.Organisation!.Id));
+                var answer = await limits.ReserveAsync(reservation, call.Left);
                 call.Limits = answer;
                 if (answer.Status != LimitStatus.Admitted)
                 {
-                    return Refuse(answer, reservation);
+                    return RefuseCall.By(answer, reservation, call.Plan!, call.Request!.Choices);
                 }
 
-                var admission = Row(call, answer, lease.InstanceId);
+                var admission = Row(call, answer, instance);
                 if (await NoteAsync(call, admission))
                 {
                     call.Admission = admission;
@@ -32,11 +33,7 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
                 }
             }
         }
-        catch (LimitsUnavailableException)
-        {
-            return new CallRefusal(CallFailure.NotReady, RetryAfter: TimeSpan.FromSeconds(1));
-        }
-        catch (Exception unknown) when (unknown is AdmissionUnknownException or NotLeasedException)
+        catch (Exception unknown) when (unknown is LimitsUnavailableException or AdmissionUnknownException or NotLeasedException)
         {
             return new CallRefusal(CallFailure.NotReady, RetryAfter: TimeSpan.FromSeconds(1));
         }
@@ -79,24 +76,7 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
             ReservedTokens = plan.ReservedTokens,
             ReservedNanos = plan.ReservedNanos,
             Price = plan.Price,
-            MicrosecondsPerToken = Scripts.MicrosecondsPerToken(TierLimits.Of(call.Organisation.Tier)),
-        };
-    }
-
-    private static CallRefusal Refuse(LimitAnswer answer, Reservation asked)
-    {
-        var wait = answer.Wait < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : answer.Wait;
-        return answer.Status switch
-        {
-            LimitStatus.MonthlyTokens => new CallRefusal(
-                CallFailure.MonthlyTokens,
-                $"This call may use {asked.Tokens} tokens, and of your organisation's {asked.Tier.TokensPerMonth} a month {Math.Max(0, asked.Tier.TokensPerMonth - answer.UsedTokens)} are left. They begin anew on the 1st, UTC.",
-                RetryAfter: Periods.UntilNext(Budgets.BudgetPeriod.Month, answer.Now)),
-            LimitStatus.OrganisationBudget => new CallRefusal(CallFailure.OrganisationBudget, RetryAfter: Periods.UntilNext(asked.OrganisationBudget!.Period, answer.Now)),
-            LimitStatus.KeyBudget => new CallRefusal(CallFailure.KeyBudget, RetryAfter: Periods.UntilNext(asked.KeyBudget!.Period, answer.Now)),
-            LimitStatus.Requests => new CallRefusal(CallFailure.RequestRate, RetryAfter: wait),
-            _ when asked.Tokens > asked.Tier.TokensPerMinute => new CallRefusal(CallFailure.LargerThanTokenRate),
-            _ => new CallRefusal(CallFailure.TokenRate, RetryAfter: wait),
+            MicrosecondsPerToken = 60_000_000d / TierLimits.Of(call.Organisation.Tier).TokensPerMinute,
         };
     }
 }

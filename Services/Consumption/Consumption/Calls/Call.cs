@@ -53,7 +53,10 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 }
 
 /// <summary>What is called, for which price and bounds.</summary>
-internal sealed record CallPlan(ListedVersion Version, Price Price, string? Credential, (string Field, long Value)? Cap, long ReservedTokens, long ReservedNanos);
+internal sealed record CallPlan(ListedVersion Version, Price Price, string? Credential, (string Field, long Value)? Cap, long InputBound, long OutputBound, long ReservedNanos)
+{
+    public long ReservedTokens => InputBound + OutputBound;
+}
 
 /// <summary>How an admitted call ended.</summary>
 /// <param name="Outcome">The outcome.</param>

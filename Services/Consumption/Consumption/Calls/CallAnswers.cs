@@ -16,20 +16,25 @@ internal static class CallAnswers
     public static void SetHeaders(Call call)
     {
         var headers = call.Http.Response.Headers;
-        if (call.Limits is { } limits && call.Organisation is { } organisation)
+        if (call.Limits is { } limits)
         {
-            var tier = TierLimits.Of(organisation.Tier);
-            headers["x-ratelimit-limit-requests"] = Text(tier.Burst);
-            headers["x-ratelimit-remaining-requests"] = Text(limits.RemainingRequests);
-            headers["x-ratelimit-reset-requests"] = Text(limits.RequestsFullIn);
-            headers["x-ratelimit-limit-tokens"] = Text(tier.TokensPerMinute);
-            headers["x-ratelimit-remaining-tokens"] = Text(limits.RemainingTokens);
-            headers["x-ratelimit-reset-tokens"] = Text(limits.TokensFullIn);
+            Set(headers, "requests", limits.Requests);
+            Set(headers, "tokens", limits.Tokens);
         }
 
         if (call.Plan?.Version.SunsetAt is { } sunset)
         {
             headers["Sunset"] = sunset.UtcDateTime.ToString("R", CultureInfo.InvariantCulture);
+        }
+    }
+
+    private static void Set(IHeaderDictionary headers, string what, RateState rate)
+    {
+        if (rate.Limit > 0)
+        {
+            headers[$"x-ratelimit-limit-{what}"] = Text(rate.Limit);
+            headers[$"x-ratelimit-remaining-{what}"] = Text(rate.Remaining);
+            headers[$"x-ratelimit-reset-{what}"] = Text(rate.FullIn);
         }
     }
 

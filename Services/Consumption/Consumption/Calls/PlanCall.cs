@@ -61,7 +61,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, ProviderSecretProt
         try
         {
             var credential = specification.Endpoint.Authentication == EndpointAuthentication.None ? null : version.Credential(protector);
-            return (new CallPlan(version, price, credential, cap, input + output, nanos), null);
+            return (new CallPlan(version, price, credential, cap, input, output, nanos), null);
         }
         catch (CryptographicException)
         {
@@ -69,8 +69,14 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, ProviderSecretProt
         }
     }
 
-    public static Reservation Reservation(Call call, Budgets.Budget? organisationBudget) => new(
-        call.Organisation!.Id, call.Key!.Id, TierLimits.Of(call.Organisation.Tier), call.Plan!.ReservedTokens, call.Plan.ReservedNanos, organisationBudget, call.Key.Budget);
+    public static Reservation Reservation(Call call, Guid instance, Budgets.Budget? organisationBudget) => new(
+        call.Id,
+        instance,
+        call.Organisation!.Id,
+        Account.OfOrganisation(TierLimits.Of(call.Organisation.Tier), organisationBudget),
+        Account.OfKey(call.Key!.Id, call.Key.Budget),
+        call.Plan!.ReservedTokens,
+        call.Plan.ReservedNanos);
 
     private static string? Unsupported(Surface surface, ServiceSpecification specification)
     {

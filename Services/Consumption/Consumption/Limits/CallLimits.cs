@@ -1,96 +1,50 @@
-using LlmMarketplace.Consumption.Budgets;
+using System.Collections.Concurrent;
 using LlmMarketplace.Consumption.Metering;
-using StackExchange.Redis;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace LlmMarketplace.Consumption.Limits;
 
-/// <summary>All limits of a call, reserved or refused by one script; and the difference returned once it is known.</summary>
-internal sealed class CallLimits(IConnectionMultiplexer redis, Counters counters)
+/// <summary>
+/// All limits of a call, reserved or refused by one script; and the difference returned once it is known. Calls of one organisation that wait
+/// together travel together (<see cref="Lane"/>), scripts of different organisations share the connection's pipeline.
+/// </summary>
+internal sealed class CallLimits(LimitScripts scripts, RedisClock clock, Counters counters, RedisRuns runs, IOptions<LimitOptions> options, TimeProvider time, ILogger<CallLimits> logger)
+    : IHostedService, IDisposable
 {
-    private const int Attempts = 5;
+    private readonly LaneServices services = new(scripts, clock, counters, runs, options.Value, time, logger);
+    private readonly ConcurrentDictionary<Guid, Lane> lanes = new();
 
-    /// <summary>Reserves all, or nothing.</summary>
-    /// <exception cref="LimitsUnavailableException">Redis or the records cannot be reached: nobody may be admitted.</exception>
-    public async Task<LimitAnswer> ReserveAsync(Reservation asked)
+    /// <summary>Reserves all, or nothing. Who leaves while waiting leaves nothing behind.</summary>
+    /// <exception cref="LimitsUnavailableException">Redis or the records cannot be reached, or too many wait: nobody may be admitted.</exception>
+    public Task<LimitAnswer> ReserveAsync(Reservation asked, CancellationToken cancellationToken) => LaneOf(asked.OrganisationId).ReserveAsync(asked, cancellationToken);
+
+    /// <summary>
+    /// Replaces an admitted call's reservation by what was used, in the periods of its admission. Returns at once: it travels with the next admission of
+    /// the organisation, or within <see cref="LimitOptions.SettleWithin"/>. Settling twice, or what was never reserved, changes nothing.
+    /// </summary>
+    public void Settle(AdmissionRow admission, long tokens, long nanos) =>
+        LaneOf(admission.OrganisationId).Settle(new Release(admission.RequestId, LimitScripts.FieldOf(admission.KeyId), tokens, nanos));
+
+    /// <summary>Gives back all that was reserved for a call that will not be forwarded.</summary>
+    public void GiveBack(Reservation reservation) => LaneOf(reservation.OrganisationId).Settle(new Release(reservation.Call, reservation.Key.Field, 0, 0));
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>What is not settled by then is left to the sweeper, which builds the counters of ended instances anew.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken) =>
+        await Task.WhenAll(lanes.Values.Select(lane => lane.DrainAsync(cancellationToken))).WaitAsync(services.Options.Timeout, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    public void Dispose()
     {
-        long generation = 0;
-        try
+        foreach (var lane in lanes.Values)
         {
-            generation = await counters.GenerationAsync(asked.Organisation);
-            for (var attempt = 0; attempt < Attempts; attempt++)
-            {
-                var answer = await TryReserveAsync(asked, generation);
-                if (answer.Status != LimitStatus.Generation)
-                {
-                    return answer;
-                }
-
-                generation = await counters.ReestablishAsync(asked.Organisation, generation);
-            }
-        }
-        catch (Exception away) when (away is RedisException or RedisTimeoutException or TimeoutException or Npgsql.NpgsqlException or NotLeasedException)
-        {
-            counters.Doubt(asked.Organisation, generation); // The script may have run, or may yet.
-            throw new LimitsUnavailableException("The limits cannot be read.", away);
-        }
-
-        throw new LimitsUnavailableException("The limits are being built anew.", null);
-    }
-
-    /// <summary>Adds what was used beyond the reservation, mostly less than nothing. Never throws: what did not arrive is in doubt and built anew.</summary>
-    public async Task SettleAsync(AdmissionRow admission, long generation, long tokens, long nanos)
-    {
-        try
-        {
-            await redis.GetDatabase().ScriptEvaluateAsync(
-                Scripts.Settle,
-                [Scripts.KeyOf(admission.OrganisationId)],
-                [
-                    generation, admission.Day, Scripts.FieldOf(admission.KeyId), tokens - admission.ReservedTokens, nanos - admission.ReservedNanos,
-                    Scripts.Number(admission.MicrosecondsPerToken),
-                ]);
-        }
-        catch (Exception away) when (away is RedisException or RedisTimeoutException or TimeoutException)
-        {
-            counters.Doubt(admission.OrganisationId, generation);
+            lane.Dispose();
         }
     }
 
-    private async Task<LimitAnswer> TryReserveAsync(Reservation asked, long generation)
-    {
-        var (tier, organisation, key) = (asked.Tier, asked.OrganisationBudget, asked.KeyBudget);
-        var answer = (RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(
-            Scripts.Admit,
-            [Scripts.KeyOf(asked.Organisation)],
-            [
-                generation, Scripts.Number(1_000_000d / tier.RequestsPerSecond), tier.Burst, Scripts.Number(Scripts.MicrosecondsPerToken(tier)), tier.TokensPerMinute,
-                asked.Tokens, tier.TokensPerMonth, asked.Nanos, Period(organisation), organisation?.Nanos ?? 0, Scripts.FieldOf(asked.Key), Period(key), key?.Nanos ?? 0,
-            ]))!;
-        if ((LimitStatus)(int)answer[0] == LimitStatus.Generation)
-        {
-            return new LimitAnswer { Status = LimitStatus.Generation };
-        }
-
-        return new LimitAnswer(
-            (LimitStatus)(int)answer[0],
-            generation,
-            (int)answer[1],
-            DateTimeOffset.FromUnixTimeMilliseconds((long)answer[2]),
-            (long)answer[3],
-            TimeSpan.FromMilliseconds((long)answer[4]),
-            (long)answer[5],
-            TimeSpan.FromMilliseconds((long)answer[6]),
-            TimeSpan.FromMilliseconds((long)answer[7]),
-            (long)answer[8]);
-    }
-
-    private static RedisValue Period(Budget? budget) => budget?.Period switch
-    {
-        null => "-",
-        BudgetPeriod.Day => "d",
-        BudgetPeriod.Month => "m",
-        _ => "t",
-    };
+    private Lane LaneOf(Guid organisation) => lanes.TryGetValue(organisation, out var lane) ? lane : lanes.GetOrAdd(organisation, static (id, shared) => new Lane(id, shared), services);
 }
 
 /// <summary>Nobody may be admitted, for nobody can say whether the limits allow it.</summary>

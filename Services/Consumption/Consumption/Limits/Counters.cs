@@ -17,16 +17,18 @@ namespace LlmMarketplace.Consumption.Limits;
 ///   1 takes a new generation: row lock              1 take a share of that row; an admission of another generation is
 ///   2 moves open admissions to it                     turned away and reserves anew
 ///   3 sums records and open admissions              2 insert, or delete and record
-///   4 SETS the counters in Redis
-///   5 commits                                       3 settlement: gives the difference back, if Redis has the generation
+///   4 SETS counters and open calls in Redis
+///   5 commits                                       3 settlement: gives the difference back, if Redis has the call open
 /// </code>
-/// So an admission or a record is either in the sums or comes after them, never both; and scripts of an older generation, however late,
-/// change nothing.
+/// So an admission or a record is either in the sums or comes after them, never both: a call whose record is in the sums is not open any more, and
+/// settling it changes nothing; and admissions of an older generation, however late, are turned away.
 /// </summary>
 internal sealed partial class Counters : BackgroundService
 {
+    private const string GenerationField = "g";
     private readonly NpgsqlDataSource database;
     private readonly IConnectionMultiplexer redis;
+    private readonly LimitScripts scripts;
     private readonly RedisRuns runs;
     private readonly InstanceLease lease;
     private readonly ILogger<Counters> logger;
@@ -34,9 +36,9 @@ internal sealed partial class Counters : BackgroundService
     private readonly ConcurrentDictionary<Guid, SemaphoreSlim> turns = new();
     private readonly Channel<(Guid Organisation, long Generation)> doubts = Channel.CreateUnbounded<(Guid, long)>(new() { SingleReader = true });
 
-    public Counters(NpgsqlDataSource database, IConnectionMultiplexer redis, RedisRuns runs, InstanceLease lease, ILogger<Counters> logger)
+    public Counters(NpgsqlDataSource database, IConnectionMultiplexer redis, LimitScripts scripts, RedisRuns runs, InstanceLease lease, ILogger<Counters> logger)
     {
-        (this.database, this.redis, this.runs, this.lease, this.logger) = (database, redis, runs, lease, logger);
+        (this.database, this.redis, this.scripts, this.runs, this.lease, this.logger) = (database, redis, scripts, runs, lease, logger);
         runs.Broken += generations.Clear;
         lease.Renewed += generations.Clear;
     }
@@ -102,7 +104,7 @@ internal sealed partial class Counters : BackgroundService
     /// <summary>The generation that PostgreSQL and this run of Redis agree on; null when they do not, or when just that one is in doubt.</summary>
     private async Task<long?> AgreedAsync(Guid organisation, long? doubted)
     {
-        var run = await runs.OfAsync(Scripts.KeyOf(organisation));
+        var run = await runs.OfAsync(LimitScripts.KeyOf(organisation));
         await using var connection = await database.OpenConnectionAsync();
         await using var known = new NpgsqlCommand(
             """
@@ -118,13 +120,13 @@ internal sealed partial class Counters : BackgroundService
             return null;
         }
 
-        var inRedis = await redis.GetDatabase().HashGetAsync(Scripts.KeyOf(organisation), Scripts.GenerationField);
+        var inRedis = await redis.GetDatabase().HashGetAsync(LimitScripts.KeyOf(organisation), GenerationField);
         return inRedis == generation.ToString(CultureInfo.InvariantCulture) ? generation : null;
     }
 
     private async Task<long> RebuildAsync(Guid organisation, long? doubted)
     {
-        var key = Scripts.KeyOf(organisation);
+        var key = LimitScripts.KeyOf(organisation);
         var run = await runs.OfAsync(key);
         await using var connection = await database.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
@@ -145,48 +147,54 @@ internal sealed partial class Counters : BackgroundService
         };
         await move.ExecuteNonQueryAsync();
 
-        var now = ((RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync("return redis.call('TIME')", [key]))!)[0];
-        var today = DateTimeOffset.FromUnixTimeSeconds((long)now);
-        var values = await SumAsync(connection, organisation, Periods.Day(today));
-        await redis.GetDatabase().ScriptEvaluateAsync(
-            Scripts.Rebuild, [key], [Scripts.GenerationField, generation.ToString(CultureInfo.InvariantCulture), .. values]);
+        var today = DateTimeOffset.FromUnixTimeMilliseconds(await scripts.TimeAsync(organisation) / 1_000);
+        var sums = new CounterSums(generation);
+        await SumAsync(connection, organisation, Periods.Day(today), sums);
+        await AddOpenAsync(connection, organisation, sums);
+        await scripts.RebuildAsync(organisation, sums);
         await transaction.CommitAsync();
         Log.Rebuilt(logger, organisation, generation, doubted is not null);
         return generation;
     }
 
-    /// <summary>What the records and the open admissions say, as fields and values of the hash.</summary>
-    private static async Task<List<RedisValue>> SumAsync(NpgsqlConnection connection, Guid organisation, int day)
+    /// <summary>What the records and the open admissions come to.</summary>
+    private static async Task SumAsync(NpgsqlConnection connection, Guid organisation, int day, CounterSums into)
     {
         await using var sums = new NpgsqlCommand(
             """
             SELECT key_id,
                    coalesce(sum(nanos) FILTER (WHERE day = $2), 0), coalesce(sum(nanos) FILTER (WHERE day / 100 = $2 / 100), 0), coalesce(sum(nanos), 0),
-                   coalesce(sum(tokens) FILTER (WHERE day / 100 = $2 / 100), 0)
-            FROM (SELECT key_id, day, nanos::numeric AS nanos, (input_tokens + output_tokens)::numeric AS tokens FROM usage_records WHERE organisation_id = $1
+                   coalesce(sum(tokens) FILTER (WHERE day / 100 = $2 / 100), 0), count(*) FILTER (WHERE open)
+            FROM (SELECT key_id, day, nanos::numeric AS nanos, (input_tokens + output_tokens)::numeric AS tokens, false AS open FROM usage_records WHERE organisation_id = $1
                   UNION ALL
-                  SELECT key_id, day, reserved_nanos, reserved_tokens FROM admissions WHERE organisation_id = $1) AS calls
+                  SELECT key_id, day, reserved_nanos, reserved_tokens, true FROM admissions WHERE organisation_id = $1) AS calls
             GROUP BY GROUPING SETS ((key_id), ())
             """,
             connection)
         {
             Parameters = { new() { Value = organisation }, new() { Value = day } },
         };
-        var values = new List<RedisValue>();
         await using var reader = await sums.ExecuteReaderAsync();
         while (await reader.ReadAsync())
         {
-            var whole = await reader.IsDBNullAsync(0);
-            values.Add(whole ? Scripts.OrganisationField : Scripts.FieldOf(reader.GetGuid(0)));
-            values.Add(Scripts.Spent(day, reader.GetDecimal(1), reader.GetDecimal(2), reader.GetDecimal(3)));
-            if (whole)
-            {
-                values.Add(Scripts.MonthField);
-                values.Add(Scripts.Tokens(day, reader.GetDecimal(4)));
-            }
+            var field = await reader.IsDBNullAsync(0) ? LimitScripts.OrganisationField : LimitScripts.FieldOf(reader.GetGuid(0));
+            into.AddAccount(field, day, reader.GetDecimal(1), reader.GetDecimal(2), reader.GetDecimal(3), reader.GetDecimal(4), reader.GetInt64(5));
         }
+    }
 
-        return values;
+    private static async Task AddOpenAsync(NpgsqlConnection connection, Guid organisation, CounterSums into)
+    {
+        await using var open = new NpgsqlCommand(
+            "SELECT request_id, instance_id, day, admitted_at, reserved_tokens, reserved_nanos, microseconds_per_token FROM admissions WHERE organisation_id = $1", connection)
+        {
+            Parameters = { new() { Value = organisation } },
+        };
+        await using var reader = await open.ExecuteReaderAsync();
+        while (await reader.ReadAsync())
+        {
+            into.AddOpen(
+                reader.GetGuid(0), reader.GetGuid(1), reader.GetInt32(2), reader.GetFieldValue<DateTimeOffset>(3), reader.GetInt64(4), reader.GetInt64(5), reader.GetDouble(6));
+        }
     }
 
     private static partial class Log

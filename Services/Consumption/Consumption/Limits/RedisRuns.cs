@@ -13,6 +13,7 @@ internal sealed class RedisRuns : IDisposable
 
     private readonly IConnectionMultiplexer redis;
     private readonly ConcurrentDictionary<EndPoint, string> runs = new();
+    private int breaks;
 
     public RedisRuns(IConnectionMultiplexer redis)
     {
@@ -22,6 +23,9 @@ internal sealed class RedisRuns : IDisposable
 
     /// <summary>Raised when a connection broke: what was known of the counters behind it is not known any more.</summary>
     public event Action? Broken;
+
+    /// <summary>How often a connection broke: an answer before and after which it differs may be another run's.</summary>
+    public int Breaks => Volatile.Read(ref breaks);
 
     public async Task<string> OfAsync(RedisKey key)
     {
@@ -41,6 +45,7 @@ internal sealed class RedisRuns : IDisposable
 
     private void Forget(object? sender, ConnectionFailedEventArgs e)
     {
+        Interlocked.Increment(ref breaks);
         runs.Clear();
         Broken?.Invoke();
     }

@@ -1,16 +1,22 @@
-using LlmMarketplace.Consumption.Budgets;
-
 namespace LlmMarketplace.Consumption.Limits;
 
 /// <summary>What a call asks of the limits: upper bounds of what it may use.</summary>
-/// <param name="Organisation">Who pays.</param>
-/// <param name="Key">By which key.</param>
-/// <param name="Tier">What the organisation's tier admits.</param>
+/// <param name="Call">Its id: asked again under the same id, it gets the same answer.</param>
+/// <param name="Instance">The instance that will settle it.</param>
+/// <param name="OrganisationId">Who pays.</param>
+/// <param name="Organisation">The organisation's limits.</param>
+/// <param name="Key">The key's limits.</param>
 /// <param name="Tokens">Tokens in and out, at most.</param>
 /// <param name="Nanos">Price in nano-units, at most.</param>
-/// <param name="OrganisationBudget">The organisation's budget, or null.</param>
-/// <param name="KeyBudget">The key's budget, or null.</param>
-internal sealed record Reservation(Guid Organisation, Guid Key, TierLimits Tier, long Tokens, long Nanos, Budget? OrganisationBudget, Budget? KeyBudget);
+internal sealed record Reservation(Guid Call, Guid Instance, Guid OrganisationId, Account Organisation, Account Key, long Tokens, long Nanos);
+
+/// <summary>How a reservation ends: replaced by what was used. A call without open reservation changes nothing.</summary>
+/// <param name="Call">The call's id.</param>
+/// <param name="KeyField">Its key's account.</param>
+/// <param name="Tokens">Tokens used.</param>
+/// <param name="Nanos">Nano-units charged.</param>
+/// <param name="Deadline">Of its admission (µs of Redis's clock) when copies of that may still be under way, else 0.</param>
+internal readonly record struct Release(Guid Call, string KeyField, long Tokens, long Nanos, long Deadline = 0);
 
 /// <summary>What the limits say.</summary>
 internal enum LimitStatus
@@ -21,41 +27,66 @@ internal enum LimitStatus
     /// <summary>The counters are not those expected.</summary>
     Generation = 1,
 
-    /// <summary>The organisation's monthly tokens do not suffice.</summary>
-    MonthlyTokens = 2,
+    /// <summary>It came after its deadline, or after it was given up.</summary>
+    Late = 2,
 
-    /// <summary>The organisation's budget does not suffice.</summary>
-    OrganisationBudget = 3,
+    /// <summary>The account's settings were changed, and whoever asks does not know it yet.</summary>
+    Stale = 3,
 
-    /// <summary>The key's budget does not suffice.</summary>
-    KeyBudget = 4,
+    /// <summary>The month's tokens do not suffice.</summary>
+    MonthlyTokens = 4,
+
+    /// <summary>The budget does not suffice.</summary>
+    Budget = 5,
+
+    /// <summary>Too many calls are open.</summary>
+    Concurrency = 6,
 
     /// <summary>Too many requests.</summary>
-    Requests = 5,
+    Requests = 7,
 
     /// <summary>Too many tokens a minute.</summary>
-    Tokens = 6,
+    Tokens = 8,
 }
+
+/// <summary>Whose limit it is.</summary>
+internal enum LimitedAccount
+{
+    /// <summary>None refused.</summary>
+    None = 0,
+
+    /// <summary>The organisation's.</summary>
+    Organisation = 1,
+
+    /// <summary>The key's.</summary>
+    Key = 2,
+}
+
+/// <summary>A rate as it stands; of several, the one that has least left.</summary>
+/// <param name="Limit">Size of the bucket; 0: there is no limit.</param>
+/// <param name="Remaining">What would be admitted now.</param>
+/// <param name="FullIn">Until the bucket is full.</param>
+internal readonly record struct RateState(long Limit, long Remaining, TimeSpan FullIn);
 
 /// <summary>The limits' answer.</summary>
 /// <param name="Status">Admitted, or which limit refuses.</param>
+/// <param name="Account">Whose limit refuses.</param>
 /// <param name="Generation">Of the counters that hold the reservation.</param>
-/// <param name="Day">UTC day by Redis's clock, yyyymmdd.</param>
-/// <param name="Now">Redis's clock.</param>
-/// <param name="RemainingRequests">Calls that would be admitted now.</param>
-/// <param name="RequestsFullIn">Until the request bucket is full.</param>
-/// <param name="RemainingTokens">Tokens that would be admitted now.</param>
-/// <param name="TokensFullIn">Until the token bucket is full.</param>
+/// <param name="Day">UTC day by Redis's clock, yyyymmdd: the period that is charged.</param>
+/// <param name="Now">Redis's clock when the call was admitted.</param>
+/// <param name="Requests">The request rate after this call.</param>
+/// <param name="Tokens">The token rate after this call.</param>
 /// <param name="Wait">After a refusal by rate: until this call would be admitted.</param>
-/// <param name="UsedTokens">Tokens used and reserved this month, before this call.</param>
+/// <param name="Left">After a refusal: what the limit still has, in tokens or, of budgets, nano-units.</param>
+/// <param name="BudgetLeft">Nano-units left of the budgets after this call, the least of them; null without budget.</param>
 internal readonly record struct LimitAnswer(
     LimitStatus Status,
+    LimitedAccount Account,
     long Generation,
     int Day,
     DateTimeOffset Now,
-    long RemainingRequests,
-    TimeSpan RequestsFullIn,
-    long RemainingTokens,
-    TimeSpan TokensFullIn,
+    RateState Requests,
+    RateState Tokens,
     TimeSpan Wait,
-    long UsedTokens);
+    long Left,
+    long? BudgetLeft);

@@ -1,8 +1,35 @@
--- Sets an organisation's counters to what the records say; never adds to what was there. The buckets stay: they hold no money. Laid out in admit.lua.
--- ARGV: field, value, field, value …
-local buckets = redis.call('HMGET', KEYS[1], 'r', 't')
-redis.call('DEL', KEYS[1])
-for i = 1, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-if buckets[1] then redis.call('HSET', KEYS[1], 'r', buckets[1]) end
-if buckets[2] then redis.call('HSET', KEYS[1], 't', buckets[2]) end
+-- Sets an organisation's counters and open calls to what the records say; never adds to what was there. Laid out in calls.lua.
+-- The buckets stay, for they hold no money; of the versions of settings the higher, for a change may have come between.
+-- ARGV: 1 generation  2 accounts  3 versions  4 open calls, then of each
+--   account   field, "day d m t used", "open calls"
+--   version   field, number
+--   open call id, value
+local function hash(key)
+  local pairs_of, into = redis.call('HGETALL', key), {}
+  for i = 1, #pairs_of, 2 do into[pairs_of[i]] = pairs_of[i + 1] end
+  return into
+end
+
+local had = hash(KEYS[1])
+redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('HSET', KEYS[1], 'g', ARGV[1])
+for field, value in pairs(had) do
+  if string.sub(field, 1, 1) == 'v' then redis.call('HSET', KEYS[1], field, value) end
+end
+
+local at = 5
+for _ = 1, tonumber(ARGV[2]) do
+  local field = ARGV[at]
+  local requests, tokens = string.match(had[field] or '', '%d+ %d+ %d+ %d+ %d+ (%d+) (%d+) %d+')
+  redis.call('HSET', KEYS[1], field, ARGV[at + 1] .. ' ' .. (requests or '0') .. ' ' .. (tokens or '0') .. ' ' .. ARGV[at + 2])
+  at = at + 3
+end
+for _ = 1, tonumber(ARGV[3]) do
+  if tonumber(had[ARGV[at]] or '0') < tonumber(ARGV[at + 1]) then redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
+  at = at + 2
+end
+for _ = 1, tonumber(ARGV[4]) do
+  redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
 return 1

@@ -90,26 +90,30 @@ internal sealed partial class PostgresAdmissionLog : BackgroundService, IAdmissi
 
     private async Task<IReadOnlyList<bool>> SettleBatchAsync(IReadOnlyList<Settlement> batch)
     {
-        var outcome = await WriteUntilWrittenAsync(batch);
-        await Task.WhenAll(batch.Select(settlement => SettleCountersAsync(settlement, outcome)));
+        var written = await WriteUntilWrittenAsync(batch);
+        foreach (var settlement in batch)
+        {
+            SettleCounters(settlement, written);
+        }
+
         return [.. batch.Select(_ => true)];
     }
 
-    private Task SettleCountersAsync(Settlement settlement, Written written)
+    private void SettleCounters(Settlement settlement, Written written)
     {
         var (admission, record) = settlement;
-        if (written.Generations.TryGetValue(record.RequestId, out var generation))
+        if (written.TakenAway.Contains(record.RequestId))
         {
-            return limits.SettleAsync(admission, generation, record.InputTokens + record.OutputTokens, record.Nanos);
+            limits.Settle(admission, record.InputTokens + record.OutputTokens, record.Nanos);
         }
-
-        if (written.Recorded.Contains(record.RequestId))
+        else if (written.Recorded.Contains(record.RequestId))
         {
             counters.Doubt(admission.OrganisationId, admission.Generation); // Settled before, by us without hearing of it, or by the sweeper.
-            return Task.CompletedTask;
         }
-
-        return limits.SettleAsync(admission, admission.Generation, tokens: 0, nanos: 0); // Never noted: all goes back.
+        else
+        {
+            limits.Settle(admission, tokens: 0, nanos: 0); // Never noted: all goes back.
+        }
     }
 
     private async Task<Written> WriteUntilWrittenAsync(IReadOnlyList<Settlement> batch)
@@ -134,8 +138,8 @@ internal sealed partial class PostgresAdmissionLog : BackgroundService, IAdmissi
         await using var scope = scopes.CreateAsyncScope();
         var context = scope.ServiceProvider.GetRequiredService<ConsumptionDb>();
         await using var transaction = await context.Database.BeginTransactionAsync();
-        var generations = await TakeAwayAsync(context, [.. batch.Select(s => s.Admission.OrganisationId).Distinct()], [.. batch.Select(s => s.Record.RequestId)]);
-        foreach (var (_, record) in batch.Where(settlement => generations.ContainsKey(settlement.Record.RequestId)).DistinctBy(settlement => settlement.Record.RequestId))
+        var taken = await TakeAwayAsync(context, [.. batch.Select(s => s.Admission.OrganisationId).Distinct()], [.. batch.Select(s => s.Record.RequestId)]);
+        foreach (var (_, record) in batch.Where(settlement => taken.Contains(settlement.Record.RequestId)).DistinctBy(settlement => settlement.Record.RequestId))
         {
             context.Add(record);
             outbox.Add(context, record.RequestId, aggregateVersion: 1, record.ToEvent());
@@ -143,18 +147,16 @@ internal sealed partial class PostgresAdmissionLog : BackgroundService, IAdmissi
 
         await context.SaveChangesAsync();
         await transaction.CommitAsync();
-        var missing = batch.Select(settlement => settlement.Record.RequestId).Where(id => !generations.ContainsKey(id)).ToArray();
+        var missing = batch.Select(settlement => settlement.Record.RequestId).Where(id => !taken.Contains(id)).ToArray();
         var recorded = missing.Length == 0 ? [] : await context.Set<UsageRecord>().Where(record => missing.Contains(record.RequestId)).Select(record => record.RequestId).ToListAsync();
-        return new Written(generations, [.. recorded]);
+        return new Written(taken, [.. recorded]);
     }
 
-    /// <summary>Deletes the open admissions among <paramref name="requests"/>; gives the generation of the counters that hold each one's reservation.</summary>
-    internal static async Task<Dictionary<Guid, long>> TakeAwayAsync(ConsumptionDb context, Guid[] organisations, Guid[] requests)
+    /// <summary>Deletes the open admissions among <paramref name="requests"/>; gives those that were open.</summary>
+    private static async Task<HashSet<Guid>> TakeAwayAsync(ConsumptionDb context, Guid[] organisations, Guid[] requests)
     {
         await context.Database.ExecuteSqlAsync($"SELECT 1 FROM (SELECT FROM counters WHERE organisation_id = ANY ({organisations}) ORDER BY organisation_id FOR SHARE) AS held");
-        return await context.Database
-            .SqlQuery<TakenAway>($"DELETE FROM admissions WHERE request_id = ANY ({requests}) RETURNING request_id, generation")
-            .ToDictionaryAsync(taken => taken.RequestId, taken => taken.Generation);
+        return [.. await context.Database.SqlQuery<Guid>($"DELETE FROM admissions WHERE request_id = ANY ({requests}) RETURNING request_id AS \"Value\"").ToListAsync()];
     }
 
     private static bool IsTransient(Exception failure) => failure switch
@@ -166,9 +168,7 @@ internal sealed partial class PostgresAdmissionLog : BackgroundService, IAdmissi
         _ => false,
     };
 
-    private sealed record TakenAway(Guid RequestId, long Generation);
-
-    private sealed record Written(Dictionary<Guid, long> Generations, HashSet<Guid> Recorded);
+    private sealed record Written(HashSet<Guid> TakenAway, HashSet<Guid> Recorded);
 
     private static partial class Log
     {

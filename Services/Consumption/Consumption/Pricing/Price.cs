@@ -117,6 +117,18 @@ internal sealed record Price(decimal PerRequest, decimal Input, decimal CachedIn
         return inputTokens > LongAbove ? Math.Max(bound, LongContext!.UpperBound(inputTokens, outputTokens, images, webSearches)) : bound;
     }
 
+    /// <summary>The most output that a call with this input can have within an amount; null when output costs nothing.</summary>
+    public long? OutputWithin(long nanos, long inputTokens)
+    {
+        if (Output == 0)
+        {
+            return null;
+        }
+
+        var rest = (nanos / NanosPerUnit) - UpperBound(inputTokens, 0);
+        return rest <= 0 ? 0 : (long)Math.Min(Math.Floor(rest / Output), long.MaxValue);
+    }
+
     /// <summary>Nano-units, rounded up: limits never err in the caller's favour by more than they must.</summary>
     public static long Nanos(decimal amount) => amount * NanosPerUnit is var nanos && nanos >= long.MaxValue ? long.MaxValue : (long)Math.Ceiling(nanos);
 

@@ -1,0 +1,51 @@
+using System.Globalization;
+using LlmMarketplace.Consumption.Limits;
+using LlmMarketplace.Consumption.Pricing;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>Says which limit refuses a call, what it still has, and whether waiting helps.</summary>
+internal static class RefuseCall
+{
+    // When an open call will end, nobody knows.
+    private static readonly TimeSpan UntilOneEnds = TimeSpan.FromSeconds(1);
+
+    public static CallRefusal By(LimitAnswer answer, Reservation asked, CallPlan plan, int choices)
+    {
+        var ofKey = answer.Account == LimitedAccount.Key;
+        var (account, whose) = ofKey ? (asked.Key, "this API key") : (asked.Organisation, "your organisation");
+        var wait = answer.Wait < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : answer.Wait;
+        return answer.Status switch
+        {
+            LimitStatus.MonthlyTokens => new CallRefusal(
+                CallFailure.MonthlyTokens,
+                $"This call may use {asked.Tokens} tokens, and of the {account.TokensPerMonth} that {whose} has a month {answer.Left} are left. They begin anew on the 1st, UTC. {Affordable(TokensAfterInput(answer.Left, plan), choices)}",
+                RetryAfter: Periods.UntilNext(Budgets.BudgetPeriod.Month, answer.Now)),
+            LimitStatus.Budget => new CallRefusal(
+                ofKey ? CallFailure.KeyBudget : CallFailure.OrganisationBudget,
+                $"This call may cost {Amount(asked.Nanos)} {plan.Price.Currency}, and of the budget of {whose} {Amount(answer.Left)} are left. {Affordable(plan.Price.OutputWithin(answer.Left, plan.InputBound), choices)}",
+                RetryAfter: Periods.UntilNext(account.Budget!.Period, answer.Now)),
+            LimitStatus.Concurrency => new CallRefusal(
+                CallFailure.Concurrency, $"{Capital(whose)} may have {account.ConcurrentCalls} calls open at once, and has.", RetryAfter: UntilOneEnds),
+            LimitStatus.Requests => new CallRefusal(CallFailure.RequestRate, $"Too many requests: {whose} has {account.RequestsPerMinute} a minute.", RetryAfter: wait),
+            _ when asked.Tokens > account.TokensPerMinute => new CallRefusal(
+                CallFailure.LargerThanTokenRate,
+                $"This call alone may use {asked.Tokens} tokens, and {whose} has {account.TokensPerMinute} a minute. {Affordable(TokensAfterInput(account.TokensPerMinute, plan), choices)}"),
+            _ => new CallRefusal(CallFailure.TokenRate, $"This call may use {asked.Tokens} tokens, and of the {account.TokensPerMinute} a minute that {whose} has {answer.Left} are free now.", RetryAfter: wait),
+        };
+    }
+
+    private static long? TokensAfterInput(long left, CallPlan plan) => plan.OutputBound == 0 ? null : left - plan.InputBound;
+
+    /// <summary>The largest output that would be admitted, for the caller to ask for.</summary>
+    private static string Affordable(long? output, int choices) => (output / choices) switch
+    {
+        null => "",
+        > 0 and var tokens => $"With `max_tokens` of at most {tokens} it would fit.",
+        _ => "Its input alone does not fit.",
+    };
+
+    private static string Amount(long nanos) => (nanos / Price.NanosPerUnit).ToString("0.#########", CultureInfo.InvariantCulture);
+
+    private static string Capital(string whose) => char.ToUpperInvariant(whose[0]) + whose[1..];
+}

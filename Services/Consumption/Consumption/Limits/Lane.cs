@@ -1,0 +1,414 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using StackExchange.Redis;
+using LlmMarketplace.Consumption.Metering;
+
+namespace LlmMarketplace.Consumption.Limits;
+
+/// <summary>What all lanes share.</summary>
+internal sealed record LaneServices(LimitScripts Scripts, RedisClock Clock, Counters Counters, RedisRuns Runs, LimitOptions Options, TimeProvider Time, ILogger<CallLimits> Logger);
+
+/// <summary>
+/// The way of one organisation's calls to Redis and back. One script is under way at a time; what comes meanwhile shares the next:
+/// <code>
+/// admissions ──┐                       ┌─ answered: each caller has its own
+/// settlements ─┴─ trip ── calls.lua ───┼─ silence: the same trip again, under the same ids, until the callers' time is over
+///   (wait ≤ SettleWithin                └─ given up: released by id; a copy that comes after its deadline changes nothing,
+///    for company)                          one that could still come before it finds a trace that refuses it
+/// </code>
+/// </summary>
+internal sealed partial class Lane : IDisposable
+{
+    private readonly Guid organisation;
+    private readonly LaneServices services;
+    private readonly Lock gate = new();
+    private readonly Queue<Waiting> admissions = new();
+    private readonly Dictionary<Guid, long> retried = [];
+    private readonly List<(Release Release, long Due)> traces = [];
+    private readonly ITimer timer;
+    private List<Release> releases = [];
+    private Task travel = Task.CompletedTask;
+    private bool travelling;
+    private bool due;
+    private bool failing;
+
+    public Lane(Guid organisation, LaneServices services)
+    {
+        (this.organisation, this.services) = (organisation, services);
+        timer = services.Time.CreateTimer(_ => Depart(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Reserves or refuses.</summary>
+    /// <exception cref="LimitsUnavailableException">No answer in time, or too many wait: nothing is reserved, or it is given back.</exception>
+    public async Task<LimitAnswer> ReserveAsync(Reservation asked, CancellationToken cancellationToken)
+    {
+        var waiting = new Waiting(asked, services.Time.GetTimestamp() + Ticks(services.Options.Timeout));
+        lock (gate)
+        {
+            if (admissions.Count >= services.Options.MaxWaiting)
+            {
+                throw new LimitsUnavailableException("Too many calls wait for admission.", null);
+            }
+
+            admissions.Enqueue(waiting);
+        }
+
+        Start();
+        await using var registration = cancellationToken.UnsafeRegister(static (left, token) => ((Waiting)left!).TrySetCanceled(token), waiting);
+        return await waiting.Task;
+    }
+
+    /// <summary>Hands in a settlement. It travels with the next admission, or by itself before long, again and again until it arrived.</summary>
+    public void Settle(Release release)
+    {
+        bool full;
+        lock (gate)
+        {
+            releases.Add(retried.Remove(release.Call, out var deadline) ? release with { Deadline = deadline } : release);
+            full = !travelling && !failing && releases.Count >= services.Options.MaxBatch;
+            if (!full && !travelling && releases.Count == 1)
+            {
+                Arm(services.Options.SettleWithin);
+            }
+        }
+
+        if (full)
+        {
+            Depart();
+        }
+    }
+
+    /// <summary>Sends what is left, as far as Redis takes it.</summary>
+    public async Task DrainAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Depart();
+            Task under;
+            lock (gate)
+            {
+                under = travel;
+            }
+
+            await under.WaitAsync(cancellationToken);
+            await Task.Yield();
+            lock (gate)
+            {
+                if (failing || (releases.Count == 0 && !travelling))
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    public void Dispose() => timer.Dispose();
+
+    private void Depart()
+    {
+        lock (gate)
+        {
+            due = true;
+        }
+
+        Start();
+    }
+
+    private void Start()
+    {
+        lock (gate)
+        {
+            if (travelling)
+            {
+                return;
+            }
+
+            travelling = true;
+        }
+
+        var trips = TravelAsync();
+        lock (gate)
+        {
+            travel = trips;
+        }
+    }
+
+    private async Task TravelAsync()
+    {
+        while (Take() is { } batch)
+        {
+            try
+            {
+                await TripAsync(batch);
+            }
+#pragma warning disable CA1031 // Whatever it is, it belongs to those who wait, and the next trip must go on.
+            catch (Exception unexpected)
+#pragma warning restore CA1031
+            {
+                GiveUp(batch, _ => true, unexpected);
+                Return(batch);
+            }
+        }
+    }
+
+    private Batch? Take()
+    {
+        lock (gate)
+        {
+            var now = services.Time.GetTimestamp();
+            for (var i = traces.Count - 1; i >= 0; i--)
+            {
+                if (traces[i].Due <= now)
+                {
+                    releases.Add(traces[i].Release);
+                    traces.RemoveAt(i);
+                }
+            }
+
+            var max = services.Options.MaxBatch;
+            var batch = new Batch();
+            while (batch.Asked.Count < max && admissions.TryDequeue(out var waiting))
+            {
+                if (!waiting.Task.IsCompleted)
+                {
+                    batch.Asked.Add(waiting);
+                }
+            }
+
+            if (batch.Asked.Count > 0 || (releases.Count > 0 && (due || (releases.Count >= max && !failing))))
+            {
+                var count = Math.Min(max, releases.Count);
+                batch.Releases.AddRange(releases[..count]);
+                releases.RemoveRange(0, count);
+                due = due && releases.Count > 0;
+                return batch;
+            }
+
+            (travelling, due) = (false, false);
+            if (releases.Count > 0)
+            {
+                Arm(failing ? services.Options.TripTimeout : services.Options.SettleWithin);
+            }
+            else if (traces.Count > 0)
+            {
+                Arm(services.Time.GetElapsedTime(now, traces.Min(trace => trace.Due)));
+            }
+
+            return null;
+        }
+    }
+
+    /// <summary>Takes a batch there and back, until all of it is answered or given up.</summary>
+    private async Task TripAsync(Batch batch)
+    {
+        for (var pause = TimeSpan.FromMilliseconds(5); ; pause = Min(pause * 2, TimeSpan.FromMilliseconds(250)))
+        {
+            try
+            {
+                if (await TryTripAsync(batch))
+                {
+                    return;
+                }
+            }
+            catch (Exception away) when (away is RedisException or TimeoutException or NpgsqlException or NotLeasedException)
+            {
+                Return(batch);
+                var over = GiveUp(batch, waiting => waiting.Expires <= services.Time.GetTimestamp(), away);
+                Log.Away(services.Logger, organisation, over, away);
+                if (batch.Asked.Count == 0)
+                {
+                    return;
+                }
+
+                await Task.Delay(pause, services.Time);
+            }
+        }
+    }
+
+    private async Task<bool> TryTripAsync(Batch batch)
+    {
+        var (time, clock, counters) = (services.Time, services.Clock, services.Counters);
+        var breaks = services.Runs.Breaks;
+        var generation = 0L;
+        if (batch.Asked.Count > 0)
+        {
+            generation = await counters.GenerationAsync(organisation).AsTask().WaitAsync(services.Options.Timeout, time);
+        }
+
+        if (!clock.IsKnown)
+        {
+            clock.Heard(await services.Scripts.TimeAsync(organisation).WaitAsync(services.Options.TripTimeout, time));
+        }
+
+        var asked = new List<(Reservation, long)>(batch.Asked.Count);
+        foreach (var waiting in batch.Asked)
+        {
+            waiting.Sent(clock.At(waiting.Expires));
+            asked.Add((waiting.Reservation, waiting.Deadline));
+        }
+
+        var answer = await services.Scripts.RunAsync(organisation, generation, batch.Releases, asked).WaitAsync(services.Options.TripTimeout, time);
+        if (breaks != services.Runs.Breaks && batch.Asked.Count > 0)
+        {
+            return false; // Another Redis may have answered, with counters of its own: find out which, and ask again.
+        }
+
+        NoteTraces(batch.Releases, answer);
+        batch.Releases.Clear();
+        lock (gate)
+        {
+            failing = false;
+        }
+
+        var (built, again) = Deliver(batch, answer);
+        batch.Asked.Clear();
+        batch.Asked.AddRange(again);
+        if (built)
+        {
+            return batch.Asked.Count == 0;
+        }
+
+        await counters.ReestablishAsync(organisation, generation).WaitAsync(services.Options.Timeout, time);
+        GiveUp(batch, waiting => waiting.Expires <= time.GetTimestamp(), null);
+        return batch.Asked.Count == 0;
+    }
+
+    /// <summary>Answers callers; gives those that have to be asked again, and whether the counters were those expected.</summary>
+    private (bool Built, List<Waiting> Again) Deliver(Batch batch, CallsAnswer answer)
+    {
+        var built = true;
+        List<Waiting> again = [];
+        for (var i = 0; i < batch.Asked.Count; i++)
+        {
+            var (waiting, told) = (batch.Asked[i], answer.Answers[i]);
+            switch (told.Status)
+            {
+                case LimitStatus.Generation:
+                    built = false;
+                    again.Add(waiting);
+                    break;
+                case LimitStatus.Late when waiting.Expires > services.Time.GetTimestamp():
+                    services.Clock.Correct(answer.Now);
+                    again.Add(waiting);
+                    break;
+                case LimitStatus.Late:
+                    waiting.TrySetException(new LimitsUnavailableException("The limits did not answer in time.", null));
+                    break;
+                default:
+                    Tell(waiting, told);
+                    break;
+            }
+        }
+
+        return (built, again);
+    }
+
+    private void Tell(Waiting waiting, LimitAnswer told)
+    {
+        var reserved = told.Status == LimitStatus.Admitted;
+        if (reserved && waiting.Times > 1)
+        {
+            lock (gate)
+            {
+                retried[waiting.Reservation.Call] = waiting.Deadline; // Copies may still be under way when the call is settled.
+            }
+        }
+
+        if (!waiting.TrySetResult(told) && reserved)
+        {
+            Release(waiting);
+        }
+    }
+
+    /// <summary>Those who left, and those who are to be given up, wait no more; what may have been reserved for them is given back.</summary>
+    private int GiveUp(Batch batch, Func<Waiting, bool> over, Exception? reason)
+    {
+        var count = batch.Asked.Count;
+        batch.Asked.RemoveAll(waiting =>
+        {
+            if (!waiting.Task.IsCompleted && !over(waiting))
+            {
+                return false;
+            }
+
+            if (waiting.Times > 0)
+            {
+                Release(waiting);
+            }
+
+            waiting.TrySetException(new LimitsUnavailableException("The limits did not answer in time.", reason));
+            return true;
+        });
+        return count - batch.Asked.Count;
+    }
+
+    private void Release(Waiting waiting)
+    {
+        lock (gate)
+        {
+            releases.Add(new Release(waiting.Reservation.Call, waiting.Reservation.Key.Field, 0, 0, waiting.Deadline));
+            retried.Remove(waiting.Reservation.Call);
+        }
+    }
+
+    private void NoteTraces(List<Release> sent, CallsAnswer answer)
+    {
+        for (var i = 0; i < sent.Count; i++)
+        {
+            if (answer.Traces[i])
+            {
+                lock (gate)
+                {
+                    traces.Add((sent[i], services.Time.GetTimestamp() + Ticks(TimeSpan.FromMicroseconds(sent[i].Deadline - answer.Now + 1_000))));
+                }
+            }
+        }
+    }
+
+    /// <summary>Settlements did not arrive, or nobody knows: they will travel again.</summary>
+    private void Return(Batch batch)
+    {
+        lock (gate)
+        {
+            releases = [.. batch.Releases, .. releases];
+            failing = true;
+            batch.Releases.Clear();
+        }
+    }
+
+    private void Arm(TimeSpan span) => timer.Change(span, Timeout.InfiniteTimeSpan);
+
+    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * services.Time.TimestampFrequency);
+
+    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+
+    private sealed class Batch
+    {
+        public List<Waiting> Asked { get; } = [];
+
+        public List<Release> Releases { get; } = [];
+    }
+
+    /// <summary>A call that waits; its task is the answer.</summary>
+    private sealed class Waiting(Reservation reservation, long expires) : TaskCompletionSource<LimitAnswer>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public Reservation Reservation { get; } = reservation;
+
+        /// <summary>When the caller's time is over, as a timestamp of ours.</summary>
+        public long Expires { get; } = expires;
+
+        /// <summary>The same by Redis's clock, µs: the latest that was ever sent.</summary>
+        public long Deadline { get; private set; }
+
+        /// <summary>How often it was sent.</summary>
+        public int Times { get; private set; }
+
+        public void Sent(long deadline) => (Deadline, Times) = (Math.Max(Deadline, deadline), Times + 1);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(5203, LogLevel.Warning, "The limits of organisation {Organisation} cannot be read or settled now ({Refused} calls were refused for it); tried again.")]
+        public static partial void Away(ILogger logger, Guid organisation, int refused, Exception away);
+    }
+}

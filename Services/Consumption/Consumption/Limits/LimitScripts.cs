@@ -1,0 +1,189 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using StackExchange.Redis;
+
+namespace LlmMarketplace.Consumption.Limits;
+
+/// <summary>The Lua scripts and how they are spoken to. All of an organisation has one hash tag, so that one script sees it whole.</summary>
+internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock clock)
+{
+    public const string OrganisationField = "o";
+    private const int NumbersPerAdmission = 13;
+    private static readonly string Calls = Read("calls.lua");
+    private static readonly string RebuildScript = Read("rebuild.lua");
+
+    /// <summary>An organisation's accounts.</summary>
+    public static RedisKey KeyOf(Guid organisation) => $"consumption:{{{organisation:N}}}";
+
+    /// <summary>An organisation's open calls.</summary>
+    public static RedisKey OpenKeyOf(Guid organisation) => $"consumption:{{{organisation:N}}}:open";
+
+    public static string FieldOf(Guid key) => $"k:{key:N}";
+
+    /// <summary>Where the version of an account's settings stands.</summary>
+    public static string VersionFieldOf(string account) => "v" + account;
+
+    /// <summary>Settles and admits in one step; <c>calls.lua</c> says how.</summary>
+    /// <param name="organisation">Whose hash tag.</param>
+    /// <param name="generation">The generation that the counters must have to admit.</param>
+    /// <param name="releases">What is settled first.</param>
+    /// <param name="asked">What is asked then, with deadlines in µs of Redis's clock.</param>
+    public async Task<CallsAnswer> RunAsync(Guid organisation, long generation, IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked)
+    {
+        var result = await redis.GetDatabase().ScriptEvaluateAsync(Calls, [KeyOf(organisation), OpenKeyOf(organisation)], Arguments(generation, releases, asked));
+        var numbers = (RedisResult[])result!;
+        clock.Heard((long)numbers[0]);
+        var traces = new bool[releases.Count];
+        for (var i = 0; i < traces.Length; i++)
+        {
+            traces[i] = (long)numbers[1 + i] == 1;
+        }
+
+        var answers = new LimitAnswer[asked.Count];
+        for (var i = 0; i < answers.Length; i++)
+        {
+            answers[i] = Answer(generation, numbers.AsSpan(1 + traces.Length + (i * NumbersPerAdmission), NumbersPerAdmission));
+        }
+
+        return new CallsAnswer((long)numbers[0], traces, answers);
+    }
+
+    /// <summary>Sets an organisation's counters and open calls.</summary>
+    public Task RebuildAsync(Guid organisation, CounterSums sums) => redis.GetDatabase().ScriptEvaluateAsync(
+        RebuildScript,
+        [KeyOf(organisation), OpenKeyOf(organisation)],
+        [sums.Generation, sums.AccountCount, sums.VersionCount, sums.OpenCount, .. sums.Accounts, .. sums.Versions, .. sums.Open]);
+
+    /// <summary>Redis's clock, in µs since 1970.</summary>
+    public async Task<long> TimeAsync(Guid organisation)
+    {
+        var time = (RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync("return redis.call('TIME')", [KeyOf(organisation)]))!;
+        return ((long)time[0] * 1_000_000) + (long)time[1];
+    }
+
+    private static RedisValue[] Arguments(long generation, IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked)
+    {
+        // The organisation's account comes first; of an account that several have, the settings that are newest.
+        var organisation = asked.Count > 0 ? asked[^1].Asked.Organisation : new Account { Field = OrganisationField };
+        var accounts = new List<Account>(1 + asked.Count) { organisation };
+        var places = new Dictionary<string, int>(asked.Count + releases.Count, StringComparer.Ordinal);
+        var arguments = new List<RedisValue>(4 + (9 * (1 + asked.Count + releases.Count)) + (5 * releases.Count) + (6 * asked.Count));
+        foreach (var (reservation, _) in asked)
+        {
+            ref var place = ref CollectionsMarshal.GetValueRefOrAddDefault(places, reservation.Key.Field, out var there);
+            if (!there)
+            {
+                accounts.Add(reservation.Key);
+                place = accounts.Count;
+            }
+            else if (accounts[place - 1].Version < reservation.Key.Version)
+            {
+                accounts[place - 1] = reservation.Key;
+            }
+        }
+
+        foreach (var release in releases)
+        {
+            if (places.TryAdd(release.KeyField, accounts.Count + 1))
+            {
+                accounts.Add(new Account { Field = release.KeyField });
+            }
+        }
+
+        arguments.AddRange([generation, accounts.Count, releases.Count, asked.Count]);
+        foreach (var account in accounts)
+        {
+            arguments.AddRange(
+            [
+                account.Field, account.Version, account.RequestsPerMinute, account.Burst, account.TokensPerMinute, account.TokensPerMonth,
+                Period(account), account.Budget?.Nanos ?? 0, account.ConcurrentCalls,
+            ]);
+        }
+
+        foreach (var release in releases)
+        {
+            arguments.AddRange([release.Call.ToString("N"), places[release.KeyField], release.Tokens, release.Nanos, release.Deadline]);
+        }
+
+        foreach (var (reservation, deadline) in asked)
+        {
+            arguments.AddRange([reservation.Call.ToString("N"), reservation.Instance.ToString("N"), deadline, reservation.Tokens, reservation.Nanos, places[reservation.Key.Field]]);
+        }
+
+        return [.. arguments];
+    }
+
+    private static LimitAnswer Answer(long generation, ReadOnlySpan<RedisResult> numbers) => new(
+        (LimitStatus)(int)numbers[0],
+        (LimitedAccount)(int)numbers[1],
+        generation,
+        (int)numbers[2],
+        DateTimeOffset.FromUnixTimeMilliseconds((long)numbers[3]),
+        new RateState((long)numbers[4], (long)numbers[5], TimeSpan.FromMilliseconds((long)numbers[6])),
+        new RateState((long)numbers[7], (long)numbers[8], TimeSpan.FromMilliseconds((long)numbers[9])),
+        TimeSpan.FromMilliseconds((long)numbers[10]),
+        (long)numbers[11],
+        (long)numbers[12] is var left and >= 0 ? left : null);
+
+    private static RedisValue Period(Account account) => account.Budget?.Period switch
+    {
+        null => "-",
+        Budgets.BudgetPeriod.Day => "d",
+        Budgets.BudgetPeriod.Month => "m",
+        _ => "t",
+    };
+
+    private static string Read(string name)
+    {
+        using var stream = typeof(LimitScripts).Assembly.GetManifestResourceStream(name) ?? throw new InvalidOperationException($"{name} is not embedded.");
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}
+
+/// <summary>What <c>calls.lua</c> answers.</summary>
+/// <param name="Now">Redis's clock, µs.</param>
+/// <param name="Traces">For each settlement, whether its id stays until its deadline and is to be settled again then.</param>
+/// <param name="Answers">For each admission.</param>
+internal readonly record struct CallsAnswer(long Now, bool[] Traces, LimitAnswer[] Answers);
+
+/// <summary>What an organisation's counters are set to, as the arguments of <c>rebuild.lua</c>.</summary>
+/// <param name="generation">Their generation.</param>
+internal sealed class CounterSums(long generation)
+{
+    public long Generation { get; } = generation;
+
+    public List<RedisValue> Accounts { get; } = [];
+
+    public List<RedisValue> Versions { get; } = [];
+
+    public List<RedisValue> Open { get; } = [];
+
+    public int AccountCount => Accounts.Count / 3;
+
+    public int VersionCount => Versions.Count / 2;
+
+    public int OpenCount => Open.Count / 2;
+
+    /// <summary>An account: nano-units spent on <paramref name="day"/>, in its month, in total; tokens of the month; open calls.</summary>
+    public void AddAccount(string field, int day, decimal ofDay, decimal ofMonth, decimal total, decimal tokens, long open)
+    {
+        Accounts.Add(field);
+        Accounts.Add(string.Create(CultureInfo.InvariantCulture, $"{day} {ofDay:F0} {ofMonth:F0} {total:F0} {tokens:F0}"));
+        Accounts.Add(open);
+    }
+
+    /// <summary>The version of an account's settings.</summary>
+    public void AddVersion(string account, long version)
+    {
+        Versions.Add(LimitScripts.VersionFieldOf(account));
+        Versions.Add(version);
+    }
+
+    /// <summary>An open call. What its key's token bucket gave is not known any more, and not given back.</summary>
+    public void AddOpen(Guid call, Guid instance, int day, DateTimeOffset admittedAt, long tokens, long nanos, double microsecondsPerToken)
+    {
+        Open.Add(call.ToString("N"));
+        Open.Add(string.Create(CultureInfo.InvariantCulture, $"{instance:N} {day} {admittedAt.ToUnixTimeMilliseconds()} {tokens} {nanos} {microsecondsPerToken:R} 0"));
+    }
+}

@@ -1,0 +1,206 @@
+-- Settles calls, then admits or refuses others, for one organisation, in one step. Repeating it changes nothing: both go by the call's id.
+--   KEYS[1]  hash of accounts: "o" is the organisation's, "k:<key>" a key's; packed as
+--              "day  spent that day, in its month, in total (nano-units)  tokens of the month  request bucket  token bucket  open calls"
+--            a bucket is the time (µs) at which it will be full again (GCRA).
+--            "g" is the generation of the counters: they are rebuilt from the records whenever it is not the one expected.
+--            "v" .. account: the version of its settings; who knows only an older one admits nothing.
+--   KEYS[2]  hash of open calls, by id: "instance day admitted-at(ms) tokens nanos" and µs per token of the accounts; or "x instance": an admission
+--            that was given up before its deadline, and will not be admitted however late it comes.
+-- Numbers are doubles, exact below 2^53: limits are held below that, and numbers are written as integers.
+-- ARGV: 1 generation  2 accounts  3 settlements  4 admissions, then of each
+--   account     field, version, requests a minute, burst, tokens a minute, tokens a month, budget's period (d, m, t or -), budget's nanos, concurrent calls; 0: no limit
+--   settlement  id, key's account, tokens used, nanos used, deadline of the admission when it may still be under way, else 0
+--   admission   id, instance, deadline (µs of this clock), tokens, nanos, key's account
+-- The first account is the organisation's. Answer: now (µs), for each settlement 1 (a trace is left until its deadline) or 0, for each admission
+--   status, account that refuses, day, admitted at (ms), requests: limit, remaining, ms until full, tokens: the same, ms to wait, what is left of the limit
+--   that refuses (tokens or nanos), what is left of the budgets (nanos, -1 without)
+local GENERATION, LATE, STALE, MONTH, BUDGET, CONCURRENT, REQUESTS, TOKENS = 1, 2, 3, 4, 5, 6, 7, 8
+local floor, ceil, max, format, match = math.floor, math.ceil, math.max, string.format, string.match
+local unpack = table.unpack or unpack
+local A, S, N = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local settlements = 4 + A * 9
+local admissions = settlements + S * 5
+
+local fields, ids = {'g'}, {}
+for a = 1, A do
+  fields[2 * a] = ARGV[a * 9 - 4]
+  fields[2 * a + 1] = 'v' .. ARGV[a * 9 - 4]
+end
+for s = 1, S do ids[s] = ARGV[settlements + s * 5 - 4] end
+for n = 1, N do ids[S + n] = ARGV[admissions + n * 6 - 5] end
+local had = redis.call('HMGET', KEYS[1], unpack(fields))
+local opened = redis.call('HMGET', KEYS[2], unpack(ids))
+local open, changed = {}, {}
+for i = 1, S + N do open[ids[i]] = opened[i] or nil end
+
+local time = redis.call('TIME')
+local seconds = tonumber(time[1])
+local now = seconds * 1000000 + tonumber(time[2])
+
+-- Days since 1970 to yyyymmdd (H. Hinnant, "chrono-compatible low-level date algorithms").
+local z = floor(seconds / 86400) + 719468
+local era = floor(z / 146097)
+local doe = z - era * 146097
+local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524) - floor(doe / 146096)) / 365)
+local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))
+local mp = floor((5 * doy + 2) / 153)
+local month = mp < 10 and mp + 3 or mp - 9
+local today = (yoe + era * 400 + (month <= 2 and 1 or 0)) * 10000 + month * 100 + (doy - floor((153 * mp + 2) / 5) + 1)
+
+local accounts = {}
+for a = 1, A do
+  local at = a * 9 - 5
+  local account = {
+    field = ARGV[at + 1], stale = (tonumber(had[2 * a + 1] or '0') > tonumber(ARGV[at + 2])),
+    per_minute = tonumber(ARGV[at + 3]), burst = tonumber(ARGV[at + 4]), tokens_per_minute = tonumber(ARGV[at + 5]), tokens_per_month = tonumber(ARGV[at + 6]),
+    period = ARGV[at + 7], budget = tonumber(ARGV[at + 8]), concurrent = tonumber(ARGV[at + 9]),
+    day = 0, d = 0, m = 0, t = 0, used = 0, requests = 0, tokens = 0, open = 0}
+  if had[2 * a] then
+    local day, d, m, t, used, requests, tokens, calls = match(had[2 * a], '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+    account.day, account.d, account.m, account.t = tonumber(day), tonumber(d), tonumber(m), tonumber(t)
+    account.used, account.requests, account.tokens, account.open = tonumber(used), tonumber(requests), tonumber(tokens), tonumber(calls)
+  end
+  today = max(today, account.day) -- A server whose clock is behind does not bring an old period back.
+  accounts[a] = account
+end
+month = floor(today / 100)
+
+for a = 1, A do
+  local account = accounts[a]
+  if account.day < today then
+    account.d = 0
+    if floor(account.day / 100) < month then account.m, account.used = 0, 0 end
+    account.day = today
+  end
+  account.per_request = account.per_minute > 0 and 60000000 / account.per_minute or 0
+  account.per_token = account.tokens_per_minute > 0 and 60000000 / account.tokens_per_minute or 0
+  account.requests, account.tokens = max(account.requests, now), max(account.tokens, now)
+end
+
+local function add(account, day, tokens, nanos, per_token, calls)
+  if day == today then account.d = max(0, account.d + nanos) end
+  if floor(day / 100) == month then
+    account.m = max(0, account.m + nanos)
+    account.used = max(0, account.used + tokens)
+  end
+  account.t = max(0, account.t + nanos)
+  account.tokens = max(now, account.tokens + floor(tokens * per_token + 0.5))
+  account.open = max(0, account.open + calls)
+  account.changed = true
+end
+
+local answer = {now}
+for s = 1, S do
+  local at = settlements + s * 5 - 5
+  local id, deadline = ARGV[at + 1], tonumber(ARGV[at + 5])
+  local instance, day, _, tokens, nanos, per_token, key_per_token
+  if open[id] then instance, day, _, tokens, nanos, per_token, key_per_token = match(open[id], '(%x+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+)') end
+  if instance then
+    tokens, nanos = tonumber(ARGV[at + 3]) - tonumber(tokens), tonumber(ARGV[at + 4]) - tonumber(nanos)
+    add(accounts[1], tonumber(day), tokens, nanos, tonumber(per_token), -1)
+    add(accounts[tonumber(ARGV[at + 2])], tonumber(day), tokens, nanos, tonumber(key_per_token), -1)
+  end
+  local trace = now <= deadline
+  if trace then open[id] = 'x ' .. (instance or '0') elseif open[id] then open[id] = nil end
+  changed[id] = true
+  answer[#answer + 1] = trace and 1 or 0
+end
+
+local function left_of(account)
+  return account.budget - (account.period == 'd' and account.d or account.period == 'm' and account.m or account.t)
+end
+
+-- Status, what is left, µs to wait; nil when the account admits it.
+local function refuses(account, tokens, nanos)
+  if account.tokens_per_month > 0 and account.used + tokens > account.tokens_per_month then return MONTH, account.tokens_per_month - account.used, 0 end
+  if account.period ~= '-' and nanos > left_of(account) then return BUDGET, left_of(account), 0 end
+end
+
+local function delays(account, tokens)
+  if account.concurrent > 0 and account.open >= account.concurrent then return CONCURRENT, 0, 0 end
+  if account.per_request > 0 then
+    local wait = account.requests + account.per_request - now - account.per_request * account.burst
+    if wait > 0.5 then return REQUESTS, 0, wait end
+  end
+  if account.per_token > 0 then
+    local wait = account.tokens + account.per_token * tokens - now - account.per_token * account.tokens_per_minute
+    if wait > 0.5 then return TOKENS, max(0, floor(account.tokens_per_minute - (account.tokens - now) / account.per_token)), wait end
+  end
+end
+
+for n = 1, N do
+  local at = admissions + n * 6 - 6
+  local id, tokens, nanos = ARGV[at + 1], tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
+  local pair = {accounts[1], accounts[tonumber(ARGV[at + 6])]}
+  local status, refusing, left, wait, day, admitted = 0, 0, 0, 0, today, floor(now / 1000)
+  local before = open[id]
+  if had[1] ~= ARGV[1] then status = GENERATION
+  elseif before then
+    local _, on, ms = match(before, '(%x+) (%d+) (%d+)')
+    if on then day, admitted = tonumber(on), tonumber(ms) else status = LATE end
+  elseif now > tonumber(ARGV[at + 3]) then status = LATE
+  else
+    for a = 1, 2 do if status == 0 and pair[a].stale then status, refusing = STALE, a end end
+    for _, check in ipairs({refuses, delays}) do
+      for a = 1, 2 do
+        if status == 0 then
+          local no, remains, until_then = check(pair[a], tokens, nanos)
+          if no then status, refusing, left, wait = no, a, remains, until_then end
+        end
+      end
+    end
+    if status == 0 then
+      for a = 1, 2 do
+        add(pair[a], today, tokens, nanos, pair[a].per_token, 1)
+        pair[a].requests = pair[a].requests + pair[a].per_request
+      end
+      open[id] = format('%s %.0f %.0f %.0f %.0f %.17g %.17g', ARGV[at + 2], today, admitted, tokens, nanos, pair[1].per_token, pair[2].per_token)
+      changed[id] = true
+    end
+  end
+
+  -- Of each rate, the account that has least left.
+  local requests, requests_left, requests_full, rate, rate_left, rate_full, budget = 0, 0, 0, 0, 0, 0, -1
+  for a = 1, 2 do
+    local account = pair[a]
+    if account.per_request > 0 then
+      local rest = max(0, floor(account.burst - (account.requests - now) / account.per_request + 0.000001))
+      if requests == 0 or rest < requests_left then requests, requests_left, requests_full = account.burst, rest, account.requests - now end
+    end
+    if account.per_token > 0 then
+      local rest = max(0, floor(account.tokens_per_minute - (account.tokens - now) / account.per_token + 0.000001))
+      if rate == 0 or rest < rate_left then rate, rate_left, rate_full = account.tokens_per_minute, rest, account.tokens - now end
+    end
+    if account.period ~= '-' then
+      local rest = max(0, left_of(account))
+      if budget < 0 or rest < budget then budget = rest end
+    end
+  end
+  local k = #answer
+  answer[k + 1], answer[k + 2], answer[k + 3], answer[k + 4] = status, refusing, day, admitted
+  answer[k + 5], answer[k + 6], answer[k + 7] = requests, requests_left, ceil(requests_full / 1000)
+  answer[k + 8], answer[k + 9], answer[k + 10] = rate, rate_left, ceil(rate_full / 1000)
+  answer[k + 11], answer[k + 12], answer[k + 13] = ceil(wait / 1000), max(0, left), budget
+end
+
+local set, put, gone = {}, {}, {}
+for a = 1, A do
+  local account = accounts[a]
+  if account.changed then
+    set[#set + 1] = account.field
+    set[#set + 1] = format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f %.0f',
+      account.day, account.d, account.m, account.t, account.used, account.requests, account.tokens, account.open)
+  end
+end
+for id in pairs(changed) do
+  if open[id] then
+    put[#put + 1] = id
+    put[#put + 1] = open[id]
+  else
+    gone[#gone + 1] = id
+  end
+end
+if #set > 0 then redis.call('HSET', KEYS[1], unpack(set)) end
+if #put > 0 then redis.call('HSET', KEYS[2], unpack(put)) end
+if #gone > 0 then redis.call('HDEL', KEYS[2], unpack(gone)) end
+return answer
