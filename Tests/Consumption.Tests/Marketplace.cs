@@ -21,6 +21,7 @@ public sealed class Marketplace : IAsyncLifetime
     private static int names;
     private readonly PostgresServer postgres = new();
     private readonly RedisServers redis = new();
+    private readonly TestDirectory logs = new("usage-logs");
     private readonly Guid providerOrganisation = Guid.CreateVersion7();
 
     public TestIdentity Identity { get; private set; } = null!;
@@ -54,6 +55,7 @@ public sealed class Marketplace : IAsyncLifetime
         await Database.DisposeAsync();
         await redis.DisposeAsync();
         await postgres.DisposeAsync();
+        logs.Dispose();
     }
 
     /// <summary>Settings of an instance on this database.</summary>
@@ -65,7 +67,10 @@ public sealed class Marketplace : IAsyncLifetime
         ["Keys:ApiKeyHmac"] = HmacKey,
         ["Keys:ProviderSecrets"] = Convert.ToBase64String(ProviderKey),
         ["Metering:Heartbeat"] = "00:00:00.200",
-        ["Metering:LostAfter"] = "00:00:01",
+        ["Metering:LogDirectory"] = logs.Path,
+        ["Metering:LogSegmentMegabytes"] = "1",
+        ["Metering:LogMegabytes"] = "8",
+        ["Metering:LostAfter"] = "00:00:04",
         ["Providers:Local:scripted:Address"] = Provider.Address,
         ["Providers:Local:scripted:Organisation"] = "acme",
     };
@@ -92,7 +97,7 @@ public sealed class Marketplace : IAsyncLifetime
 
                 app.MapConsumptionCalls();
             },
-            [.. await SettingsAsync(redisConnection), .. settings]);
+            (await SettingsAsync(redisConnection)).Concat(settings).GroupBy(setting => setting.Key).Select(same => same.Last()));
         await Until.TrueAsync(async () =>
         {
             var ready = await service.Client.GetStringAsync("/health/ready").ContinueWith(answer => answer.IsCompletedSuccessfully ? answer.Result : "", TaskScheduler.Default);

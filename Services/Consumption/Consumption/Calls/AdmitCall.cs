@@ -1,11 +1,12 @@
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Metering.UsageLog;
 
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Reserves all that a call may use, then notes its admission; after this the call will have one usage record, whatever happens.</summary>
-internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog log, InstanceLease lease, SettleCall settle)
+internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog log, InstanceLease lease)
 {
     // How often counters may be built anew between a call's reservation and its admission.
     private const int Attempts = 5;
@@ -15,6 +16,11 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
         try
         {
             var instance = lease.InstanceId;
+            if (log.Closed is { } reason)
+            {
+                return new CallRefusal(CallFailure.NotReady, reason, RetryAfter: TimeSpan.FromSeconds(1));
+            }
+
             for (var attempt = 0; attempt < Attempts; attempt++)
             {
                 var reservation = PlanCall.Reservation(call, instance, keys.BudgetOf(call.Organisation!.Id));
@@ -26,32 +32,19 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
                 }
 
                 var admission = Row(call, answer, instance);
-                if (await NoteAsync(call, admission))
+                if (log.Admit(admission))
                 {
                     call.Admission = admission;
                     return null;
                 }
             }
         }
-        catch (Exception unknown) when (unknown is LimitsUnavailableException or AdmissionUnknownException or NotLeasedException)
+        catch (Exception unknown) when (unknown is LimitsUnavailableException or LogUnavailableException or NotLeasedException)
         {
             return new CallRefusal(CallFailure.NotReady, RetryAfter: TimeSpan.FromSeconds(1));
         }
 
         return new CallRefusal(CallFailure.NotReady, RetryAfter: TimeSpan.FromSeconds(1));
-    }
-
-    private async Task<bool> NoteAsync(Call call, AdmissionRow admission)
-    {
-        try
-        {
-            return await log.AdmitAsync(admission);
-        }
-        catch (AdmissionUnknownException)
-        {
-            settle.Unadmitted(call, admission);
-            throw;
-        }
     }
 
     private static AdmissionRow Row(Call call, LimitAnswer answer, Guid instance)
@@ -75,7 +68,7 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
             Day = answer.Day,
             ReservedTokens = plan.ReservedTokens,
             ReservedNanos = plan.ReservedNanos,
-            Price = plan.Price,
+            Currency = plan.Price.Currency,
             MicrosecondsPerToken = 60_000_000d / TierLimits.Of(call.Organisation.Tier).TokensPerMinute,
         };
     }

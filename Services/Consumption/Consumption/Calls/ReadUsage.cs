@@ -25,9 +25,10 @@ internal static class ReadUsage
         return reading.Read(ref usage);
     }
 
-    private ref struct Reading(ReadOnlySpan<byte> json, Dialect dialect)
+    private ref struct Reading(ReadOnlySpan<byte> bytes, Dialect dialect)
     {
-        private Utf8JsonReader reader = new(json);
+        private readonly ReadOnlySpan<byte> json = bytes;
+        private Utf8JsonReader reader = new(bytes);
         private bool hasUsage;
         private bool hasContent;
         private bool isError;
@@ -57,7 +58,7 @@ internal static class ReadUsage
             if (reader.ValueTextEquals("usage"u8))
             {
                 hasUsage = true;
-                usage.Read(ref reader);
+                ReadFigures(ref usage);
             }
             else if (reader.ValueTextEquals("error"u8))
             {
@@ -126,7 +127,7 @@ internal static class ReadUsage
                 if (reader.ValueTextEquals("usage"u8))
                 {
                     hasUsage = true;
-                    usage.Read(ref reader);
+                    ReadFigures(ref usage);
                 }
                 else if (reader.ValueTextEquals("error"u8))
                 {
@@ -137,6 +138,13 @@ internal static class ReadUsage
                     Skip();
                 }
             }
+        }
+
+        private void ReadFigures(ref UsageFields usage)
+        {
+            var from = (int)reader.BytesConsumed;
+            usage.Read(ref reader);
+            usage.Keep(json[from..(int)reader.BytesConsumed].TrimStart(": \t\r\n"u8));
         }
 
         private void ReadError()
