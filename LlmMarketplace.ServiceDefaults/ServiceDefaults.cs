@@ -21,6 +21,7 @@ public static class ServiceDefaultsExtensions
         builder.Services.ConfigureHttpJsonOptions(json => Json.Configure(json.SerializerOptions));
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
 
+        builder.AddLogLevels();
         builder.AddTelemetry(service);
         builder.AddHealth();
         builder.AddTokenValidation(service);

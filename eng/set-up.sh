@@ -109,3 +109,29 @@ restore_links() {
     [ -e "$1/$to" ] || ln -s "$(basename -- "$from")" "$1/$to" || return 1
   done < <(sed 's/},{/}\n{/g' "$1/native/pg-symlinks.json" | sed -n 's/.*"source":"\([^"]*\)","target":"\([^"]*\)".*/\1\t\2/p')
 }
+
+# The unchanged clients that tests call the marketplace with. A client that cannot be had is said, and its tests are skipped.
+need_test_clients() {
+  local javascript=$root/Tests/Functional/Clients/JavaScript python=$root/Tests/Functional/Clients/Python/packages wheels=${LLM_MARKETPLACE_SHARED:-$root/../shared}/clients/python
+  if ! cmp -s "$javascript/package-lock.json" "$javascript/node_modules/.for"; then
+    { have npm && have node; } || apt_install "tests call the marketplace with the npm package openai." nodejs npm
+    if have npm && have node; then
+      say "Fetching the npm package openai, to test with"
+      if (cd "$javascript" && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --silent) >/dev/null 2>&1; then
+        cp "$javascript/package-lock.json" "$javascript/node_modules/.for"
+      else
+        say "  npm could not fetch it: its tests are skipped."
+      fi
+    fi
+  fi
+  if [ -d "$wheels" ] && have python3 && [ ! -f "$python/.complete" ]; then
+    say "Installing the Python package openai from ${wheels#"$root"/}, to test with"
+    rm -rf "$python"
+    if python3 -m pip install --quiet --no-index --find-links "$wheels" --target "$python" openai >/dev/null 2>&1; then
+      touch "$python/.complete"
+    else
+      rm -rf "$python"
+      say "  pip could not ($(python3 --version)): its tests are skipped."
+    fi
+  fi
+}

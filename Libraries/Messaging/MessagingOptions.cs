@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 namespace LlmMarketplace.Messaging;
 
 /// <summary>Settings of <c>Messaging</c>.</summary>
-internal sealed class MessagingOptions
+internal sealed class MessagingOptions : IValidatableObject
 {
     public const string Section = "Messaging";
 
@@ -28,6 +28,7 @@ internal sealed class MessagingOptions
     public TimeSpan Retention { get; set; } = TimeSpan.FromDays(7);
 
     /// <summary>How often what has outlived <see cref="Retention"/> is removed.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00", ErrorMessage = "Messaging:SweepInterval must lie between a second and a day.")]
     public TimeSpan SweepInterval { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>Settings of the Kafka adapter.</summary>
@@ -35,6 +36,14 @@ internal sealed class MessagingOptions
     public KafkaOptions Kafka { get; set; } = new();
 
     public IReadOnlyList<TimeSpan> Delays => RetryDelays ?? DefaultDelays;
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Delays.Any(delay => delay < TimeSpan.Zero || delay > TimeSpan.FromHours(1)))
+        {
+            yield return new ValidationResult("Messaging:RetryDelays must each lie between 0 and 1 hour, for instance 00:00:01, 00:00:02, 00:00:04: a failing event holds up those behind it.");
+        }
+    }
 
     private static readonly TimeSpan[] DefaultDelays = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4)];
 }
@@ -47,9 +56,11 @@ internal sealed class KafkaOptions
     public int Partitions { get; set; } = 6;
 
     /// <summary>Replicas of a topic; -1 is the broker's default.</summary>
+    [RegularExpression("-1|[1-9][0-9]*", ErrorMessage = "Messaging:Kafka:ReplicationFactor must be -1 (the broker's default) or above zero.")]
     public short ReplicationFactor { get; set; } = -1;
 
     /// <summary>After how long without a heartbeat a consumer's partitions go to another one.</summary>
+    [Range(typeof(TimeSpan), "00:00:06", "00:05:00", ErrorMessage = "Messaging:Kafka:SessionTimeout must lie between 6 s and 5 min, the range that brokers accept unless told otherwise.")]
     public TimeSpan SessionTimeout { get; set; } = TimeSpan.FromSeconds(10);
 }
 

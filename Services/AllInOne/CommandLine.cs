@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.Globalization;
 using System.Net;
 
 namespace LlmMarketplace.AllInOne;
@@ -42,7 +43,21 @@ internal static class CommandLine
     private static RootCommand Create()
     {
         var data = new Option<string>("--data") { Description = "Where everything is kept", HelpName = "DIR", DefaultValueFactory = _ => DataDirectory.Default };
-        var port = new Option<int>("--port") { Description = "The port of its one public address", HelpName = "N", DefaultValueFactory = _ => 8080 };
+        var port = new Option<int>("--port")
+        {
+            Description = "The port of its one public address",
+            HelpName = "N",
+            DefaultValueFactory = _ => 8080,
+            CustomParser = result =>
+            {
+                if (!int.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number is < 1 or > 65535)
+                {
+                    result.AddError("--port takes a number from 1 to 65535.");
+                }
+
+                return number;
+            },
+        };
         var listen = new Option<IPAddress>("--listen")
         {
             Description = "The address to listen on; 0.0.0.0 for everybody",
@@ -60,13 +75,6 @@ internal static class CommandLine
         };
         var reset = new Option<bool>("--reset") { Description = "Forget all data and start afresh; asks first" };
         var yes = new Option<bool>("--yes") { Description = "With --reset: do not ask" };
-        port.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > 65535)
-            {
-                result.AddError("--port takes a number from 1 to 65535.");
-            }
-        });
 
         var command = new RootCommand("The whole marketplace in one process, with its own PostgreSQL and Redis.") { data, port, listen, url, reset, yes };
         command.SetAction(parsed => Marketplace.RunAsync(new(

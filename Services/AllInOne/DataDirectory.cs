@@ -12,7 +12,7 @@ namespace LlmMarketplace.AllInOne;
 ///     logs/             what services say
 ///     usage-log/        calls that are not in the database yet: what was paid for stands here first
 ///     first-run.json    address, sign-in and a key that works (mode 600)
-///     first-run.state/  how far the first start's publications got
+///     first-run.state   how far the first start's publications got (mode 600)
 /// </code>
 /// </summary>
 internal sealed class DataDirectory : IDisposable
@@ -20,7 +20,7 @@ internal sealed class DataDirectory : IDisposable
     /// <summary>The folder of the usage log, in the data directory.</summary>
     public const string UsageLog = "usage-log";
 
-    private static readonly string[] OwnFolders = ["postgres", "keys", "logs", UsageLog, "first-run.state"];
+    private static readonly string[] OwnFolders = ["postgres", "keys", "logs", UsageLog];
     private readonly DirectoryLock directoryLock;
 
     private DataDirectory(string path, DirectoryLock directoryLock) => (Root, this.directoryLock) = (path, directoryLock);
@@ -74,6 +74,7 @@ internal sealed class DataDirectory : IDisposable
         }
 
         File.Delete(FirstRunFile);
+        File.Delete(FirstRunState);
         foreach (var folder in OwnFolders.Select(name => Path.Combine(Root, name)).Where(Directory.Exists))
         {
             Directory.Delete(folder, recursive: true);

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 namespace LlmMarketplace.AllInOne;
 
 /// <summary>
-/// Keys and secrets, created once in DIR/keys, one file each (mode 600). Three of them open what is in the database: data without such a key
+/// Keys and secrets, created once in DIR/keys, one file each (mode 600). Some of them belong to what is in the database: data without such a key
 /// is not started. The others can be made anew, since every start tells them to both sides.
 /// </summary>
 internal sealed class KeyRing
@@ -28,8 +28,8 @@ internal sealed class KeyRing
     /// <summary>Of the client that prepares the first start.</summary>
     public string BootstrapClient => Secret("bootstrap-client.secret");
 
-    /// <summary>Of the local provider, which knows nothing of the marketplace but this.</summary>
-    public string LocalProvider => Secret("local-provider.key");
+    /// <summary>Of the local provider, which knows nothing of the marketplace but this; its published listing holds it too.</summary>
+    public string LocalProvider => Read("local-provider.key");
 
     /// <summary>Of the embedded Redis.</summary>
     public string Redis => Secret("redis.password");
@@ -51,6 +51,7 @@ internal sealed class KeyRing
             ("provider-secrets.key", NewKey),
             ("api-key-hmac.key", NewKey),
             ("identity.key", NewKey),
+            ("local-provider.key", NewKey),
             ("administrator.password", NewPassword),
         })
         {

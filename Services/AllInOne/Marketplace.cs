@@ -31,12 +31,12 @@ internal static class Marketplace
     private static async Task<int> RunAsync(RunOptions options, CancellationToken stop)
     {
         var progress = new Progress();
+        using var data = DataDirectory.Open(options); // First: of two reasons, another instance on it explains a port in use too.
         if (!FreePort.IsFree(options.Port, options.Listen))
         {
             throw new StartException(ServiceApplications.PortInUse(options));
         }
 
-        using var data = DataDirectory.Open(options);
         if (options.Reset)
         {
             data.Reset(options.Yes);
@@ -50,17 +50,33 @@ internal static class Marketplace
         await using var provider = await progress.StepAsync("local model", () => LocalModel.StartAsync(listeners[LocalModel.Name], keys, log, stop));
         await using var services = await ServiceApplications.StartAsync(options, settings, listeners, log, progress, stop);
 
-        var first = await FirstRunProgram.RunAsync(
-            new FirstRunOptions(new Uri($"http://localhost:{options.Port}/"), ServiceSettings.BootstrapClientId, keys.BootstrapClient, data.FirstRunState)
-            {
-                Variables = new Dictionary<string, string> { ["LocalProvider__ApiKey"] = keys.LocalProvider },
-            },
-            new Said(progress),
-            stop);
-        var facts = new FirstRunFile(options.PublicUrl.AbsoluteUri.TrimEnd('/'), ServiceSettings.AdministratorEmail, keys.AdministratorPassword, first.ConsumerKey, first.Model);
+        var facts = await FirstRunAsync(options, data, keys, progress, stop);
         facts.Write(data);
         StartUpPanel.Show(facts, data, progress.Elapsed);
         return await UntilStoppedAsync(servers, services, log, progress, stop);
+    }
+
+    /// <summary>Publishes what is not published yet. Only the first start needs it: later ones run whatever became of the catalogue.</summary>
+    private static async Task<FirstRunFile> FirstRunAsync(RunOptions options, DataDirectory data, KeyRing keys, Progress progress, CancellationToken stop)
+    {
+        var facts = new FirstRunFile(options.PublicUrl.AbsoluteUri.TrimEnd('/'), ServiceSettings.AdministratorEmail, keys.AdministratorPassword, null, null);
+        var before = FirstRunFile.Read(data);
+        try
+        {
+            var first = await FirstRunProgram.RunAsync(
+                new FirstRunOptions(new Uri($"http://localhost:{options.Port}/"), ServiceSettings.BootstrapClientId, keys.BootstrapClient, data.FirstRunState)
+                {
+                    Variables = new Dictionary<string, string> { ["LocalProvider__ApiKey"] = keys.LocalProvider },
+                },
+                new Said(progress),
+                stop);
+            return facts with { ConsumerKey = first.ConsumerKey, Model = first.Model };
+        }
+        catch (FirstRunException failed) when (before?.ConsumerKey is not null)
+        {
+            progress.Say($"The catalogue was not followed to its end: {failed.Message} All else runs.");
+            return facts with { ConsumerKey = before.ConsumerKey, Model = before.Model };
+        }
     }
 
     private static async Task<int> UntilStoppedAsync(BackingServers servers, ServiceApplications services, ProcessLog log, Progress progress, CancellationToken stop)

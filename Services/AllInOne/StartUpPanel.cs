@@ -11,7 +11,8 @@ internal static class StartUpPanel
         [
             ("Address", facts.Url),
             ("API reference", facts.Url + "/docs"),
-            ("Sign in as", facts.AdminEmail),
+            ("Sign in", facts.Url + "/signin"),
+            ("as", facts.AdminEmail),
             ("Password", facts.AdminPassword),
             ("Data and logs", data.Root),
         ];

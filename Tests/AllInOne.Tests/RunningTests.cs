@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
+using System.Text.Json.Nodes;
 using LlmMarketplace.Embedded;
 using LlmMarketplace.Servers;
 using Xunit;
@@ -60,7 +62,7 @@ public sealed class RunningTests : IDisposable
     public async Task A_second_instance_on_the_same_directory_is_refused_and_the_first_goes_on()
     {
         await using var first = await AllInOneProcess.StartAsync(Data);
-        var (code, output) = await AllInOneProcess.RunAsync(null, "--data", Data, "--port", FreePortText());
+        var (code, output) = await AllInOneProcess.RunAsync(null, "--data", Data, "--port", first.Facts.Url.Port.ToString(CultureInfo.InvariantCulture));
         Assert.Equal((1, $"Another instance is running on {Data}: stop it first, or choose another data directory."), (code, output));
         Assert.False(first.Process.Exited.IsCompleted);
     }
@@ -72,6 +74,25 @@ public sealed class RunningTests : IDisposable
         var environment = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{stolen}", ["ASPNETCORE_ENVIRONMENT"] = "Development", ["Kestrel__Endpoints__X__Url"] = $"http://127.0.0.1:{stolen}" };
         await using var marketplace = await AllInOneProcess.StartAsync(Data, environment: environment);
         Assert.True(FreePort.IsFree(stolen));
+    }
+
+    [Fact]
+    public async Task A_revoked_first_key_is_replaced_and_a_suspended_first_model_keeps_nothing_from_starting()
+    {
+        FirstRunFacts first;
+        await using (var marketplace = await AllInOneProcess.StartAsync(Data))
+        {
+            first = marketplace.Facts;
+            await RevokeKeyAndSuspendModelAsync(marketplace);
+        }
+
+        await using var again = await AllInOneProcess.StartAsync(Data);
+        Assert.NotEqual(first.ConsumerKey, again.Facts.ConsumerKey);
+        Assert.Null(again.Facts.Model);
+        Assert.Contains(again.Process.LastLines, line => line.Contains($"{first.Model}: not served any more", StringComparison.Ordinal));
+        Assert.DoesNotContain(again.Process.LastLines, line => line.StartsWith("curl", StringComparison.Ordinal));
+        using var http = new HttpClient { BaseAddress = again.Facts.Url, DefaultRequestHeaders = { Authorization = new("Bearer", again.Facts.ConsumerKey) } };
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/v1/models", TestContext.Current.CancellationToken)).StatusCode);
     }
 
     [Fact]
@@ -107,11 +128,12 @@ public sealed class RunningTests : IDisposable
     [InlineData("identity.key")]
     [InlineData("provider-secrets.key")]
     [InlineData("api-key-hmac.key")]
+    [InlineData("local-provider.key")]
     public async Task Data_without_its_key_is_not_started(string key)
     {
         Directory.CreateDirectory(Path.Combine(Data, "postgres", "cluster"));
         Directory.CreateDirectory(Path.Combine(Data, "keys"));
-        foreach (var other in new[] { "identity.key", "provider-secrets.key", "api-key-hmac.key", "administrator.password" }.Where(name => name != key))
+        foreach (var other in new[] { "identity.key", "provider-secrets.key", "api-key-hmac.key", "local-provider.key", "administrator.password" }.Where(name => name != key))
         {
             await File.WriteAllTextAsync(Path.Combine(Data, "keys", other), "kept\n", TestContext.Current.CancellationToken);
         }
@@ -127,6 +149,7 @@ public sealed class RunningTests : IDisposable
     {
         Directory.CreateDirectory(Path.Combine(Data, "keys"));
         await File.WriteAllTextAsync(Path.Combine(Data, "keys", "identity.key"), "old\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(Data, "first-run.state"), "{}", TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(Path.Combine(Data, "mine.txt"), "mine", TestContext.Current.CancellationToken);
 
         var (code, output) = await AllInOneProcess.RunAsync(null, "--data", Data, "--reset", "--port", FreePortText());
@@ -135,10 +158,12 @@ public sealed class RunningTests : IDisposable
 
         await AllInOneProcess.RunAsync(new Dictionary<string, string?> { ["LLM_MARKETPLACE_POSTGRES"] = "/nowhere" }, "--data", Data, "--reset", "--yes", "--port", FreePortText());
         Assert.NotEqual("old\n", await File.ReadAllTextAsync(Path.Combine(Data, "keys", "identity.key"), TestContext.Current.CancellationToken));
+        Assert.False(File.Exists(Path.Combine(Data, "first-run.state")));
         Assert.Equal("mine", await File.ReadAllTextAsync(Path.Combine(Data, "mine.txt"), TestContext.Current.CancellationToken));
     }
 
     [Theory]
+    [InlineData("--port", "http", "--port takes a number from 1 to 65535.")]
     [InlineData("--port", "0", "--port takes a number from 1 to 65535.")]
     [InlineData("--listen", "everywhere", "--listen takes an IP address, for instance 127.0.0.1 or 0.0.0.0.")]
     public async Task Wrong_arguments_get_one_sentence(string option, string value, string sentence)
@@ -148,6 +173,30 @@ public sealed class RunningTests : IDisposable
     }
 
     public void Dispose() => directory.Dispose();
+
+    private async Task RevokeKeyAndSuspendModelAsync(AllInOneProcess marketplace)
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        using var http = new HttpClient { BaseAddress = marketplace.Facts.Url };
+        var state = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(Data, "first-run.state"), cancellation))!;
+        var consumer = state["clients"]!.AsObject().Single(client => client.Key != marketplace.Facts.Model!.Split('/')[0]).Value!;
+        await SignInAsync(http, (string)consumer["id"]!, (string)consumer["secret"]!);
+        var key = (await http.GetFromJsonAsync<JsonNode>("/api/v1/keys", cancellation))!["items"]![0]!;
+        Assert.True((await http.DeleteAsync($"/api/v1/keys/{(string)key["id"]!}", cancellation)).IsSuccessStatusCode);
+
+        await SignInAsync(http, "bootstrap", (await File.ReadAllTextAsync(Path.Combine(Data, "keys", "bootstrap-client.secret"), cancellation)).Trim());
+        var listing = (await http.GetFromJsonAsync<JsonNode>($"/api/v1/listings?name={marketplace.Facts.Model!.Split('/')[1]}", cancellation))!["items"]![0]!;
+        var suspended = await http.PostAsJsonAsync($"/api/v1/listings/{(string)listing["id"]!}/suspend", new { reason = "A test." }, cancellation);
+        Assert.True(suspended.IsSuccessStatusCode);
+    }
+
+    private static async Task SignInAsync(HttpClient http, string id, string secret)
+    {
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string> { ["grant_type"] = "client_credentials", ["client_id"] = id, ["client_secret"] = secret, ["scope"] = "marketplace" });
+        using var answer = await http.PostAsync("/connect/token", form, TestContext.Current.CancellationToken);
+        var token = JsonNode.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!;
+        http.DefaultRequestHeaders.Authorization = new("Bearer", (string)token["access_token"]!);
+    }
 
     private static string FreePortText() => FreePort.Choose().ToString(CultureInfo.InvariantCulture);
 

@@ -1,8 +1,11 @@
+using System.Collections.Concurrent;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
@@ -22,6 +25,8 @@ public sealed class Marketplace : IAsyncLifetime
     private readonly PostgresServer postgres = new();
     private readonly RedisServers redis = new();
     private readonly TestDirectory logs = new("usage-logs");
+    private readonly ConcurrentDictionary<OpenCalls, bool> instances = new();
+    private readonly ClosedPort nobody = new();
     private readonly Guid providerOrganisation = Guid.CreateVersion7();
 
     public TestIdentity Identity { get; private set; } = null!;
@@ -56,6 +61,7 @@ public sealed class Marketplace : IAsyncLifetime
         await redis.DisposeAsync();
         await postgres.DisposeAsync();
         logs.Dispose();
+        nobody.Dispose();
     }
 
     /// <summary>Settings of an instance on this database.</summary>
@@ -73,11 +79,19 @@ public sealed class Marketplace : IAsyncLifetime
         ["Metering:LostAfter"] = "00:00:04",
         ["Providers:Local:scripted:Address"] = Provider.Address,
         ["Providers:Local:scripted:Organisation"] = "acme",
+        ["Providers:Local:down:Address"] = nobody.Address,
+        ["Providers:Local:down:Organisation"] = "acme",
     };
 
     /// <summary>One more instance that forwards calls.</summary>
     public async Task<TestService> StartInstanceAsync(Action<WebApplicationBuilder>? also = null, string? redisConnection = null, params KeyValuePair<string, string?>[] settings)
     {
+        var all = await SettingsAsync(redisConnection);
+        foreach (var (name, value) in settings)
+        {
+            all[name] = value;
+        }
+
         var service = await TestService.StartAsync(
             "consumption",
             Identity,
@@ -97,7 +111,8 @@ public sealed class Marketplace : IAsyncLifetime
 
                 app.MapConsumptionCalls();
             },
-            (await SettingsAsync(redisConnection)).Concat(settings).GroupBy(setting => setting.Key).Select(same => same.Last()));
+            all);
+        instances[service.App.Services.GetRequiredService<OpenCalls>()] = true;
         await Until.TrueAsync(async () =>
         {
             var ready = await service.Client.GetStringAsync("/health/ready").ContinueWith(answer => answer.IsCompletedSuccessfully ? answer.Result : "", TaskScheduler.Default);
@@ -105,6 +120,9 @@ public sealed class Marketplace : IAsyncLifetime
         });
         return service;
     }
+
+    /// <summary>Waits until the records of all calls of an organisation that ended are in the database.</summary>
+    internal Task ShippedAsync(Guid organisation) => Until.TrueAsync(() => instances.Keys.All(calls => !calls.HasUnshipped(organisation)));
 
     /// <summary>An organisation as Identity tells it.</summary>
     internal async Task<Member> AddOrganisationAsync(
@@ -140,6 +158,13 @@ public sealed class Marketplace : IAsyncLifetime
         await Until.TrueAsync(() => Catalogue.Listings.TryGetValue($"{listing.Provider}/{listing.Name}", out var known)
             && known.Versions.Count == listing.Versions.Count && known.Facts(true).Suspended == listing.Suspended
             && listing.Versions.All(v => known.Versions.Single(k => k.Id == v.VersionId).Facts.State.ToString() == v.Status.ToString()));
+    }
+
+    /// <summary>Waits until an instance knows an organisation's budget.</summary>
+    internal static Task KnowsBudgetAsync(TestService instance, Guid organisation, decimal amount)
+    {
+        var keys = instance.App.Services.GetRequiredService<KeyRing>();
+        return Until.TrueAsync(() => keys.BudgetOf(organisation)?.Amount == amount);
     }
 
     private CatalogueSnapshot Catalogue => Service.App.Services.GetRequiredService<Catalogue.Catalogue>().Current;
@@ -191,8 +216,7 @@ internal sealed class Member(Marketplace marketplace, OrganisationChanged organi
     {
         var answer = await Client.PutAsJsonAsync("/api/v1/budgets", new { amount, currency = "USD", period });
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
-        var keys = marketplace.Service.App.Services.GetRequiredService<Keys.KeyRing>();
-        await Until.TrueAsync(() => keys.BudgetOf(Id)?.Amount == amount);
+        await Marketplace.KnowsBudgetAsync(marketplace.Service, Id, amount);
     }
 
     /// <summary>The usage record of a call, once it is there.</summary>
@@ -202,7 +226,17 @@ internal sealed class Member(Marketplace marketplace, OrganisationChanged organi
         return page.GetProperty("items").EnumerateArray().Select(item => (JsonElement?)item).SingleOrDefault();
     });
 
-    public Task<JsonElement> UsageAsync(string groupBy = "day") => Client.GetFromJsonAsync<JsonElement>($"/api/v1/usage?groupBy={groupBy}");
+    /// <param name="groupBy">What is summed apart.</param>
+    /// <param name="isShipped">Whether to wait until the records of all calls that ended are in the database.</param>
+    public async Task<JsonElement> UsageAsync(string groupBy = "day", bool isShipped = true)
+    {
+        if (isShipped)
+        {
+            await marketplace.ShippedAsync(Id);
+        }
+
+        return await Client.GetFromJsonAsync<JsonElement>($"/api/v1/usage?groupBy={groupBy}");
+    }
 }
 
 /// <summary>A key that was created.</summary>
@@ -229,7 +263,7 @@ internal static class Prices
 /// <summary>Waiting on conditions.</summary>
 internal static class Until
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public static Task TrueAsync(Func<bool> condition) => TrueAsync(() => Task.FromResult(condition()));
 

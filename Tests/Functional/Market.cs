@@ -114,6 +114,27 @@ public sealed class Market
         return published.Model;
     }
 
+    /// <summary>The same, of a kind that needs an approval, which an approver of the operator gives.</summary>
+    public async Task<string> ApprovedAsync(string model, Action<JsonObject>? change = null, JsonObject? visibility = null)
+    {
+        var provider = await MemberAsync((await ScriptedAsync()).Id, "provider");
+        var declaration = Declarations.Chat(model);
+        declaration["sla"]!["supportLevel"] = "enterprise";
+        declaration["sla"]!["availability"] = 99.9m;
+        change?.Invoke(declaration);
+        var published = await PublishAsync(provider, model, declaration, visibility);
+        Assert.Equal("waiting", published.Status);
+        var approver = await OperatorAsync("approver");
+        var approval = await ApprovalAsync(approver, model);
+        (await approver.PostAsync($"api/v1/approvals/{(string)approval["id"]!}/approve", new JsonObject { ["reason"] = "Looks right." })).Expect();
+        await Until.TrueAsync("the publication", async () => (await published.EndAsync()).Status == "succeeded");
+        return published.Model;
+    }
+
+    /// <summary>The pending approval of a listing, once the approver sees it.</summary>
+    public static Task<JsonNode> ApprovalAsync(Member approver, string name) => Until.SomethingAsync($"the approval of {name}", async () =>
+        (await approver.GetAsync("api/v1/approvals?status=pending&limit=100")).Expect()["items"]!.AsArray().SingleOrDefault(one => (string?)one!["name"] == name));
+
     /// <summary>One call with a key.</summary>
     public Task<Answer> CallAsync(string key, HttpMethod method, string path, JsonNode? body = null) => Answer.SendAsync(Address, method, path, key, body, Cancellation);
 

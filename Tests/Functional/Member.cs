@@ -14,6 +14,8 @@ public sealed class Member(Uri address, string id, string secret)
 
     public string Id => id;
 
+    public string Secret => secret;
+
     public async Task<Answer> GetAsync(string path) => await SendAsync(HttpMethod.Get, path, null);
 
     public async Task<Answer> PostAsync(string path, JsonNode? body = null) => await SendAsync(HttpMethod.Post, path, body);

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using LlmMarketplace.Embedded;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -58,15 +60,28 @@ public sealed class ScriptedModel : IAsyncDisposable
     /// <summary>How many calls of a model have arrived.</summary>
     public int CallsOf(string model) => calls.GetValueOrDefault(model);
 
+    /// <summary>The body of the call that a script answers.</summary>
+    public static JsonNode RequestOf(HttpContext context) => (JsonNode)context.Items[nameof(RequestOf)]!;
+
     /// <summary>A whole chat completion.</summary>
-    public static Task CompleteAsync(HttpContext context, string text, int input = 10, int output = 5) => context.Response.WriteAsJsonAsync(new
+    public static Task CompleteAsync(HttpContext context, string text, int input = 10, int output = 5) =>
+        CompleteAsync(context, new { role = "assistant", content = text }, "stop", input, output);
+
+    /// <summary>A chat completion that asks for a tool.</summary>
+    public static Task CallToolAsync(HttpContext context, string name, string arguments) => CompleteAsync(
+        context,
+        new { role = "assistant", content = (string?)null, tool_calls = new[] { new { id = "call_1", type = "function", function = new { name, arguments } } } },
+        "tool_calls",
+        input: 20,
+        output: 8);
+
+    /// <summary>A script that answers each text with a vector of ones.</summary>
+    public static RequestDelegate Embedding(int input, int length) => context => context.Response.WriteAsJsonAsync(new
     {
-        id = "chatcmpl-1",
-        @object = "chat.completion",
-        created = 1,
+        @object = "list",
         model = "scripted",
-        choices = new[] { new { index = 0, message = new { role = "assistant", content = text }, finish_reason = "stop" } },
-        usage = new { prompt_tokens = input, completion_tokens = output, total_tokens = input + output },
+        data = RequestOf(context)["input"]!.AsArray().Select((_, index) => new { @object = "embedding", index, embedding = Vector(context, length) }),
+        usage = new { prompt_tokens = input, total_tokens = input },
     });
 
     /// <summary>Begins a stream.</summary>
@@ -87,8 +102,9 @@ public sealed class ScriptedModel : IAsyncDisposable
     /// <summary>The end of a streamed answer, with its usage.</summary>
     public static async Task EndAsync(HttpContext context, int input, int output)
     {
+        var stop = new { id = "chatcmpl-1", @object = "chat.completion.chunk", created = 1, model = "scripted", choices = new[] { new { index = 0, delta = new { }, finish_reason = "stop" } } };
         var usage = new { id = "chatcmpl-1", @object = "chat.completion.chunk", created = 1, model = "scripted", choices = Array.Empty<object>(), usage = new { prompt_tokens = input, completion_tokens = output, total_tokens = input + output } };
-        await context.Response.WriteAsync($"data: {JsonSerializer.Serialize(usage)}\n\ndata: [DONE]\n\n");
+        await context.Response.WriteAsync($"data: {JsonSerializer.Serialize(stop)}\n\ndata: {JsonSerializer.Serialize(usage)}\n\ndata: [DONE]\n\n");
     }
 
     public async ValueTask DisposeAsync()
@@ -96,6 +112,23 @@ public sealed class ScriptedModel : IAsyncDisposable
         using var now = new CancellationTokenSource(TimeSpan.Zero);
         await app.StopAsync(now.Token);
         await app.DisposeAsync();
+    }
+
+    private static Task CompleteAsync(HttpContext context, object message, string finish, int input, int output) => context.Response.WriteAsJsonAsync(new
+    {
+        id = "chatcmpl-1",
+        @object = "chat.completion",
+        created = 1,
+        model = "scripted",
+        choices = new[] { new { index = 0, message, finish_reason = finish } },
+        usage = new { prompt_tokens = input, completion_tokens = output, total_tokens = input + output },
+    });
+
+    // As the caller asked for it: most clients ask for base64.
+    private static object Vector(HttpContext context, int length)
+    {
+        var vector = Enumerable.Repeat(1f, length).ToArray();
+        return (string?)RequestOf(context)["encoding_format"] == "base64" ? Convert.ToBase64String(MemoryMarshal.AsBytes<float>(vector)) : vector;
     }
 
     private async Task AnswerAsync(HttpContext context)
@@ -106,8 +139,9 @@ public sealed class ScriptedModel : IAsyncDisposable
             return;
         }
 
-        using var body = await JsonDocument.ParseAsync(context.Request.Body);
-        var model = body.RootElement.GetProperty("model").GetString()!;
+        var body = (await JsonNode.ParseAsync(context.Request.Body))!;
+        context.Items[nameof(RequestOf)] = body;
+        var model = (string)body["model"]!;
         calls.AddOrUpdate(model, 1, (_, before) => before + 1);
         await (scripts.TryGetValue(model, out var script) ? script(context) : CompleteAsync(context, "Hello."));
     }

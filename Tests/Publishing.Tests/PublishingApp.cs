@@ -224,7 +224,7 @@ public static class HttpAnswers
 
 public static class Until
 {
-    public static async Task<T> NotNullAsync<T>(Func<Task<T?>> look, int seconds = 30)
+    public static async Task<T> NotNullAsync<T>(Func<Task<T?>> look, int seconds = 90)
         where T : class
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
@@ -239,5 +239,5 @@ public static class Until
         }
     }
 
-    public static Task TrueAsync(Func<Task<bool>> look, int seconds = 30) => NotNullAsync(async () => await look() ? "" : null, seconds);
+    public static Task TrueAsync(Func<Task<bool>> look, int seconds = 90) => NotNullAsync(async () => await look() ? "" : null, seconds);
 }

@@ -13,9 +13,10 @@ public sealed class PostgresServer : IAsyncDisposable
     private static int databases;
     private readonly TestDirectory directory = new("postgres");
     private readonly Started<EmbeddedPostgres> server;
+    private int port;
 
     /// <summary>Nothing is started yet.</summary>
-    public PostgresServer() => server = new(() => EmbeddedPostgres.StartAsync(new() { Directory = directory.Path, Durable = false, MaxConnections = 400 }));
+    public PostgresServer() => server = new(() => EmbeddedPostgres.StartAsync(new() { Directory = directory.Path, Port = port, Durable = false, MaxConnections = 400 }));
 
     /// <summary>The server itself, for tests that look behind it.</summary>
     public Task<EmbeddedPostgres> StartAsync() => server.GetAsync();
@@ -28,6 +29,21 @@ public sealed class PostgresServer : IAsyncDisposable
         var unique = $"{name}_{Interlocked.Increment(ref databases).ToString(CultureInfo.InvariantCulture)}";
         var created = await postgres.CreateDatabaseAsync(unique, unique + "_owner", "owner", unique + "_app", "app");
         return new(unique, created.OwnerConnectionString, created.AppConnectionString, postgres.AdministratorConnectionString);
+    }
+
+    /// <summary>Ends the server as <c>kill -9</c> of its first process does, and starts it again on its data and port.</summary>
+    public async Task KillAsync()
+    {
+        var running = await server.GetAsync();
+        port = running.Port;
+        using (var process = System.Diagnostics.Process.GetProcessById(running.ProcessId))
+        {
+            process.Kill();
+        }
+
+        await running.Exited;
+        await server.DropAsync();
+        await server.GetAsync();
     }
 
     /// <summary>Stops the server and removes its data.</summary>

@@ -1,6 +1,6 @@
 namespace LlmMarketplace.Servers;
 
-/// <summary>Something started by whoever asks first, once.</summary>
+/// <summary>Something started by whoever asks first, and shared.</summary>
 internal sealed class Started<T>(Func<Task<T>> start) : IAsyncDisposable where T : class, IAsyncDisposable
 {
     private readonly SemaphoreSlim turn = new(1);
@@ -19,13 +19,27 @@ internal sealed class Started<T>(Func<Task<T>> start) : IAsyncDisposable where T
         }
     }
 
+    /// <summary>Ends it; who asks next starts it again.</summary>
+    public async Task DropAsync()
+    {
+        await turn.WaitAsync();
+        try
+        {
+            if (value is not null)
+            {
+                await value.DisposeAsync();
+                value = null;
+            }
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
-        if (value is not null)
-        {
-            await value.DisposeAsync();
-        }
-
+        await DropAsync();
         turn.Dispose();
     }
 }

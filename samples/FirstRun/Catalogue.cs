@@ -53,7 +53,7 @@ internal sealed partial class Catalogue
             declaration["openApi"] = JsonNode.Parse(File.ReadAllText(Path.Combine(directory, ((YamlScalarNode)file).Value!)));
         }
 
-        return new CatalogueService(Text(service, "name"), declaration["version"]!.GetValue<string>(), declaration, [.. missing]);
+        return new CatalogueService(Text(service, "name"), Text((YamlMappingNode)service["declaration"], "version"), declaration, [.. missing]);
     }
 
     private static string Text(YamlMappingNode node, string name) =>

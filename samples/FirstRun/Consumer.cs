@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 
 namespace LlmMarketplace.FirstRun;
@@ -7,10 +8,12 @@ internal sealed class Consumer(PublicDoor member, HttpClient http, State state, 
 {
     private const string KeyName = "first-run";
 
-    /// <summary>The key. One that was made but not noted down is revoked and replaced, for keys are shown once.</summary>
+    private readonly TimeSpan brief = TimeSpan.FromSeconds(Math.Min(5, patience.TotalSeconds));
+
+    /// <summary>The key. One that was revoked since, or made but not noted down, is replaced, for keys are shown once.</summary>
     public async Task<string> EnsureKeyAsync(CancellationToken cancellationToken)
     {
-        if (state.ConsumerKey is { } known)
+        if (state.ConsumerKey is { } known && (!state.Served || await IsValidAsync(known, cancellationToken).ConfigureAwait(false)))
         {
             return known;
         }
@@ -21,13 +24,31 @@ internal sealed class Consumer(PublicDoor member, HttpClient http, State state, 
         return state.ConsumerKey;
     }
 
-    public Task AwaitModelAsync(string model, string key, CancellationToken cancellationToken) =>
-        Patiently.UntilAsync($"The gateway serving {model}", patience, async () =>
+    /// <summary>Waits until the key may call the model; once it could, only briefly. False: people have taken it away since.</summary>
+    public async Task<bool> AwaitModelAsync(string model, string key, CancellationToken cancellationToken)
+    {
+        try
         {
-            var models = await PublicDoor.GetWithKeyAsync(http, "v1/models", key, cancellationToken).ConfigureAwait(false);
-            var isThere = models.Succeeded && models.Body!["data"]!.AsArray().Any(one => (string?)one!["id"] == model);
-            return isThere ? models : null;
-        }, cancellationToken);
+            await Patiently.UntilAsync($"The gateway serving {model}", state.Served ? brief : patience, async () =>
+            {
+                var models = await PublicDoor.GetWithKeyAsync(http, "v1/models", key, cancellationToken).ConfigureAwait(false);
+                var isThere = models.Succeeded && models.Body!["data"]!.AsArray().Any(one => (string?)one!["id"] == model);
+                return isThere ? models : null;
+            }, cancellationToken).ConfigureAwait(false);
+        }
+        catch (FirstRunException) when (state.Served)
+        {
+            return false;
+        }
+
+        state.Served = true;
+        state.Save();
+        return true;
+    }
+
+    private async Task<bool> IsValidAsync(string key, CancellationToken cancellationToken) =>
+        (await Patiently.UntilAsync<Answer>("Checking the API key", patience, async () => await PublicDoor.GetWithKeyAsync(http, "v1/models", key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false))
+            .Status != HttpStatusCode.Unauthorized;
 
     private async Task<JsonNode?> MakeAsync(CancellationToken cancellationToken)
     {

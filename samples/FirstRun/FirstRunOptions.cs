@@ -19,10 +19,10 @@ public sealed record FirstRunOptions(Uri Address, string ClientId, string Client
 
 /// <summary>What the first run came to.</summary>
 /// <param name="ConsumerKey">An API key of the catalogue's consumer.</param>
-/// <param name="Model">A model that it may call: <c>provider/service</c>.</param>
+/// <param name="Model">A model that it may call: <c>provider/service</c>; null when it could once, and people have suspended, retired or hidden it since.</param>
 /// <param name="Published">What is published, by <c>provider/service@version</c>.</param>
 /// <param name="Skipped">What was left out, each with its reason.</param>
-public sealed record FirstRunResult(string ConsumerKey, string Model, IReadOnlyList<string> Published, IReadOnlyList<SkippedService> Skipped);
+public sealed record FirstRunResult(string ConsumerKey, string? Model, IReadOnlyList<string> Published, IReadOnlyList<SkippedService> Skipped);
 
 /// <summary>A service of the catalogue that is not published.</summary>
 /// <param name="Service"><c>provider/service@version</c>.</param>

@@ -67,7 +67,7 @@ public static class FirstRunProgram
             return null;
         }
 
-        async Task<(string Key, string Model)> ServeAsync(CatalogueConsumer wanted)
+        async Task<(string Key, string? Model)> ServeAsync(CatalogueConsumer wanted)
         {
             if (!state.Published.Any(published => published.StartsWith(wanted.Model + "@", StringComparison.Ordinal)))
             {
@@ -78,8 +78,13 @@ public static class FirstRunProgram
             var client = await organisations.EnsureClientAsync(wanted.Slug, organisation, "consumer", cancellationToken).ConfigureAwait(false);
             var consumer = new Consumer(new PublicDoor(http, client.Id, client.Secret), http, state, options.Patience);
             var made = await consumer.EnsureKeyAsync(cancellationToken).ConfigureAwait(false);
-            await consumer.AwaitModelAsync(wanted.Model, made, cancellationToken).ConfigureAwait(false);
-            return (made, wanted.Model);
+            if (await consumer.AwaitModelAsync(wanted.Model, made, cancellationToken).ConfigureAwait(false))
+            {
+                return (made, wanted.Model);
+            }
+
+            progress.Report($"{wanted.Model}: not served any more; it, its provider or {wanted.Slug} was suspended, retired or hidden");
+            return (made, null);
         }
     }
 

@@ -25,7 +25,7 @@ try
         PrivateFile.Write(file, new { url = address.AbsoluteUri.TrimEnd('/'), consumerKey = result.ConsumerKey, model = result.Model });
     }
 
-    Console.WriteLine($"{result.Published.Count} published, {result.Skipped.Count} skipped. {result.Model} can be called.");
+    Console.WriteLine($"{result.Published.Count} published, {result.Skipped.Count} skipped.{(result.Model is { } model ? $" {model} can be called." : "")}");
     return 0;
 }
 catch (FirstRunException failure)

@@ -19,6 +19,9 @@ internal sealed class State
     /// <summary>The consumer's key.</summary>
     public string? ConsumerKey { get; set; }
 
+    /// <summary>The consumer's model was served to its key.</summary>
+    public bool Served { get; set; }
+
     public static State Open(string path)
     {
         if (!File.Exists(path))

@@ -6,6 +6,7 @@ using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Npgsql;
 
 namespace LlmMarketplace.Messaging.Consuming;
 
@@ -150,7 +151,15 @@ internal sealed partial class EventApplier<TContext>(
             }
         }
 
-        await begun.CommitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await begun.CommitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (PostgresException refused) when (Failures.IsRefusal(refused))
+        {
+            throw new HandlerFailedException(refused); // A deferred constraint: the handler's fault as well, found out late.
+        }
+
         foreach (var one in committed)
         {
             Tell(source.Topic, one);
@@ -220,10 +229,10 @@ internal sealed partial class EventApplier<TContext>(
             await begun.CommitAsync(cancellationToken).ConfigureAwait(false);
             return RetryOutcome.Closed;
         }
-        catch (HandlerFailedException failed)
+        catch (Exception failed) when (failed is HandlerFailedException || (failed is PostgresException refused && Failures.IsRefusal(refused)))
         {
             telemetry.Failed(letter.Topic);
-            await begun.RollbackAsync(cancellationToken).ConfigureAwait(false);
+            await begun.DisposeAsync().ConfigureAwait(false);
             await DeadLetterStore.FailedAgainAsync(context, deadLetter, failed.Message, cancellationToken).ConfigureAwait(false);
             return RetryOutcome.FailedAgain;
         }

@@ -14,4 +14,7 @@ internal static class Failures
         failed is DbException { IsTransient: true }
         || failed is PostgresException { SqlState: PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.ReadOnlySqlTransaction }
         || (failed.InnerException is { } inner && IsTransient(inner));
+
+    /// <summary>Whether a commit was refused for what was written (SQLSTATE class 23, integrity constraint violation).</summary>
+    public static bool IsRefusal(PostgresException failed) => failed.SqlState.StartsWith("23", StringComparison.Ordinal);
 }

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Diagnostics.CodeAnalysis;
 using LlmMarketplace.Messaging.Consuming;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -45,12 +46,12 @@ internal static class DeadLetterStore
                 new() { Value = Guid.CreateVersion7(now) },
                 new() { Value = topic },
                 new() { Value = Nullable(dead.Envelope?.Id), NpgsqlDbType = NpgsqlDbType.Uuid },
-                new() { Value = Nullable(dead.Envelope?.Type), NpgsqlDbType = NpgsqlDbType.Text },
+                new() { Value = Nullable(Storable(dead.Envelope?.Type)), NpgsqlDbType = NpgsqlDbType.Text },
                 new() { Value = Nullable(dead.Envelope?.Key), NpgsqlDbType = NpgsqlDbType.Uuid },
                 new() { Value = Nullable(dead.Envelope?.AggregateVersion), NpgsqlDbType = NpgsqlDbType.Bigint },
                 new() { Value = dead.Received.Raw, NpgsqlDbType = NpgsqlDbType.Bytea },
                 new() { Value = cause.Reason.ToString() },
-                new() { Value = cause.Error },
+                new() { Value = Storable(cause.Error) },
                 new() { Value = cause.Attempts },
                 new() { Value = nameof(DeadLetterState.Open) },
                 new() { Value = now },
@@ -82,7 +83,11 @@ internal static class DeadLetterStore
     }
 
     public static Task FailedAgainAsync(DbContext context, Guid id, string error, CancellationToken cancellationToken) =>
-        context.Database.ExecuteSqlAsync($"UPDATE messaging.dead_letters SET attempts = attempts + 1, error = {error} WHERE id = {id}", cancellationToken);
+        context.Database.ExecuteSqlAsync($"UPDATE messaging.dead_letters SET attempts = attempts + 1, error = {Storable(error)} WHERE id = {id}", cancellationToken);
+
+    /// <summary>PostgreSQL's text takes no U+0000, which an event may well bring into an error's message: a letter that cannot be stored would hold up its topic for ever.</summary>
+    [return: NotNullIfNotNull(nameof(text))]
+    private static string? Storable(string? text) => text?.Replace('\0', '\uFFFD');
 
     private static object Nullable(object? value) => value ?? DBNull.Value;
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Messaging.Consuming;
 using Microsoft.AspNetCore.Builder;
@@ -15,7 +16,8 @@ internal static class ListDeadLetters
     public static void MapListDeadLetters(this RouteGroupBuilder group) =>
         group.MapGet("", HandleAsync).WithName("ListDeadLetters").WithSummary("Events that this service put aside, oldest first");
 
-    private static async Task<Results<Ok<Page<DeadLetter>>, ProblemHttpResult>> HandleAsync(NpgsqlDataSource database, string? state, int? limit, string? cursor, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<Page<DeadLetter>>, ProblemHttpResult>> HandleAsync(
+        NpgsqlDataSource database, [Description("open, applied or superseded; open unless given.")] string? state, int? limit, string? cursor, CancellationToken cancellationToken)
     {
         if (!Enum.TryParse<DeadLetterState>(state ?? nameof(DeadLetterState.Open), ignoreCase: true, out var wanted))
         {
@@ -57,7 +59,7 @@ internal static class ListDeadLetters
                 row.GetGuid(0),
                 row.GetString(1),
                 row.GetFieldValue<Guid?>(2),
-                row.GetFieldValue<string?>(3),
+                row.IsDBNull(3) ? null : row.GetString(3),
                 row.GetFieldValue<Guid?>(4),
                 row.GetFieldValue<long?>(5),
                 Enum.Parse<DeadReason>(row.GetString(6)),

@@ -64,7 +64,21 @@ internal sealed partial class Relay(
             await Task.Delay(options.Value.PollInterval, time, cancellationToken).ConfigureAwait(false);
         }
 
-        await using (var listen = new NpgsqlCommand($"LISTEN {MessagingSchema.Committed}", connection))
+        try
+        {
+            await HoldAsync(connection, backoff, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await GiveBackAsync(connection).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Relays for as long as it works; never returns.</summary>
+    private async Task HoldAsync(NpgsqlConnection connection, Backoff backoff, CancellationToken cancellationToken)
+    {
+        // Should our machine vanish, the server finds out within 20 s, not after the two hours of its operating system, and the lock is free.
+        await using (var listen = new NpgsqlCommand($"SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; LISTEN {MessagingSchema.Committed}", connection))
         {
             await listen.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         }
@@ -82,6 +96,20 @@ internal sealed partial class Relay(
                 await retention.SweepAsync(connection, cancellationToken).ConfigureAwait(false);
                 await connection.WaitAsync(options.Value.PollInterval, cancellationToken).ConfigureAwait(false);
             }
+        }
+    }
+
+    /// <summary>A connection goes back to its pool as it is and is reset only when it is used again: until then it would keep the lock from every other instance.</summary>
+    private static async Task GiveBackAsync(NpgsqlConnection connection)
+    {
+        try
+        {
+            await using var unlock = new NpgsqlCommand("SELECT pg_advisory_unlock_all()", connection) { CommandTimeout = 5 };
+            await unlock.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception broken) when (broken is NpgsqlException or InvalidOperationException)
+        {
+            // The session has ended, and its lock with it.
         }
     }
 

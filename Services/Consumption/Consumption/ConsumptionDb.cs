@@ -28,7 +28,13 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             key.HasIndex(k => new { k.OrganisationId, k.Id });
             key.Property(k => k.BudgetAmount).HasColumnType("numeric");
             key.Property(k => k.BudgetPeriod).HasConversion<string>();
+            key.Property(k => k.Labels).HasColumnType("jsonb").HasDefaultValueSql("'{}'").HasConversion(
+                labels => Text(labels),
+                text => Read<Dictionary<string, string>>(text),
+                new ValueComparer<Dictionary<string, string>>((a, b) => ReferenceEquals(a, b), labels => labels.Count, labels => labels));
+            key.Property(k => k.Version).IsConcurrencyToken();
             key.Ignore(k => k.Budget);
+            key.Ignore(k => k.Limits);
         });
         modelBuilder.Entity<BudgetRow>(budget =>
         {

@@ -1,3 +1,4 @@
+using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Catalogue;
@@ -5,6 +6,7 @@ using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Routing;
 using LlmMarketplace.Consumption.Usage;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Messaging;
@@ -39,6 +41,7 @@ public static class ConsumptionService
             .Consumes<ListingChanged, FollowListings>(PublishingEvents.Producer, PublishingEvents.Services, PublishingEvents.ListingChanged)
             .Consumes<OrganisationChanged, FollowOrganisations>(IdentityEvents.Producer, IdentityEvents.Organisations, IdentityEvents.OrganisationChanged);
         builder.Services.AddValidation();
+        builder.Services.AddSingleton<KeyChanges>();
         builder.Services.AddHostedService<SweepLost>();
         return builder;
     }
@@ -52,6 +55,8 @@ public static class ConsumptionService
         ListKeys.Map(keys);
         GetKey.Map(keys);
         ChangeKey.Map(keys);
+        SuspendKey.Map(keys);
+        RotateKey.Map(keys);
         RevokeKey.Map(keys);
 
         var budgets = app.MapGroup("/api/v1/budgets").ForConsumers("Budgets");
@@ -59,7 +64,7 @@ public static class ConsumptionService
         PutBudget.Map(budgets);
         DeleteBudget.Map(budgets);
 
-        var usage = app.MapGroup("/api/v1").WithTags("Usage").AllowAnonymous(); // A token or an API key: UsageCaller decides.
+        var usage = app.MapGroup("/api/v1").WithTags("Usage").AllowAnonymous().WithMetadata(new TakesApiKey(OrToken: true)); // A token or an API key: UsageCaller decides.
         GetUsage.Map(usage);
         ListRecords.Map(usage);
         GetQuota.Map(usage);
@@ -85,9 +90,9 @@ public static class ConsumptionService
         services.AddSingleton<AdmissionLog>().AddSingleton<IAdmissionLog>(provider => provider.GetRequiredService<AdmissionLog>());
         services.AddHostedService(provider => provider.GetRequiredService<AdmissionLog>());
         services.AddOptions<CallOptions>().BindConfiguration("Calls").ValidateDataAnnotations().ValidateOnStart();
-        services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>();
+        services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>().AddSingleton<FreshKey>();
         services.AddSingleton<ConsumptionTelemetry>();
-        services.AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
+        services.AddSingleton<Routes>().AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
         services.AddSingleton<RelayAnswer>().AddSingleton<RelayStream>().AddSingleton<ServeCall>();
         services.AddHealthChecks().AddCheck<Warmth>("consumption-calls", tags: ["ready"]);
         return builder;
@@ -97,14 +102,15 @@ public static class ConsumptionService
     public static WebApplication MapConsumptionCalls(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
-        var v1 = app.MapGroup("/v1").WithTags("Calls").AllowAnonymous();
+        var v1 = app.MapGroup("/v1").WithTags("Calls").AllowAnonymous().WithMetadata(new TakesApiKey(OrToken: false));
         foreach (var surface in Surface.All)
         {
-            v1.MapPost("/" + surface.Path, (HttpContext http, ServeCall calls) => calls.HandleAsync(http, surface)).WithSummary(surface.Summary);
+            v1.MapPost("/" + surface.Path, (HttpContext http, ServeCall calls) => calls.HandleAsync(http, surface)).Describe(surface);
         }
 
-        v1.MapGet("/models", ListModels.HandleAsync).WithSummary("The models that this key may call");
-        v1.MapGet("/models/{**id}", ListModels.HandleOneAsync).WithSummary("One of them; ids contain a slash");
+        v1.MapGet("/models", ListModels.HandleAsync).WithName("ListModels").Produces<ListModels.Response>().WithSummary("The models that this key may call");
+        v1.MapGet("/models/{**id}", ListModels.HandleOneAsync).WithName("GetModel").Produces<ListModels.Model>().WithSummary("One of them; ids contain a slash");
+        v1.MapGet("/key", ShowKey.HandleAsync).WithName("ShowKey").Produces<ShowKey.Response>().WithSummary("What this key may do, and what is left of its limits");
         v1.Map("/{**rest}", (HttpContext http) => CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.UnknownRoute))).ExcludeFromDescription();
         return app;
     }
@@ -142,6 +148,7 @@ public static class ConsumptionService
         services.AddSingleton<RedisRuns>().AddSingleton<RedisClock>().AddSingleton<LimitScripts>();
         services.AddSingleton<InstanceLease>().AddHostedService(provider => provider.GetRequiredService<InstanceLease>());
         services.AddSingleton<Counters>().AddHostedService(provider => provider.GetRequiredService<Counters>());
+        services.AddSingleton<ReadAccounts>();
         services.AddSingleton<CallLimits>().AddHostedService(provider => provider.GetRequiredService<CallLimits>());
         services.AddSingleton<UsageStore>();
         return messaging;

@@ -66,9 +66,25 @@ public sealed record ServiceEndpoint(string Url, EndpointProtocol Protocol, Endp
     /// <summary>The surfaces that it serves itself, by the names of <see cref="ServiceSurfaces"/>; null: those that its protocol and category let expect (<see cref="ServiceSurfaces.Of"/>).</summary>
     public IReadOnlyList<string>? Surfaces { get; init; }
 
+    /// <summary>The same service at other addresses, with the same protocol and credential; null: there are none.</summary>
+    public IReadOnlyList<EndpointReplica>? Replicas { get; init; }
+
+    /// <summary>Share of calls that the first address takes, beside those of <see cref="Replicas"/>.</summary>
+    public int Weight { get; init; } = 1;
+
+    /// <summary>ISO 3166-1 alpha-2 code of the country in which the first address is served; null: not said.</summary>
+    public string? Residency { get; init; }
+
     /// <summary>The <c>api-version</c> in the query of each call; only for <see cref="EndpointProtocol.AzureOpenAi"/>, which needs one.</summary>
     public string? ApiVersion { get; init; }
 }
+
+/// <summary>One more address of a service.</summary>
+/// <param name="Name">For people and records: lower case, unique within the version; <c>primary</c> is the first address.</param>
+/// <param name="Url">Base address.</param>
+/// <param name="Weight">Share of calls, from 0 (only when all others fail) to 1 000.</param>
+/// <param name="Residency">ISO 3166-1 alpha-2 code of the country in which it is served; null: not said.</param>
+public sealed record EndpointReplica(string Name, string Url, int Weight, string? Residency);
 
 /// <summary>What can be called of a service: the names by which usage records know the calls too.</summary>
 public static class ServiceSurfaces

@@ -7,12 +7,10 @@ using Npgsql;
 namespace LlmMarketplace.Compliance.Messaging;
 
 /// <summary>
-/// The invariant: <c>kill -9</c> at any moment, of anything, loses no event and applies none twice. Producer, consumer, both, the database server and the broker are killed and started again
-/// while things change; then the databases are counted. The topic is a log, so no version check hides a doubled event.
+/// The invariant: <c>kill -9</c> at any moment, of anything, loses no event and applies none twice. Producer, consumer, both, a session of the database, the whole database server and the
+/// broker are killed and started again while things change; then the databases are counted. The topic is a log, so no version check hides a doubled event.
 /// <c>LLM_MARKETPLACE_KILLS</c> sets how often (default 10).
 /// </summary>
-[CollectionDefinition(nameof(KillLoop), DisableParallelization = true)]
-[Collection(nameof(KillLoop))]
 public abstract class KillLoop
 {
     private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("LLM_MARKETPLACE_KILLS") ?? "10", CultureInfo.InvariantCulture);
@@ -36,55 +34,63 @@ public abstract class KillLoop
         var seed = Random.Shared.Next();
         var random = new Random(seed);
         var killed = new SortedDictionary<string, int>();
-        var producer = await KillLoopChild.StartAsync(world, KillLoopChild.Producing);
-        var consumer = await KillLoopChild.StartAsync(world, KillLoopChild.Consuming);
-        try
+        await using var producer = await Victim.StartAsync(world, KillLoopChild.Producing);
+        await using var consumer = await Victim.StartAsync(world, KillLoopChild.Consuming);
+        for (var kill = 0; kill < Kills; kill++)
         {
-            for (var kill = 0; kill < Kills; kill++)
+            if (kill % 3 != 2)
             {
-                if (kill % 3 != 2)
-                {
-                    await ProgressAsync(world, producer, consumer); // Otherwise it may die while it starts.
-                }
-
-                await Task.Delay(random.Next(1000), TestContext.Current.CancellationToken); // The random moment.
-                var victim = kill == Kills / 2 ? "database" : kill == (Kills / 2) + 1 && await KillBrokerAsync() ? "broker" : random.Next(3) switch { 0 => "producer", 1 => "consumer", _ => "both" };
-                killed[victim] = killed.GetValueOrDefault(victim) + 1;
-                if (victim == "database")
-                {
-                    await KillBackendAsync(world);
-                }
-
-                if (victim is "producer" or "both")
-                {
-                    await producer.DisposeAsync();
-                    producer = await KillLoopChild.StartAsync(world, KillLoopChild.Producing);
-                }
-
-                if (victim is "consumer" or "both")
-                {
-                    await consumer.DisposeAsync();
-                    consumer = await KillLoopChild.StartAsync(world, KillLoopChild.Consuming);
-                }
+                await ProgressAsync(world, producer, consumer); // Otherwise it may die while it starts.
             }
 
-            await ProgressAsync(world, producer, consumer);
-            await producer.DisposeAsync();
-            producer = await KillLoopChild.StartAsync(world, KillLoopChild.Relaying);
-            await ProveAsync(world, $"{string.Join(", ", killed.Select(victim => $"{victim.Value} × {victim.Key}"))}; seed {seed}");
+            await Task.Delay(random.Next(1000), TestContext.Current.CancellationToken); // The random moment.
+            var victim = (kill - (Kills / 2)) switch
+            {
+                0 => "session",
+                1 => "database",
+                2 when await KillBrokerAsync() => "broker",
+                _ => random.Next(3) switch { 0 => "producer", 1 => "consumer", _ => "both" },
+            };
+            killed[victim] = killed.GetValueOrDefault(victim) + 1;
+            if (victim == "session")
+            {
+                await KillSessionAsync(world);
+            }
+
+            if (victim == "database")
+            {
+                await postgres.KillAsync();
+            }
+
+            if (victim is "producer" or "both")
+            {
+                await producer.KillAsync();
+            }
+
+            if (victim is "consumer" or "both")
+            {
+                await consumer.KillAsync();
+            }
         }
-        finally
-        {
-            await producer.DisposeAsync();
-            await consumer.DisposeAsync();
-        }
+
+        await ProgressAsync(world, producer, consumer);
+        await producer.KillAsync(KillLoopChild.Relaying);
+        await ProveAsync(world, producer, consumer, $"{string.Join(", ", killed.Select(victim => $"{victim.Value} × {victim.Key}"))}; seed {seed}");
     }
 
     /// <summary>Every committed change is one row, and each thing's rows are in order.</summary>
-    private static async Task ProveAsync(World world, string killed)
+    private static async Task ProveAsync(World world, Victim relay, Victim consumer, string killed)
     {
         var changes = await World.ValueAsync<long>(world.ProducerDatabase, "SELECT sum(version)::bigint FROM things.things");
-        var applied = await world.AppliedAsync((int)changes);
+        await World.UntilAsync(
+            async () =>
+            {
+                await relay.ReviveAsync();
+                await consumer.ReviveAsync();
+                return await CountAsync(world) >= changes;
+            },
+            () => $"not all of {changes} changes were applied (relay: {relay}; consumer: {consumer})");
+        var applied = await world.AppliedAsync();
         var things = await ThingsAsync(world);
         var letters = await World.ValueAsync<long>(world.ConsumerDatabase, "SELECT count(*) FROM messaging.dead_letters");
         var doubled = applied.GroupBy(e => (e.Id, e.Version)).Sum(e => e.Count() - 1);
@@ -111,35 +117,96 @@ public abstract class KillLoop
     }
 
     /// <summary>Waits until something more was applied.</summary>
-    private static async Task ProgressAsync(World world, ChildProcess producer, ChildProcess consumer)
+    private static async Task ProgressAsync(World world, Victim producer, Victim consumer)
     {
-        var before = await CountAsync(world);
+        long? before = null;
         await World.UntilAsync(
-            async () => await CountAsync(world) > before,
-            () => $"nothing was applied beyond {before} (producer: {Describe(producer)}; consumer: {Describe(consumer)})");
+            async () =>
+            {
+                await producer.ReviveAsync();
+                await consumer.ReviveAsync();
+                var count = await CountAsync(world);
+                before ??= count;
+                return count > before;
+            },
+            () => $"nothing was applied beyond {before} (producer: {producer}; consumer: {consumer})");
     }
 
-    private static string Describe(ChildProcess child) => (child.Exited.IsCompleted ? "ended: " : "runs: ") + string.Join('\n', child.LastLines);
-
-    private static async Task<long> CountAsync(World world)
+    /// <summary>How many events were applied; null while the server cannot tell.</summary>
+    private static async Task<long?> CountAsync(World world)
     {
         try
         {
             return await World.ValueAsync<long>(world.ConsumerDatabase, "SELECT count(*) FROM things.applied");
         }
+        catch (PostgresException notYet) when (notYet.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return 0;
+        }
         catch (NpgsqlException)
         {
-            return 0; // Not created yet, or the server is recovering.
+            return null; // It recovers.
         }
     }
 
-    /// <summary>Kills one server process of PostgreSQL, upon which it throws everybody out and recovers from its log.</summary>
-    private static async Task KillBackendAsync(World world)
+    /// <summary>Kills one server process of PostgreSQL, upon which it throws everybody out and recovers from its log. Waits for one: services that have just been started have none yet.</summary>
+    private static Task KillSessionAsync(World world) => World.UntilAsync(
+        async () =>
+        {
+            var sessions = await World.ValueAsync<int[]>(
+                world.ProducerDatabase,
+                $"SELECT coalesce(array_agg(pid), '{{}}') FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname IN ('{world.ProducerDatabase.Name}', '{world.ConsumerDatabase.Name}') AND pid <> pg_backend_pid()");
+            foreach (var session in sessions)
+            {
+                try
+                {
+                    using var process = System.Diagnostics.Process.GetProcessById(session);
+                    process.Kill();
+                    return true;
+                }
+                catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+                {
+                    // It has ended by itself since it was listed.
+                }
+            }
+
+            return false;
+        },
+        () => "neither service had a session of the database");
+}
+
+/// <summary>A service of the loop, with what every host has around it: one that cannot start while its database is away is started again.</summary>
+internal sealed class Victim : IAsyncDisposable
+{
+    private readonly World world;
+    private string role;
+    private ChildProcess child;
+
+    private Victim(World world, string role, ChildProcess child) => (this.world, this.role, this.child) = (world, role, child);
+
+    public static async Task<Victim> StartAsync(World world, string role) => new(world, role, await KillLoopChild.StartAsync(world, role));
+
+    /// <summary>Kills it and starts it again, in another role when asked to.</summary>
+    public async Task KillAsync(string? next = null)
     {
-        var backend = await World.ValueAsync<int>(world.ProducerDatabase, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1");
-        using var process = System.Diagnostics.Process.GetProcessById(backend);
-        process.Kill();
+        await child.DisposeAsync();
+        role = next ?? role;
+        child = await KillLoopChild.StartAsync(world, role);
     }
+
+    /// <summary>Starts it again when it ended while it migrated its database; that it ends by itself at any other time is an error.</summary>
+    public async Task ReviveAsync()
+    {
+        if (child.Exited.IsCompleted)
+        {
+            Assert.Contains("DatabaseMigrator.MigrateDatabasesAsync", ToString(), StringComparison.Ordinal);
+            await KillAsync();
+        }
+    }
+
+    public override string ToString() => (child.Exited.IsCompleted ? "ended: " : "runs: ") + string.Join('\n', child.LastLines);
+
+    public ValueTask DisposeAsync() => child.DisposeAsync();
 }
 
 public sealed class FeedKillLoop : KillLoop

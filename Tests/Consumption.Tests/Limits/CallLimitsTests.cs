@@ -124,6 +124,38 @@ public abstract class CallLimitsSpecification(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task The_script_itself_refuses_what_comes_after_its_deadline()
+    {
+        await using var world = await WorldAsync();
+        var limits = await world.InstanceAsync();
+        var known = await limits.ReserveAsync(world.Ask(), CancellationToken.None);
+        var scripts = world.Of<LimitScripts>();
+        var now = await scripts.TimeAsync(world.Organisation);
+
+        var late = await scripts.RunAsync(world.Organisation, known.Generation, [], [(world.Ask(nanos: 70), now - 1), (world.Ask(nanos: 7), now + 60_000_000)]);
+
+        Assert.Equal([LimitStatus.Late, LimitStatus.Admitted], late.Answers.Select(answer => answer.Status));
+        Assert.Equal((7, 2), ((await world.StateAsync()).Spent, (await world.StateAsync()).Open));
+    }
+
+    [Fact]
+    public async Task Settings_older_than_those_told_admit_nothing()
+    {
+        await using var world = await WorldAsync();
+        var limits = await world.InstanceAsync();
+        await limits.ReserveAsync(world.Ask(), CancellationToken.None);
+        await world.Of<LimitScripts>().RaiseVersionAsync(world.Organisation, world.KeyAccount.Field, 3);
+        await world.Of<LimitScripts>().RaiseVersionAsync(world.Organisation, world.KeyAccount.Field, 2); // Told late: the higher one stays.
+
+        Assert.Equal(LimitStatus.Stale, (await limits.ReserveAsync(world.Ask(nanos: 5), CancellationToken.None)).Status);
+        await world.Of<Counters>().RebuildAsync(world.Organisation, CancellationToken.None);
+        Assert.Equal(LimitStatus.Stale, (await limits.ReserveAsync(world.Ask(nanos: 5), CancellationToken.None)).Status);
+        world.SetKey(key => key with { Version = 3 });
+        Assert.Equal(LimitStatus.Admitted, (await limits.ReserveAsync(world.Ask(nanos: 7), CancellationToken.None)).Status);
+        Assert.Equal(7, (await world.StateAsync()).Spent);
+    }
+
+    [Fact]
     public async Task A_copy_that_arrives_when_the_call_is_settled_already_reserves_nothing()
     {
         await using var world = await WorldAsync();

@@ -157,7 +157,7 @@ public sealed class RefusalTests(SharedMarketplace shared)
 
     [Fact]
     public Task A_provider_that_answers_429_is_429_and_costs_nothing() =>
-        AssertProviderFailureAsync("busy", HttpStatusCode.TooManyRequests, "provider_rate_limited", Status(429));
+        AssertProviderFailureAsync("busy", HttpStatusCode.TooManyRequests, "provider_rate_limited", Status(429), outcome: "refused-by-provider");
 
     [Fact]
     public Task A_provider_that_answers_500_is_502_and_costs_nothing() =>
@@ -184,7 +184,8 @@ public sealed class RefusalTests(SharedMarketplace shared)
         return (market, model, key);
     }
 
-    private async Task AssertProviderFailureAsync(string prefix, HttpStatusCode status, string code, RequestDelegate? script = null, Action<JsonObject>? declare = null)
+    private async Task AssertProviderFailureAsync(
+        string prefix, HttpStatusCode status, string code, RequestDelegate? script = null, Action<JsonObject>? declare = null, string outcome = "failed")
     {
         var (market, provider) = (await shared.MarketAsync(), await shared.ModelAsync());
         var name = Market.Unique(prefix);
@@ -199,6 +200,6 @@ public sealed class RefusalTests(SharedMarketplace shared)
 
         AssertError(answer, status, code);
         var record = await market.RecordAsync(key, answer.RequestId);
-        Assert.Equal(("failed", 0m, (int)status), ((string)record["outcome"]!, (decimal)record["cost"]!, (int)record["statusCode"]!));
+        Assert.Equal((outcome, 0m, (int)status), ((string)record["outcome"]!, (decimal)record["cost"]!, (int)record["statusCode"]!));
     }
 }

@@ -47,19 +47,23 @@ public sealed class StreamTests(SharedMarketplace shared)
     {
         var (market, model) = (await shared.MarketAsync(), await shared.ModelAsync());
         var name = Market.Unique("cut");
+        using var seen = new SemaphoreSlim(0);
         model.Play(name, async context =>
         {
             await ScriptedModel.BeginAsync(context);
             await ScriptedModel.SayAsync(context, "The answer begins well, ");
             await ScriptedModel.SayAsync(context, "and then");
+            await seen.WaitAsync(context.RequestAborted);
             context.Abort();
         });
         var (_, key) = await market.ConsumerOfAsync(await market.ScriptedModelAsync(name));
 
         using var answer = await StreamAsync(market, key, $"{ScriptedModel.Organisation}/{name}");
-        var text = await answer.Content.ReadAsStringAsync(Cancellation);
+        using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync(Cancellation));
+        Assert.Equal(["The answer begins well, ", "and then"], [await NextWordAsync(reader), await NextWordAsync(reader)]);
+        seen.Release();
+        var text = await reader.ReadToEndAsync(Cancellation);
 
-        Assert.Contains("The answer begins well, ", text, StringComparison.Ordinal);
         Assert.DoesNotContain("[DONE]", text, StringComparison.Ordinal);
         var last = JsonNode.Parse(text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1]["data: ".Length..])!;
         Assert.Equal("provider_error", (string)last["error"]!["code"]!);

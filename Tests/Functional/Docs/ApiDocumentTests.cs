@@ -39,13 +39,21 @@ public sealed class ApiDocumentTests(SharedMarketplace marketplace)
         Assert.Empty(result.Diagnostic!.Errors);
         Assert.Empty(result.Diagnostic.Warnings);
         Assert.Equal(OpenApiSpecVersion.OpenApi3_1, result.Diagnostic.SpecificationVersion);
-        Assert.Contains("bearer", result.Document!.Components!.SecuritySchemes!.Keys);
+        Assert.Equal(["apiKey", "token"], result.Document!.Components!.SecuritySchemes!.Keys.Order());
+        var operations = result.Document.Paths.SelectMany(path => path.Value.Operations!.Values).ToArray();
+        Assert.Distinct(operations.Select(operation => operation.OperationId));
         foreach (var (path, operation) in result.Document.Paths.SelectMany(path => path.Value.Operations!.Values.Select(operation => (path.Key, operation))))
         {
             Assert.False(string.IsNullOrWhiteSpace(operation.Summary), $"{path} has no summary.");
+            Assert.False(string.IsNullOrWhiteSpace(operation.OperationId), $"{path} has an operation without a name.");
+            Assert.NotEmpty(operation.Security ?? []);
             Assert.NotEmpty(operation.Tags ?? new HashSet<OpenApiTagReference>());
             Assert.True(operation.Responses!.Keys.Any(status => status is "default" || status.StartsWith('4')), $"{path} says nothing of refusals.");
-            Assert.All(operation.Parameters ?? [], parameter => Assert.True(char.IsLower(parameter.Name![0]), $"{path} has the parameter {parameter.Name}."));
+            Assert.All(operation.Parameters ?? [], parameter =>
+            {
+                Assert.True(parameter.In == ParameterLocation.Header || char.IsLower(parameter.Name![0]), $"{path} has the parameter {parameter.Name}.");
+                Assert.False(string.IsNullOrWhiteSpace(parameter.Description), $"{path} does not say what {parameter.Name} is.");
+            });
         }
     }
 

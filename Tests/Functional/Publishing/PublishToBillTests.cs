@@ -29,8 +29,7 @@ public sealed class PublishToBillTests(SharedMarketplace shared)
 
         // An approver, not the requester, approves.
         var approver = await market.OperatorAsync("approver");
-        var approval = await Until.SomethingAsync("the approval", async () =>
-            (await approver.GetAsync("api/v1/approvals?status=pending&limit=100")).Expect()["items"]!.AsArray().SingleOrDefault(one => (string?)one!["name"] == name));
+        var approval = await Market.ApprovalAsync(approver, name);
         var reason = new JsonObject { ["reason"] = "Looks right." };
         var byRequester = await provider.PostAsync($"api/v1/approvals/{(string)approval["id"]!}/approve", reason.DeepClone());
         Assert.Equal(HttpStatusCode.Forbidden, byRequester.Status);
@@ -107,8 +106,7 @@ public sealed class PublishToBillTests(SharedMarketplace shared)
         declaration["compliance"]!["level"] = "confidential";
         var publication = await Market.PublishAsync(provider, name, declaration);
         var approver = await market.OperatorAsync("approver");
-        var approval = await Until.SomethingAsync("the approval", async () =>
-            (await approver.GetAsync("api/v1/approvals?status=pending&limit=100")).Expect()["items"]!.AsArray().SingleOrDefault(one => (string?)one!["name"] == name));
+        var approval = await Market.ApprovalAsync(approver, name);
 
         (await approver.PostAsync($"api/v1/approvals/{(string)approval["id"]!}/reject", new JsonObject { ["reason"] = "No certificate." })).Expect();
 

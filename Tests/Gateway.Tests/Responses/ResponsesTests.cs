@@ -46,6 +46,16 @@ public sealed class ResponsesTests(GatewayFixture fixture)
         Assert.Equal("my-trace.1", answer.Headers.GetValues("x-client-request-id").Single());
     }
 
+    [Fact]
+    public async Task The_landing_pages_first_call_can_be_pasted()
+    {
+        using var answer = await Gateway.GetAsync("/", null);
+
+        var page = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.Contains($"curl {answer.RequestMessage!.RequestUri!.GetLeftPart(UriPartial.Authority)}/v1/embeddings", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("{{", page, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("with space")]
     [InlineData("semi;colon")]

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json.Nodes;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Publishing.Pipeline;
@@ -91,32 +90,45 @@ public sealed class PipelineEngineTests(SharedPublishing shared)
     public async Task Who_has_lost_the_lease_stores_nothing_and_another_instance_ends_the_run_once()
     {
         await using var database = await shared.Postgres.CreateDatabaseAsync("publishing");
-        var (reached, release) = (new TaskCompletionSource(), new TaskCompletionSource<StepOutcome>());
-        var slow = new ScriptedStep("scripted", _ =>
-        {
-            reached.TrySetResult();
-            return release.Task;
-        });
+        var release = new TaskCompletionSource<StepOutcome>();
+        var slow = new ScriptedStep("scripted", _ => release.Task);
         await using var first = await PublishingApp.StartAsync(shared.Postgres, database: database, then: services => ScriptedStep.Insert(services, slow));
         var provider = await first.ProviderAsync();
-        var listing = await provider.CreateListingAsync();
-        await provider.DraftAsync(listing, Declarations.Embeddings());
-        var run = await provider.SubmitAsync(listing, "1.0.0");
-        await reached.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        var runs = new List<(Guid Listing, Guid Run)>();
 
-        // As if the first instance had been frozen for longer than its lease.
+        // A run for each of its workers: one that is free would take a run up again itself, and renew the lease as long as the step takes.
+        for (var worker = 0; worker < PipelineWorker.AtOnce; worker++)
+        {
+            var listing = await provider.CreateListingAsync($"embed-{worker}");
+            await provider.DraftAsync(listing, Declarations.Embeddings());
+            runs.Add((listing, await provider.SubmitAsync(listing, "1.0.0")));
+        }
+
+        await Until.TrueAsync(() => Task.FromResult(slow.Ran == runs.Count));
+
+        // As if the first instance had been frozen for longer than its leases.
         var quick = new ScriptedStep("scripted", _ => Task.FromResult<StepOutcome>(new StepOutcome.Succeeded("By the second.")));
         await using var second = await PublishingApp.StartAsync(shared.Postgres, database: database, then: services => ScriptedStep.Insert(services, quick));
-        await first.ExecuteAsync("UPDATE pipeline_runs SET lease = gen_random_uuid(), leased_until = now() - interval '1 second' WHERE id = $1", run);
-        Assert.Equal("succeeded", (await provider.SettledRunAsync(run))["status"]!.GetValue<string>());
-        release.SetResult(new StepOutcome.Refused("By the first, too late.", [new Issue("late", "", "Late.")]));
+        await first.ExecuteAsync("UPDATE pipeline_runs SET lease = gen_random_uuid(), leased_until = now() - interval '1 second'");
+        foreach (var (_, run) in runs)
+        {
+            Assert.Equal("succeeded", (await provider.SettledRunAsync(run))["status"]!.GetValue<string>());
+        }
 
-        await Until.TrueAsync(async () => (await provider.GetAsync("/health/live")).StatusCode == HttpStatusCode.OK);
-        var ended = await provider.SettledRunAsync(run);
-        Assert.Equal("succeeded", ended["status"]!.GetValue<string>());
-        Assert.Equal("By the second.", ended["steps"]!.AsArray().Single(s => s!["name"]!.GetValue<string>() == "scripted")!["verdict"]!.GetValue<string>());
-        Assert.Single(await first.EventsAsync(listing));
-        Assert.Single(await EntriesAsync(provider, ended), e => e.Type == "run_finished");
+        // The first has said its word once its workers are free for something else.
+        release.SetResult(new StepOutcome.Refused("By the first, too late.", [new Issue("late", "", "Late.")]));
+        await second.Service.App.StopAsync(TestContext.Current.CancellationToken);
+        var last = await provider.CreateListingAsync("last");
+        Assert.Equal("failed", (await provider.PublishAsync(last, Declarations.Embeddings()))["status"]!.GetValue<string>());
+
+        foreach (var (listing, run) in runs)
+        {
+            var ended = await provider.SettledRunAsync(run);
+            Assert.Equal("succeeded", ended["status"]!.GetValue<string>());
+            Assert.Equal("By the second.", ended["steps"]!.AsArray().Single(s => s!["name"]!.GetValue<string>() == "scripted")!["verdict"]!.GetValue<string>());
+            Assert.Single(await first.EventsAsync(listing));
+            Assert.Single(await EntriesAsync(provider, ended), e => e.Type == "run_finished");
+        }
     }
 
     [Fact]

@@ -17,8 +17,8 @@ internal static class DecideApproval
 {
     public static void Map(RouteGroupBuilder approvals)
     {
-        approvals.MapPost("/{id:guid}/approve", ApproveAsync).RequireAuthorization(MayDecide).WithSummary("Approve a version");
-        approvals.MapPost("/{id:guid}/reject", RejectAsync).RequireAuthorization(MayDecide).WithSummary("Reject a version");
+        approvals.MapPost("/{id:guid}/approve", ApproveAsync).WithName("ApproveVersion").RequireAuthorization(MayDecide).WithSummary("Approve a version");
+        approvals.MapPost("/{id:guid}/reject", RejectAsync).WithName("RejectVersion").RequireAuthorization(MayDecide).WithSummary("Reject a version");
     }
 
     private static void MayDecide(Microsoft.AspNetCore.Authorization.AuthorizationPolicyBuilder policy) =>

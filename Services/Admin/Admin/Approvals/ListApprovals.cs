@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using LlmMarketplace.ApiConventions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -10,10 +11,10 @@ namespace LlmMarketplace.Admin.Approvals;
 /// <summary><c>GET /api/v1/approvals?status=</c>: the oldest first, for those have waited longest.</summary>
 internal static class ListApprovals
 {
-    public static void Map(RouteGroupBuilder approvals) => approvals.MapGet("/", HandleAsync).WithSummary("List approvals, oldest first");
+    public static void Map(RouteGroupBuilder approvals) => approvals.MapGet("/", HandleAsync).WithName("ListApprovals").WithSummary("List approvals, oldest first");
 
     private static async Task<Results<Ok<Page<ApprovalView>>, ProblemHttpResult>> HandleAsync(
-        AdminDb db, CancellationToken cancellationToken, string? status = null, int? limit = null, string? cursor = null)
+        AdminDb db, CancellationToken cancellationToken, [Description("Only those that are pending, approved, rejected, expired or obsolete.")] string? status = null, int? limit = null, string? cursor = null)
     {
         var found = db.Approvals.AsNoTracking();
         if (status is not null)

@@ -9,7 +9,7 @@ namespace LlmMarketplace.Consumption.Budgets;
 /// <summary><c>DELETE /api/v1/budgets</c>: takes the organisation's budget away; the tier's limits and the keys' budgets stay.</summary>
 internal static class DeleteBudget
 {
-    public static void Map(IEndpointRouteBuilder budgets) => budgets.MapDelete("/", HandleAsync).WithSummary("Take the organisation's budget away");
+    public static void Map(IEndpointRouteBuilder budgets) => budgets.MapDelete("/", HandleAsync).WithName("DeleteBudget").WithSummary("Take the organisation's budget away");
 
     private static async Task<NoContent> HandleAsync(ClaimsPrincipal caller, ConsumptionDb db, TimeProvider time, CancellationToken cancellationToken)
     {

@@ -11,7 +11,7 @@ namespace LlmMarketplace.Consumption.Budgets;
 /// <summary><c>GET /api/v1/budgets</c>: the budget of the caller's organisation.</summary>
 internal static class GetBudget
 {
-    public static void Map(IEndpointRouteBuilder budgets) => budgets.MapGet("/", HandleAsync).WithSummary("Read the organisation's budget");
+    public static void Map(IEndpointRouteBuilder budgets) => budgets.MapGet("/", HandleAsync).WithName("GetBudget").WithSummary("Read the organisation's budget");
 
     private static async Task<Results<Ok<Budget>, ProblemHttpResult>> HandleAsync(ClaimsPrincipal caller, ConsumptionDb db, CancellationToken cancellationToken) =>
         await db.Set<BudgetRow>().FindAsync([caller.OrganisationId()], cancellationToken) is { Budget: { } budget } ? TypedResults.Ok(budget) : Problems.NotFound("A budget of your organisation");

@@ -11,7 +11,7 @@ namespace LlmMarketplace.Consumption.Budgets;
 /// <summary><c>PUT /api/v1/budgets</c>: the most that the caller's organisation may spend in a period. What was spent in it before counts.</summary>
 internal static class PutBudget
 {
-    public static void Map(IEndpointRouteBuilder budgets) => budgets.MapPut("/", HandleAsync).WithSummary("Set the organisation's budget");
+    public static void Map(IEndpointRouteBuilder budgets) => budgets.MapPut("/", HandleAsync).WithName("PutBudget").WithSummary("Set the organisation's budget");
 
     private static async Task<Results<Ok<Budget>, ProblemHttpResult>> HandleAsync(Budget budget, ClaimsPrincipal caller, ConsumptionDb db, TimeProvider time, CancellationToken cancellationToken)
     {

@@ -6,7 +6,7 @@ using LlmMarketplace.Consumption.Metering.UsageLog;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Reserves all that a call may use, then notes its admission; after this the call will have one usage record, whatever happens.</summary>
-internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog log, InstanceLease lease)
+internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, PlanCall plans, CallLimits limits, IAdmissionLog log, InstanceLease lease)
 {
     // How often counters may be built anew between a call's reservation and its admission.
     private const int Attempts = 5;
@@ -15,7 +15,7 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
     {
         try
         {
-            var instance = lease.InstanceId;
+            var instance = lease.InstanceId; // Before anything is reserved: without a lease nothing could be noted, and nobody would give it back.
             if (log.Closed is { } reason)
             {
                 return new CallRefusal(CallFailure.NotReady, reason, RetryAfter: TimeSpan.FromSeconds(1));
@@ -26,6 +26,16 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
                 var reservation = PlanCall.Reservation(call, instance, keys.BudgetOf(call.Organisation!.Id));
                 var answer = await limits.ReserveAsync(reservation, call.Left);
                 call.Limits = answer;
+                if (answer.Status == LimitStatus.Stale)
+                {
+                    if (await RefreshAsync(call) is { } refusal)
+                    {
+                        return refusal;
+                    }
+
+                    continue;
+                }
+
                 if (answer.Status != LimitStatus.Admitted)
                 {
                     return RefuseCall.By(answer, reservation, call.Plan!, call.Request!.Choices);
@@ -39,12 +49,26 @@ internal sealed class AdmitCall(KeyRing keys, CallLimits limits, IAdmissionLog l
                 }
             }
         }
-        catch (Exception unknown) when (unknown is LimitsUnavailableException or LogUnavailableException or NotLeasedException)
+        catch (Exception unknown) when (unknown is Npgsql.NpgsqlException or TimeoutException or LimitsUnavailableException or LogUnavailableException or NotLeasedException)
         {
             return new CallRefusal(CallFailure.NotReady, RetryAfter: TimeSpan.FromSeconds(1));
         }
 
         return new CallRefusal(CallFailure.NotReady, RetryAfter: TimeSpan.FromSeconds(1));
+    }
+
+    /// <summary>The key was changed, and this instance has not heard of it yet: reads it anew, and judges the call by it from the start.</summary>
+    private async Task<CallRefusal?> RefreshAsync(Call call)
+    {
+        var key = await fresh.ReadAsync(call.Key!.Id, call.Left);
+        if (check.Recheck(call.Http.Request, key) is { } refusal)
+        {
+            return refusal;
+        }
+
+        call.Key = key;
+        (call.Plan, refusal) = plans.Plan(call);
+        return refusal;
     }
 
     private static AdmissionRow Row(Call call, LimitAnswer answer, Guid instance)

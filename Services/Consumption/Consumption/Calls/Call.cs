@@ -5,6 +5,8 @@ using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
+using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Consumption.Translation;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
@@ -34,6 +36,9 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     public CallRequest? Request { get; set; }
 
+    /// <summary>The model asked for: the body's own, or one of its fallbacks.</summary>
+    public string? Model { get; set; }
+
     // 3 plan
     public CallPlan? Plan { get; set; }
 
@@ -49,12 +54,36 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     public bool Settled { get; set; }
 
+    /// <summary>Whether the caller wants to know what the call costs: <c>x-marketplace-include: cost</c>.</summary>
+    public bool WantsCost { get; } = http.Request.Headers["x-marketplace-include"].Any(values => values?.Split(',', StringSplitOptions.TrimEntries).Contains("cost", StringComparer.OrdinalIgnoreCase) == true);
+
     public CancellationToken Left => Http.RequestAborted;
+
+    /// <summary>The same request, to be admitted anew for another model.</summary>
+    public Call Again(Guid id) => new(Http, Surface, id, StartedAt)
+    {
+        Activity = Activity,
+        Key = Key,
+        Organisation = Organisation,
+        Body = Body,
+        Request = Request,
+        First = First ?? this,
+    };
+
+    /// <summary>The call that this one is a fallback of, or null.</summary>
+    public Call? First { get; private init; }
 }
 
 /// <summary>What is called, for which price and bounds.</summary>
-internal sealed record CallPlan(ListedVersion Version, Price Price, string? Credential, (string Field, long Value)? Cap, long InputBound, long OutputBound, long ReservedNanos)
+internal sealed record CallPlan(
+    ListedVersion Version, IReadOnlyList<Route> Routes, Price Price, string? Credential, (string Field, long Value)? Cap, long InputBound, long OutputBound, long ReservedNanos)
 {
+    /// <summary>The provider's surface.</summary>
+    public required Surface Upstream { get; init; }
+
+    /// <summary>The body in the provider's protocol, when it is another than the caller's.</summary>
+    public TranslatedRequest? Translated { get; init; }
+
     public long ReservedTokens => InputBound + OutputBound;
 }
 

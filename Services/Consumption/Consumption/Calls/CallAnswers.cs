@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Limits;
+using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Pricing;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
@@ -15,18 +17,61 @@ internal static class CallAnswers
     /// <summary>The rate limits as this call left them, and when a deprecated version ends (RFC 8594).</summary>
     public static void SetHeaders(Call call)
     {
+        SetRequestId(call.Http, call.Id);
         var headers = call.Http.Response.Headers;
+        if (call.Plan is { } plan)
+        {
+            headers["x-marketplace-model"] = $"{plan.Version.Listing.Name}@{plan.Version.Number}"; // Of a range, a preference or a fallback nobody else can say.
+        }
+
+        if (call.Plan?.Translated is { Dropped: { Count: > 0 } dropped })
+        {
+            headers["x-marketplace-dropped"] = string.Join(", ", dropped);
+        }
+
+        if (call.First is { } first)
+        {
+            headers["x-marketplace-fallback-from"] = first.Id.ToString();
+        }
+
         if (call.Limits is { } limits)
         {
             Set(headers, "requests", limits.Requests);
             Set(headers, "tokens", limits.Tokens);
+            if (call.WantsCost && limits.BudgetLeft is { } left)
+            {
+                headers["x-marketplace-budget-remaining"] = Amount(left / Price.NanosPerUnit);
+            }
         }
 
+        headers.Remove("Sunset");
         if (call.Plan?.Version.SunsetAt is { } sunset)
         {
             headers["Sunset"] = sunset.UtcDateTime.ToString("R", CultureInfo.InvariantCulture);
         }
     }
+
+    /// <summary>
+    /// What the call cost, and what is left of the budgets now, the least of them; for callers who ask. A stream has sent its headers by then: they told what was left
+    /// with its reservation.
+    /// </summary>
+    public static void SetCost(Call call, UsageRecord record)
+    {
+        if (!call.WantsCost || call.Http.Response.HasStarted)
+        {
+            return;
+        }
+
+        var headers = call.Http.Response.Headers;
+        headers["x-marketplace-cost"] = Amount(record.Cost);
+        headers["x-marketplace-currency"] = record.Currency;
+        if (call.Limits?.BudgetLeft is { } left)
+        {
+            headers["x-marketplace-budget-remaining"] = Amount(Math.Max(0, left + call.Admission!.ReservedNanos - record.Nanos) / Price.NanosPerUnit);
+        }
+    }
+
+    private static string Amount(decimal amount) => amount.ToString("0.##################", CultureInfo.InvariantCulture);
 
     private static void Set(IHeaderDictionary headers, string what, RateState rate)
     {

@@ -7,6 +7,12 @@ internal sealed class CallRequest
 
     public required Slice ModelValue { get; init; }
 
+    /// <summary>Models to call when the first one fails, in this order.</summary>
+    public IReadOnlyList<string> Fallbacks { get; init; } = [];
+
+    /// <summary>Where they stand, from the member's name to the end of its value; null when there are none.</summary>
+    public Slice? FallbackMember { get; init; }
+
     /// <summary>Whether the caller wants a stream.</summary>
     public bool Stream { get; init; }
 

@@ -46,6 +46,11 @@ internal sealed class EditedBody : HttpContent
             }
         }
 
+        if (request.FallbackMember is { } ours)
+        {
+            edits.Add((WithComma(body.Span, ours), ""));
+        }
+
         if (first.Length > 0)
         {
             edits.Add((new Slice(request.ObjectStart + 1, 0), first.ToString()));
@@ -79,6 +84,38 @@ internal sealed class EditedBody : HttpContent
         length = pieces.Sum(piece => (long)piece.Length);
         return true;
     }
+
+    /// <summary>The body without one of its members.</summary>
+    public static ReadOnlyMemory<byte> Without(ReadOnlyMemory<byte> body, Slice member)
+    {
+        var cut = WithComma(body.Span, member);
+        return (byte[])[.. body.Span[..cut.Start], .. body.Span[cut.End..]];
+    }
+
+    /// <summary>A member with the comma that parts it from its neighbour: the next one, or before the last one the one before.</summary>
+    private static Slice WithComma(ReadOnlySpan<byte> body, Slice member)
+    {
+        var end = member.End;
+        while (IsSpace(body[end]))
+        {
+            end++;
+        }
+
+        if (body[end] == ',')
+        {
+            return new Slice(member.Start, end + 1 - member.Start);
+        }
+
+        var start = member.Start - 1;
+        while (IsSpace(body[start]))
+        {
+            start--;
+        }
+
+        return body[start] == ',' ? new Slice(start, member.End - start) : member;
+    }
+
+    private static bool IsSpace(byte value) => value is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n';
 
     private static void AskForUsage(CallRequest request, List<(Slice At, string Text)> edits, StringBuilder first)
     {

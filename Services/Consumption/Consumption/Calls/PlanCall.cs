@@ -2,7 +2,9 @@ using System.Security.Cryptography;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Pricing;
+using LlmMarketplace.Consumption.Routing;
 using LlmMarketplace.Publishing.Contracts;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
 namespace LlmMarketplace.Consumption.Calls;
@@ -12,56 +14,115 @@ namespace LlmMarketplace.Consumption.Calls;
 /// shorter than their JSON), and no model takes more than its context window; with images or audio among it only the window bounds. Output: what the caller
 /// allows, else the listing's cap, which then is asked of the provider too, for each of the answers wanted.
 /// </summary>
-internal sealed class PlanCall(Catalogue.Catalogue catalogue, ProviderSecretProtector protector, IOptions<CallOptions> options)
+internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, ProviderSecretProtector protector, IOptions<CallOptions> options)
 {
     // Reservations stay exact in Redis's doubles; nothing that costs this much is ever admitted.
     private const long MaxReservedNanos = 9_000_000_000_000_000;
     private const long MediaTokens = 128_000;
+    private const string ResidencyHeader = "x-marketplace-residency";
 
+    /// <summary>Plans a call of the model that it names.</summary>
     public (CallPlan? Plan, CallRefusal? Refusal) Plan(Call call)
     {
-        var request = call.Request!;
-        if (!ModelName.TryParse(request.Model, out var name))
+        var model = call.Model!;
+        if (Preference.TryParse(model, out var preference))
         {
-            return NotFound(request.Model);
+            return Prefer(call, preference, model);
+        }
+
+        if (!ModelName.TryParse(model, out var name))
+        {
+            return NotFound(model);
         }
 
         var (version, verdict) = Resolve.Version(catalogue.Current, call.Organisation!, call.Key!.Scopes, name);
-        if (version is null)
+        return version is not null ? Plan(call, version) : verdict switch
         {
-            return verdict switch
+            ResolutionVerdict.Suspended => Refuse(CallFailure.ServiceSuspended, $"The service `{name}` is suspended."),
+            ResolutionVerdict.Retired => Refuse(CallFailure.ModelRetired, $"The model `{name}` is retired."),
+            ResolutionVerdict.OutOfScope => Refuse(CallFailure.OutOfScope, $"This API key's scopes leave `{name.Listing}` out."),
+            _ => NotFound(model),
+        };
+    }
+
+    /// <summary>The best of all that the caller may call on this surface.</summary>
+    private (CallPlan? Plan, CallRefusal? Refusal) Prefer(Call call, Preference preference, string model)
+    {
+        var snapshot = catalogue.Current;
+        (CallPlan Plan, decimal Rank)? best = null;
+        foreach (var listing in snapshot.Listings.Values)
+        {
+            if (Resolve.Version(snapshot, call.Organisation!, call.Key!.Scopes, new ModelName(listing.Name, null)).Version is not { } version
+                || (preference.Category is { } category && version.Specification.Category != category)
+                || Plan(call, version).Plan is not { } plan)
             {
-                ResolutionVerdict.Suspended => Refuse(CallFailure.ServiceSuspended, $"The service `{name}` is suspended."),
-                ResolutionVerdict.Retired => Refuse(CallFailure.ModelRetired, $"The model `{name}` is retired."),
-                ResolutionVerdict.OutOfScope => Refuse(CallFailure.OutOfScope, $"This API key's scopes leave `{name.Listing}` out."),
-                _ => NotFound(request.Model),
+                continue;
+            }
+
+            var rank = preference.Kind switch
+            {
+                PreferenceKind.Cheapest => plan.ReservedNanos,
+                PreferenceKind.Fastest => plan.Routes.Min(route => route.Health.LatencyMs) is > 0 and var seen ? (decimal)seen : version.Specification.Sla.MaxLatencyMs,
+                _ => -version.Specification.Sla.Availability,
             };
+            if (best is not { } known || rank < known.Rank || (rank == known.Rank && string.CompareOrdinal(listing.Name, known.Plan.Version.Listing.Name) < 0))
+            {
+                best = (plan, rank);
+            }
         }
 
+        return best is { } found ? (found.Plan, null) : (null, new CallRefusal(CallFailure.ModelNotFound, $"`{model}` stands for nothing that you may call at /v1/{call.Surface.Path}.", "model"));
+    }
+
+    private (CallPlan? Plan, CallRefusal? Refusal) Plan(Call call, ListedVersion version)
+    {
+        var request = call.Request!;
+        var name = version.Listing.Name;
         var specification = version.Specification;
-        if (Unsupported(call.Surface, specification) is { } reason)
+        if (specification.Endpoint.Authentication == EndpointAuthentication.OAuth2)
         {
-            return Refuse(CallFailure.UnsupportedOperation, $"`{name.Listing}` {reason}");
+            return Refuse(CallFailure.UnsupportedOperation, $"`{name}` wants OAuth 2.0 from the marketplace, which is not supported yet.");
+        }
+
+        var served = ServiceSurfaces.Of(specification);
+        if (Translate.Upstream(call.Surface, served) is not { } upstream)
+        {
+            return Refuse(CallFailure.UnsupportedOperation, $"`{name}` {Unsupported(call.Surface, served)}");
         }
 
         var price = call.Surface.IsFree ? Price.Nothing(specification.Pricing.Currency) : Price.For(specification.Pricing, call.Organisation!.TierName);
         if (price is null)
         {
-            return Refuse(CallFailure.NotForSale, $"`{name.Listing}` has no price for the tier `{call.Organisation!.TierName}`.");
+            return Refuse(CallFailure.NotForSale, $"`{name}` has no price for the tier `{call.Organisation!.TierName}`.");
         }
 
         if (Unpriced(request, price) is { } unpriced)
         {
-            return (null, new CallRefusal(CallFailure.NotPriced, $"`{name.Listing}` has no price for {unpriced.What}.", unpriced.Param));
+            return (null, new CallRefusal(CallFailure.NotPriced, $"`{name}` has no price for {unpriced.What}.", unpriced.Param));
         }
 
-        var input = call.Surface.IsFree ? 0 : InputBound(call.Body!.Bytes.Length, request, specification.Model);
-        var (output, cap) = OutputBound(call.Surface, request, specification);
+        var residency = Residency(call.Http.Request);
+        var open = routes.Choose(version, residency, out var wait, out var busy);
+        if (open.Count == 0)
+        {
+            return wait == TimeSpan.Zero
+                ? (null, new CallRefusal(CallFailure.UnsupportedOperation, $"`{name}` is not served in {string.Join(", ", residency!)}.", ResidencyHeader))
+                : (null, new CallRefusal(busy ? CallFailure.ProviderRateLimited : CallFailure.ProviderUnavailable, RetryAfter: wait));
+        }
+
+        var (output, cap) = OutputBound(upstream, request, specification);
+        var (translated, untranslatable) = Translate.Request(call, upstream, specification, cap);
+        if (untranslatable is not null)
+        {
+            return (null, untranslatable);
+        }
+
+        var input = call.Surface.IsFree ? 0 : InputBound(Math.Max(call.Body!.Bytes.Length, translated?.Body.Length ?? 0), request, specification.Model);
         var nanos = Math.Min(Price.Nanos(price.UpperBound(input, output, ImageBound(call.Surface, request), SearchBound(request))), MaxReservedNanos);
         try
         {
             var credential = specification.Endpoint.Authentication == EndpointAuthentication.None ? null : version.Credential(protector);
-            return (new CallPlan(version, price, credential, cap, input, output, nanos), null);
+            return (new CallPlan(version, open, price, credential, cap, input, output, nanos) { Upstream = upstream, Translated = translated }, null);
         }
         catch (CryptographicException)
         {
@@ -74,28 +135,21 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, ProviderSecretProt
         instance,
         call.Organisation!.Id,
         Account.OfOrganisation(TierLimits.Of(call.Organisation.Tier), organisationBudget),
-        Account.OfKey(call.Key!.Id, call.Key.Budget),
+        call.Key!.Account,
         call.Plan!.ReservedTokens,
         call.Plan.ReservedNanos);
 
-    private static string? Unsupported(Surface surface, ServiceSpecification specification)
+    private static string Unsupported(Surface asked, IReadOnlyList<string> served)
     {
-        if (specification.Endpoint.Authentication == EndpointAuthentication.OAuth2)
-        {
-            return "wants OAuth 2.0 from the marketplace, which is not supported yet.";
-        }
-
-        var served = ServiceSurfaces.Of(specification);
-        if (served.Contains(surface.Name))
-        {
-            return null;
-        }
-
-        var callable = Surface.All.Where(other => served.Contains(other.Name)).Select(other => $"/v1/{other.Path}").ToArray();
+        var callable = Surface.All.Where(surface => Translate.Upstream(surface, served) is not null).Select(surface => $"/v1/{surface.Path}").ToArray();
         return callable.Length == 0
             ? "is not called through /v1: its protocol cannot be metered there yet."
-            : $"is not called through /v1/{surface.Path}, but through {string.Join(", ", callable)}.";
+            : $"is not called through /v1/{asked.Path}, but through {string.Join(", ", callable)}.";
     }
+
+    /// <summary>Country codes in which the caller wants to be served, or null.</summary>
+    private static string[]? Residency(HttpRequest request) =>
+        request.Headers[ResidencyHeader] is { Count: > 0 } given ? [.. given.ToString().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)] : null;
 
     private static (string What, string Param)? Unpriced(CallRequest request, Price price) =>
         request.HasAudio && price is { AudioInput: null, Input: > 0 } ? ("audio", "modalities")
@@ -121,12 +175,14 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, ProviderSecretProt
             return (asked * request.Choices, null);
         }
 
-        // For chat, OpenAI itself wants the newer name; all others know the older one.
         var cap = specification.Model.MaxOutputTokens ?? options.Value.DefaultMaxOutputTokens;
-        var newer = surface == Surface.ChatCompletions
-            && (specification.Endpoint.Protocol == EndpointProtocol.AzureOpenAi || new Uri(specification.Endpoint.Url).Host.EndsWith(".openai.com", StringComparison.OrdinalIgnoreCase));
-        return ((long)cap * request.Choices, (newer ? "max_completion_tokens" : field, cap));
+        return ((long)cap * request.Choices, (surface == Surface.ChatCompletions ? ChatMaximum(specification) : field, cap));
     }
+
+    /// <summary>Chat's member for the maximum: OpenAI itself wants the newer name, all others know the older one.</summary>
+    public static string ChatMaximum(ServiceSpecification specification) =>
+        specification.Endpoint.Protocol == EndpointProtocol.AzureOpenAi || new Uri(specification.Endpoint.Url).Host.EndsWith(".openai.com", StringComparison.OrdinalIgnoreCase)
+            ? "max_completion_tokens" : "max_tokens";
 
     private static (CallPlan?, CallRefusal?) NotFound(string model) =>
         (null, new CallRefusal(CallFailure.ModelNotFound, $"The model `{(model.Length > 100 ? model[..100] + "…" : model)}` does not exist or you do not have access to it.", "model"));

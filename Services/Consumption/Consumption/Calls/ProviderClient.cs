@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Routing;
 using LlmMarketplace.ProviderNetwork;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.Extensions.Options;
@@ -9,13 +10,16 @@ using Microsoft.Extensions.Options;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>
-/// Sends a call to its provider. Up to 3 attempts, 100·2ⁿ ms with jitter between them, within the deadline; another one only when the last never reached the provider, or the
-/// provider said 429, 502, 503 or 504: so nothing is done, and paid, twice. What broke after it was sent is not sent again.
+/// Sends a call to its provider. Up to 3 attempts, within the deadline; another one only when the last never reached the provider, or the provider said 429, 502, 503 or 504: so nothing
+/// is done, and paid, twice. What broke after it was sent is not sent again. The next attempt goes to the next address of the plan at once; when there is none other, to the same one
+/// after 100·2ⁿ ms with jitter.
 /// </summary>
 internal sealed class ProviderClient : IDisposable
 {
     private const int MaxAttempts = 3;
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan BusyUnlessSaid = TimeSpan.FromMilliseconds(200);
     private static readonly MediaTypeWithQualityHeaderValue Json = new("application/json");
     private static readonly MediaTypeWithQualityHeaderValue EventStream = new("text/event-stream");
 
@@ -33,36 +37,94 @@ internal sealed class ProviderClient : IDisposable
     /// <param name="deadline">Falls when the listing's time-out runs out, or the caller leaves.</param>
     public async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> SendAsync(Call call, CancellationToken deadline)
     {
+        var routes = call.Plan!.Routes;
+        Route? last = null;
         for (var attempt = 1; ; attempt++)
         {
-            var (answer, failure) = await TryAsync(call, deadline);
+            var route = Next(routes, last) ?? last ?? routes[0];
+            var (answer, failure) = await TryAsync(call, route, deadline);
+            Note(route, answer, failure, call);
             var again = answer is null ? failure == AttemptFailure.Connect : IsRetried(answer.StatusCode);
             if (!again || attempt == MaxAttempts)
             {
                 return (answer, failure);
             }
 
-            var delay = FirstDelay * Math.Pow(2, attempt - 1) * (0.5 + Random.Shared.NextDouble());
-            if (answer is not null && RetryAfter(answer) is { } wanted)
+            last = route;
+            if (Next(routes, last) is null && await WaitAsync(attempt, answer, deadline) is { } stop)
             {
-                if (wanted > TimeSpan.FromSeconds(2))
-                {
-                    return (answer, failure); // Its caller knows better what to do with that time than we do.
-                }
-
-                delay = wanted > delay ? wanted : delay;
-            }
-
-            try
-            {
-                await Task.Delay(delay, time, deadline);
-            }
-            catch (OperationCanceledException)
-            {
-                return (answer, answer is null ? Cancelled(call) : failure);
+                return (answer, stop && answer is null ? Cancelled(call) : failure);
             }
 
             answer?.Dispose();
+        }
+    }
+
+    /// <summary>The address after <paramref name="last"/> that may be asked; null when there is none other.</summary>
+    private static Route? Next(IReadOnlyList<Route> routes, Route? last)
+    {
+        var at = 0;
+        while (last is not null && at < routes.Count && !ReferenceEquals(routes[at], last))
+        {
+            at++;
+        }
+
+        for (var step = last is null ? 0 : 1; step < routes.Count; step++)
+        {
+            var route = routes[(at + step) % routes.Count];
+            if (route.Health.TryEnter())
+            {
+                return route;
+            }
+        }
+
+        return null;
+    }
+
+    private void Note(Route route, HttpResponseMessage? answer, AttemptFailure failure, Call call)
+    {
+        switch (answer)
+        {
+            case null when failure is AttemptFailure.Left or AttemptFailure.Forbidden:
+                route.Health.Unknown();
+                break;
+            case null:
+                route.Health.Failed();
+                break;
+            case { StatusCode: HttpStatusCode.TooManyRequests }:
+                route.Health.Busy(RetryAfter(answer) ?? BusyUnlessSaid);
+                break;
+            case { StatusCode: >= HttpStatusCode.InternalServerError }:
+                route.Health.Failed();
+                break;
+            default:
+                route.Health.Succeeded(call.Attempts[^1].Ms);
+                break;
+        }
+    }
+
+    /// <summary>Waits before the same address is asked again. Null: it may be; true: there is no time left; false: the provider wants to be left alone for longer than is sensible to wait.</summary>
+    private async Task<bool?> WaitAsync(int attempt, HttpResponseMessage? answer, CancellationToken deadline)
+    {
+        var delay = FirstDelay * Math.Pow(2, attempt - 1) * (0.5 + Random.Shared.NextDouble());
+        if (answer is not null && RetryAfter(answer) is { } wanted)
+        {
+            if (wanted > LongestWait)
+            {
+                return false; // Its caller knows better what to do with that time than we do.
+            }
+
+            delay = wanted > delay ? wanted : delay;
+        }
+
+        try
+        {
+            await Task.Delay(delay, time, deadline);
+            return null;
+        }
+        catch (OperationCanceledException)
+        {
+            return true;
         }
     }
 
@@ -77,15 +139,17 @@ internal sealed class ProviderClient : IDisposable
 
     private static AttemptFailure Cancelled(Call call) => call.Left.IsCancellationRequested ? AttemptFailure.Left : AttemptFailure.Timeout;
 
-    private static HttpRequestMessage Request(Call call)
+    private static HttpRequestMessage Request(Call call, Uri address)
     {
         var plan = call.Plan!;
         var endpoint = plan.Version.Specification.Endpoint;
-        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(plan.Version.Url, endpoint.ApiVersion is { } version ? $"{call.Surface.Path}?api-version={Uri.EscapeDataString(version)}" : call.Surface.Path))
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, endpoint.ApiVersion is { } version ? $"{plan.Upstream.Path}?api-version={Uri.EscapeDataString(version)}" : plan.Upstream.Path))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            Content = EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request!, plan.Version.Specification.Model.Id, plan.Cap),
+            Content = plan.Translated is { } translated
+                ? new ReadOnlyMemoryContent(translated.Body) { Headers = { ContentType = Json } }
+                : EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request!, plan.Version.Specification.Model.Id, plan.Cap),
         };
         request.Headers.Accept.Add(call.Request!.Stream ? EventStream : Json);
         request.Headers.AcceptEncoding.ParseAdd("identity");
@@ -121,15 +185,15 @@ internal sealed class ProviderClient : IDisposable
         }
     }
 
-    private async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> TryAsync(Call call, CancellationToken deadline)
+    private async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> TryAsync(Call call, Route route, CancellationToken deadline)
     {
         var started = time.GetTimestamp();
-        using var request = Request(call);
+        using var request = Request(call, route.Endpoint.Url);
         AttemptFailure failure;
         try
         {
             var answer = await invoker.SendAsync(request, deadline);
-            call.Attempts.Add(new Attempt((int)answer.StatusCode, null, Elapsed(started)));
+            call.Attempts.Add(new Attempt((int)answer.StatusCode, null, Elapsed(started), route.Endpoint.Name));
             return (answer, AttemptFailure.None);
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)
@@ -147,7 +211,7 @@ internal sealed class ProviderClient : IDisposable
                 : AttemptFailure.Reset;
         }
 
-        call.Attempts.Add(new Attempt(null, failure.ToString().ToLower(CultureInfo.InvariantCulture), Elapsed(started)));
+        call.Attempts.Add(new Attempt(null, failure.ToString().ToLower(CultureInfo.InvariantCulture), Elapsed(started), route.Endpoint.Name));
         return (null, failure);
     }
 

@@ -10,6 +10,7 @@ namespace LlmMarketplace.Consumption.Calls;
 internal static partial class ReadCallRequest
 {
     private const int MaxChoices = 128;
+    private const int MaxFallbacks = 8;
 
     public static (CallRequest? Request, CallRefusal? Refusal) Read(Surface surface, ReadOnlySpan<byte> body, int maxDepth)
     {
@@ -34,6 +35,8 @@ internal static partial class ReadCallRequest
         private CallRefusal? refusal;
         private string? model;
         private Slice modelValue;
+        private List<string>? fallbacks;
+        private Slice? fallbackMember;
         private bool? stream;
         private Slice? streamOptions;
         private bool streamOptionsIsObject;
@@ -79,6 +82,8 @@ internal static partial class ReadCallRequest
             {
                 Model = model!,
                 ModelValue = modelValue,
+                Fallbacks = fallbacks ?? [],
+                FallbackMember = fallbackMember,
                 Stream = stream == true,
                 WantsUsage = includeUsage == true,
                 StreamOptions = streamOptions,
@@ -102,6 +107,11 @@ internal static partial class ReadCallRequest
             if (reader.ValueTextEquals("model"u8))
             {
                 ReadModel();
+            }
+            else if (reader.ValueTextEquals("models"u8))
+            {
+                Once("models", Seen.Models);
+                ReadFallbacks();
             }
             else if (reader.ValueTextEquals("stream"u8))
             {
@@ -189,6 +199,29 @@ internal static partial class ReadCallRequest
             Refuse(CallFailure.InvalidField, "`model` must be a string: name a service as `provider/service`.", "model");
             model = "";
             reader.Skip();
+        }
+
+        /// <summary>Models to call when the first one fails. Ours alone: the provider never sees the member.</summary>
+        private void ReadFallbacks()
+        {
+            var start = (int)reader.TokenStartIndex;
+            reader.Read();
+            var names = new List<string>();
+            if (reader.TokenType == JsonTokenType.StartArray)
+            {
+                while (reader.Read() && reader.TokenType == JsonTokenType.String && names.Count < MaxFallbacks)
+                {
+                    names.Add(reader.GetString()!);
+                }
+            }
+
+            if (reader.TokenType != JsonTokenType.EndArray)
+            {
+                throw new JsonException($"`models` must be an array of at most {MaxFallbacks} model names.");
+            }
+
+            fallbacks = names;
+            fallbackMember = new Slice(start, (int)reader.BytesConsumed - start);
         }
 
         private void ReadStreamOptions()
@@ -338,5 +371,6 @@ internal static partial class ReadCallRequest
         Background = 1 << 17,
         Modalities = 1 << 18,
         WebSearchOptions = 1 << 19,
+        Models = 1 << 20,
     }
 }

@@ -18,7 +18,7 @@ internal static class ReadUsage
     /// <param name="json">An answer, or an event's data.</param>
     /// <param name="dialect">How it is laid out.</param>
     /// <param name="usage">Takes what it tells of usage.</param>
-    /// <exception cref="JsonException">It is no JSON object.</exception>
+    /// <exception cref="JsonException">It is not one JSON object.</exception>
     public static AnswerFacts Read(ReadOnlySpan<byte> json, Dialect dialect, ref UsageFields usage)
     {
         var reading = new Reading(json, dialect);
@@ -48,6 +48,11 @@ internal static class ReadUsage
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 ReadMember(ref usage);
+            }
+
+            while (reader.Read())
+            {
+                // Nothing may follow; the reader says so.
             }
 
             return new AnswerFacts(hasUsage, hasContent, textBytes, images, isError, isEnd, sequence);

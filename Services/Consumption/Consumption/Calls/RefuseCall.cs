@@ -23,7 +23,7 @@ internal static class RefuseCall
                 RetryAfter: Periods.UntilNext(Budgets.BudgetPeriod.Month, answer.Now)),
             LimitStatus.Budget => new CallRefusal(
                 ofKey ? CallFailure.KeyBudget : CallFailure.OrganisationBudget,
-                $"This call may cost {Amount(asked.Nanos)} {plan.Price.Currency}, and of the budget of {whose} {Amount(answer.Left)} are left. {Affordable(plan.Price.OutputWithin(answer.Left, plan.InputBound), choices)}",
+                $"This call may cost {Amount(asked.Nanos)} {plan.Price.Currency}, and of the budget of {whose} {Amount(answer.Left)} are left. {Affordable(OutputWithin(answer.Left, plan), choices)}",
                 RetryAfter: Periods.UntilNext(account.Budget!.Period, answer.Now)),
             LimitStatus.Concurrency => new CallRefusal(
                 CallFailure.Concurrency, $"{Capital(whose)} may have {account.ConcurrentCalls} calls open at once, and has.", RetryAfter: UntilOneEnds),
@@ -33,6 +33,13 @@ internal static class RefuseCall
                 $"This call alone may use {asked.Tokens} tokens, and {whose} has {account.TokensPerMinute} a minute. {Affordable(TokensAfterInput(account.TokensPerMinute, plan), choices)}"),
             _ => new CallRefusal(CallFailure.TokenRate, $"This call may use {asked.Tokens} tokens, and of the {account.TokensPerMinute} a minute that {whose} has {answer.Left} are free now.", RetryAfter: wait),
         };
+    }
+
+    /// <summary>Images and searches cost the same whatever the output is.</summary>
+    private static long? OutputWithin(long left, CallPlan plan)
+    {
+        var rest = plan.ReservedNanos - Price.Nanos(plan.Price.UpperBound(plan.InputBound, plan.OutputBound));
+        return plan.Price.OutputWithin(left - Math.Max(0, rest), plan.InputBound, plan.OutputBound);
     }
 
     private static long? TokensAfterInput(long left, CallPlan plan) => plan.OutputBound == 0 ? null : left - plan.InputBound;

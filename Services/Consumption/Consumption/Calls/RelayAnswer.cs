@@ -3,13 +3,14 @@ using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
+using LlmMarketplace.Consumption.Translation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Passes on an answer that is not a stream: read whole, settled, then sent; so a caller who has an answer finds it in the books.</summary>
-internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptions<CallOptions> options)
+internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
     public const string Fenced = "This instance of the marketplace lost its connections for too long and must not answer any more.";
 
@@ -29,7 +30,7 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
         var fields = default(UsageFields);
         try
         {
-            facts = ReadUsage.Read(body.Memory.Span, call.Surface.Dialect, ref fields);
+            facts = ReadUsage.Read(body.Memory.Span, call.Plan!.Upstream.Dialect, ref fields);
         }
         catch (JsonException)
         {
@@ -46,7 +47,17 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
             return new CallRefusal(CallFailure.NotReady, Fenced); // Others may have settled this call.
         }
 
-        var told = call.Surface.IsFree ? default(TokenUsage) : fields.ToUsage(call.Surface.Dialect);
+        ReadOnlyMemory<byte> whole;
+        try
+        {
+            whole = InCallersProtocol(call, body.Memory);
+        }
+        catch (JsonException wrong)
+        {
+            return new CallRefusal(CallFailure.ProviderFailed, $"The provider's answer is not what its protocol says: {wrong.Message}");
+        }
+
+        var told = call.Surface.IsFree ? default(TokenUsage) : fields.ToUsage(call.Plan.Upstream.Dialect);
         var usage = told ?? Count.Usage(call.Request!, facts.TextBytes);
         if (call.Surface == Surface.ImageGenerations)
         {
@@ -54,8 +65,21 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
         }
 
         await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, Counted: told is null) { ProviderUsage = fields.ToText() });
-        await SendAsync(call, StatusCodes.Status200OK, answer, body.Memory);
+        await SendAsync(call, StatusCodes.Status200OK, answer, whole);
         return null;
+    }
+
+    /// <exception cref="JsonException">The answer cannot be translated, for it is not what its protocol says.</exception>
+    private ReadOnlyMemory<byte> InCallersProtocol(Call call, ReadOnlyMemory<byte> answer)
+    {
+        if (call.Plan!.Translated is null)
+        {
+            return answer;
+        }
+
+        var output = new ArrayBufferWriter<byte>(answer.Length);
+        Translators.Answer(call.Surface.Dialect, answer, Translate.Head(call, time.GetUtcNow()), output);
+        return output.WrittenMemory;
     }
 
     /// <summary>Passes on a provider's 4xx as it is: it is the caller's to mend.</summary>
@@ -64,7 +88,8 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
         using var body = await ReadAsync(answer, MaxRefusalBytes, deadline);
         var status = (int)answer.StatusCode;
         await settle.SettleAsync(call, CallOutcome.NotCharged(RequestOutcome.RefusedByProvider, status));
-        await SendAsync(call, status, answer, body?.Memory ?? default);
+        var said = body?.Memory ?? default;
+        await SendAsync(call, status, answer, call.Plan!.Translated is null ? said : ProviderError.Read(said).ToBody(call.Surface.Dialect));
     }
 
     private static async Task SendAsync(Call call, int status, HttpResponseMessage answer, ReadOnlyMemory<byte> body)

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Translation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
@@ -42,7 +43,8 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
     public async Task<CallRefusal?> RunAsync(Call call, HttpResponseMessage answer, CancellationTokenSource idle, TimeSpan timeout, CancellationToken either)
     {
         using var buffer = new SseBuffer(options.Value.MaxEventBytes);
-        var progress = new Progress();
+        using var translator = call.Plan!.Translated is null ? null : Translators.Stream(call.Surface.Dialect, Translate.Head(call, time.GetUtcNow()));
+        var progress = new Progress { Translator = translator };
         var end = await PassOnAsync(call, answer, buffer, progress, idle, timeout, either);
         if (end == End.Left)
         {
@@ -73,8 +75,8 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         var last = end switch
         {
             End.Done => progress.Done!,
-            End.Silent => ErrorBodies.Event(call.Surface.Dialect, new CallRefusal(CallFailure.ProviderTimeout, "The provider fell silent; the answer is not complete."), progress.Sequence + 1),
-            End.Cut => ErrorBodies.Event(call.Surface.Dialect, new CallRefusal(CallFailure.ProviderFailed, "The provider broke off the stream; the answer is not complete."), progress.Sequence + 1),
+            End.Silent => progress.Error(call, new CallRefusal(CallFailure.ProviderTimeout, "The provider fell silent; the answer is not complete.")),
+            End.Cut => progress.Error(call, new CallRefusal(CallFailure.ProviderFailed, "The provider broke off the stream; the answer is not complete.")),
             _ => [],
         };
         await call.Http.Response.BodyWriter.WriteAsync(last, call.Left);
@@ -102,7 +104,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
                     return End.Fenced;
                 }
 
-                var end = Take(call, buffer, progress);
+                var end = progress.Translator is { } translator ? TakeTranslated(call, buffer, progress, translator) : Take(call, buffer, progress);
                 if (progress.Unflushed && (await call.Http.Response.BodyWriter.FlushAsync(call.Left)).IsCompleted)
                 {
                     return End.Left;
@@ -167,6 +169,47 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         return null;
     }
 
+    /// <summary>The same, into the caller's protocol.</summary>
+    private static End? TakeTranslated(Call call, SseBuffer buffer, Progress progress, StreamTranslator translator)
+    {
+        while (buffer.TryTake(out var text))
+        {
+            var data = SseEvent.Data(text.Span, out var has);
+            if (!has)
+            {
+                continue;
+            }
+
+            progress.Translated.ResetWrittenCount();
+            var state = translator.Feed(data, progress.Translated);
+            if (state == StreamState.Failed && !progress.Started)
+            {
+                return End.Cut;
+            }
+
+            if (state == StreamState.Done)
+            {
+                progress.Done = progress.Translated.WrittenSpan.ToArray();
+                Start(call, progress);
+                return End.Done;
+            }
+
+            if (progress.Translated.WrittenCount > 0)
+            {
+                Start(call, progress);
+                call.Http.Response.BodyWriter.Write(progress.Translated.WrittenSpan);
+                progress.Unflushed = true;
+            }
+
+            if (state == StreamState.Failed)
+            {
+                return End.ProviderError;
+            }
+        }
+
+        return null;
+    }
+
     private static void Start(Call call, Progress progress)
     {
         if (progress.Started)
@@ -197,10 +240,29 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
 
         public byte[]? Done { get; set; }
 
+        /// <summary>When the provider speaks another protocol than the caller.</summary>
+        public StreamTranslator? Translator { get; init; }
+
+        /// <summary>What it wrote last.</summary>
+        public ArrayBufferWriter<byte> Translated { get; } = new();
+
         public CallOutcome Outcome(Call call, RequestOutcome outcome, int status)
         {
-            var told = Usage.ToUsage(call.Surface.Dialect);
-            return new(outcome, status, told ?? Count.Usage(call.Request!, TextBytes), Counted: told is null) { ProviderUsage = Usage.ToText() };
+            var told = Translator is null ? Usage.ToUsage(call.Surface.Dialect) : Translator.Usage;
+            return new(outcome, status, told ?? Count.Usage(call.Request!, Translator?.TextBytes ?? TextBytes), Counted: told is null) { ProviderUsage = Usage.ToText() };
+        }
+
+        /// <summary>An error as the stream's last event.</summary>
+        public byte[] Error(Call call, CallRefusal refusal)
+        {
+            if (Translator is null)
+            {
+                return ErrorBodies.Event(call.Surface.Dialect, refusal, Sequence + 1);
+            }
+
+            Translated.ResetWrittenCount();
+            Translator.WriteError(refusal, Translated);
+            return Translated.WrittenSpan.ToArray();
         }
     }
 }

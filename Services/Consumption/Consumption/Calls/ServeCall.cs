@@ -12,7 +12,8 @@ namespace LlmMarketplace.Consumption.Calls;
 /// 1 key ─ 2 body ─ 3 plan: listing active? entitled? in scope? price and upper bounds ─ 4 admit: quota, budgets, rates reserved by one script, then
 ///   the admission in the log ─ 5 forward ─ 6 meter ─ 7 settle: the record on disk, in the log, the difference given back ─ 8 the last bytes
 /// </code>
-/// Until 4 a call is refused and leaves nothing behind; from then on it has exactly one record.
+/// Until 4 a call is refused and leaves nothing behind; from then on it has exactly one record. When the provider fails before 8 and the caller named other models,
+/// 3 to 8 begin anew with the next one, as a call of its own (<see cref="Fallback"/>).
 /// </summary>
 internal sealed partial class ServeCall(
     KeyCheck keys, PlanCall plans, AdmitCall admission, ProviderClient provider, RelayAnswer answers, RelayStream streams, SettleCall settle,
@@ -25,16 +26,37 @@ internal sealed partial class ServeCall(
         using var activity = call.Activity = telemetry.Start(surface);
         try
         {
-            var refusal = await PrepareAsync(call);
-            CallAnswers.SetHeaders(call);
-            if (refusal is not null)
+            var refusal = await ReadAsync(call);
+            if (refusal is null)
             {
-                telemetry.Refused(activity, refusal);
-                await CallAnswers.RefuseAsync(http, refusal);
-                return;
+                foreach (var model in call.Request!.Fallbacks.Prepend(call.Request.Model))
+                {
+                    if (refusal is not null)
+                    {
+                        if (!Fallback.Follows(refusal))
+                        {
+                            break;
+                        }
+
+                        call = call.Again(Guid.CreateVersion7(time.GetUtcNow())); // What was admitted has its record; a fallback is admitted anew.
+                    }
+
+                    if (await AttemptAsync(call, model) is not { } failed)
+                    {
+                        return;
+                    }
+
+                    refusal = refusal is not null && failed.Failure == CallFailure.DearerFallback ? refusal : failed;
+                }
             }
 
-            await ForwardAsync(call);
+            CallAnswers.SetHeaders(call);
+            if (call.Admission is null)
+            {
+                telemetry.Refused(activity, refusal!);
+            }
+
+            await CallAnswers.RefuseAsync(http, refusal!);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -65,7 +87,18 @@ internal sealed partial class ServeCall(
         }
     }
 
-    private async Task<CallRefusal?> PrepareAsync(Call call)
+    /// <summary>Plans, admits and forwards to one model. Null: the caller has an answer.</summary>
+    private async Task<CallRefusal?> AttemptAsync(Call call, string model)
+    {
+        call.Model = model;
+        (call.Plan, var refusal) = plans.Plan(call);
+        refusal ??= Fallback.Check(call);
+        refusal ??= await admission.AdmitAsync(call);
+        CallAnswers.SetHeaders(call);
+        return refusal ?? await ForwardAsync(call);
+    }
+
+    private async Task<CallRefusal?> ReadAsync(Call call)
     {
         (call.Key, call.Organisation, var refusal) = keys.Check(call.Http.Request);
         if (refusal is not null)
@@ -80,16 +113,11 @@ internal sealed partial class ServeCall(
         }
 
         (call.Request, refusal) = ReadCallRequest.Read(call.Surface, call.Body!.Bytes.Span, options.Value.MaxDepth);
-        if (refusal is not null)
-        {
-            return refusal;
-        }
-
-        (call.Plan, refusal) = plans.Plan(call);
-        return refusal ?? await admission.AdmitAsync(call);
+        return refusal;
     }
 
-    private async Task ForwardAsync(Call call)
+    /// <summary>Forwards an admitted call. Null: the caller has what there is; else nothing of it, and the call is settled as failed.</summary>
+    private async Task<CallRefusal?> ForwardAsync(Call call)
     {
         var timeout = TimeSpan.FromMilliseconds(call.Plan!.Version.Specification.Sla.TimeoutMs);
         using var deadline = new CancellationTokenSource(timeout, time);
@@ -100,7 +128,7 @@ internal sealed partial class ServeCall(
             if (failure == AttemptFailure.Left)
             {
                 await LeaveAsync(call, RequestOutcome.Abandoned, 0);
-                return;
+                return null;
             }
 
             CallRefusal? refusal;
@@ -122,8 +150,9 @@ internal sealed partial class ServeCall(
                 var error = CallErrors.Of(refusal.Failure);
                 var outcome = refusal.Failure == CallFailure.ProviderRateLimited ? RequestOutcome.RefusedByProvider : RequestOutcome.Failed;
                 await settle.SettleAsync(call, CallOutcome.NotCharged(outcome, error.Status));
-                await CallAnswers.RefuseAsync(call.Http, refusal);
             }
+
+            return refusal;
         }
     }
 

@@ -17,6 +17,7 @@ internal sealed class SettleCall(IAdmissionLog log, ConsumptionTelemetry telemet
 
         call.Settled = true;
         var record = Record(call, call.Admission!, outcome);
+        CallAnswers.SetCost(call, record);
         telemetry.Settled(call.Activity, record, call.Surface.GenAiOperation);
         return log.SettleAsync(new Settlement(call.Admission!, record));
     }

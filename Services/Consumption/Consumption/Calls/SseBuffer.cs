@@ -13,6 +13,7 @@ internal sealed class SseBuffer(int maxEventBytes) : IDisposable
     private int end;
     private int scanned;
     private bool lineIsEmpty = true;
+    private bool afterCr;
 
     /// <summary>Whether bytes of an unfinished event are held.</summary>
     public bool HasPartial => end > start;
@@ -52,6 +53,16 @@ internal sealed class SseBuffer(int maxEventBytes) : IDisposable
         while (scanned < end)
         {
             var value = buffer[scanned];
+            if (afterCr && value == '\n')
+            {
+                // The rest of a CRLF that came in two reads: its line, and its event, ended with the CR.
+                afterCr = false;
+                start += scanned == start ? 1 : 0;
+                scanned++;
+                continue;
+            }
+
+            afterCr = false;
             if (value is not ((byte)'\n' or (byte)'\r'))
             {
                 lineIsEmpty = false;
@@ -59,17 +70,9 @@ internal sealed class SseBuffer(int maxEventBytes) : IDisposable
                 continue;
             }
 
-            var length = 1;
-            if (value == '\r')
-            {
-                if (scanned + 1 == end)
-                {
-                    break; // An LF may follow, and would belong to this line's end.
-                }
-
-                length = buffer[scanned + 1] == '\n' ? 2 : 1;
-            }
-
+            // A CR is not made to wait for the LF that may follow: a stream of CRs would never be seen to end.
+            afterCr = value == '\r' && scanned + 1 == end;
+            var length = value == '\r' && !afterCr && buffer[scanned + 1] == '\n' ? 2 : 1;
             scanned += length;
             if (lineIsEmpty)
             {

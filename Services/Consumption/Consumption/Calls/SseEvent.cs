@@ -33,11 +33,16 @@ internal readonly record struct SseEvent(bool IsDone, bool HasData, AnswerFacts 
     }
 
     /// <summary>The event's data: the values of its <c>data</c> lines, one below the other.</summary>
-    private static ReadOnlySpan<byte> Data(ReadOnlySpan<byte> text, out bool has)
+    public static ReadOnlySpan<byte> Data(ReadOnlySpan<byte> text, out bool has)
     {
         ReadOnlySpan<byte> only = default;
         List<byte>? several = null;
         has = false;
+        if (text.StartsWith("\uFEFF"u8))
+        {
+            text = text[3..]; // A stream may begin with a byte order mark.
+        }
+
         while (!text.IsEmpty)
         {
             var length = text.IndexOfAny((byte)'\n', (byte)'\r');

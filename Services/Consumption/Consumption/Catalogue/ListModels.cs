@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Keys;
 using Microsoft.AspNetCore.Http;
@@ -19,6 +20,8 @@ internal static class ListModels
         string OwnedBy,
         [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] DateTimeOffset? ShutdownDate);
 
+    /// <param name="Object">Always <c>list</c>.</param>
+    /// <param name="Data">All of them, by name.</param>
     internal sealed record Response(string Object, IReadOnlyList<Model> Data);
 
     public static Task HandleAsync(HttpContext http, KeyCheck keys, Catalogue catalogue, TimeProvider time)
@@ -39,7 +42,7 @@ internal static class ListModels
         return CallAnswers.WriteJsonAsync(http, new Response("list", [.. models]));
     }
 
-    public static Task HandleOneAsync(HttpContext http, string id, KeyCheck keys, Catalogue catalogue, TimeProvider time)
+    public static Task HandleOneAsync(HttpContext http, [Description("As `/v1/models` lists it, with `@version` to hold on to one.")] string id, KeyCheck keys, Catalogue catalogue, TimeProvider time)
     {
         CallAnswers.SetRequestId(http, Guid.CreateVersion7(time.GetUtcNow()));
         var (key, organisation, refusal) = keys.Check(http.Request);

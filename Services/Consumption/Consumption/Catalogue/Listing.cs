@@ -56,7 +56,12 @@ internal sealed class ListedVersion : IComparable<ListedVersion>
         Number = SemVersion.Parse(state.Version, SemVersionStyles.Strict);
         dotted = string.Create(CultureInfo.InvariantCulture, $"{Number.Major}.{Number.Minor}.{Number.Patch}.");
         Facts = new VersionFacts(Enum.Parse<VersionState>(state.Status.ToString()), Enum.Parse<ClearanceLevel>(state.Specification.Compliance.Level, ignoreCase: true));
-        Url = new Uri(state.Specification.Endpoint.Url.TrimEnd('/') + "/", UriKind.Absolute);
+        var endpoint = state.Specification.Endpoint;
+        Endpoints =
+        [
+            new ListedEndpoint("primary", Address(endpoint.Url), endpoint.Weight, endpoint.Residency),
+            .. (endpoint.Replicas ?? []).Select(replica => new ListedEndpoint(replica.Name, Address(replica.Url), replica.Weight, replica.Residency)),
+        ];
     }
 
     public Listing Listing { get; }
@@ -69,8 +74,8 @@ internal sealed class ListedVersion : IComparable<ListedVersion>
 
     public ServiceSpecification Specification => state.Specification;
 
-    /// <summary>Base address, with a slash at its end.</summary>
-    public Uri Url { get; }
+    /// <summary>Where it is called; the first one is the endpoint itself.</summary>
+    public IReadOnlyList<ListedEndpoint> Endpoints { get; }
 
     public DateTimeOffset? SunsetAt => state.Status == VersionStatus.Deprecated ? state.SunsetAt : null;
 
@@ -95,6 +100,8 @@ internal sealed class ListedVersion : IComparable<ListedVersion>
         return byState != 0 ? byState : byStability != 0 ? byStability : -Number.ComparePrecedenceTo(other.Number);
     }
 
+    private static Uri Address(string url) => new(url.TrimEnd('/') + "/", UriKind.Absolute);
+
     private static int Rank(VersionState state) => state switch
     {
         VersionState.Active => 0,
@@ -104,3 +111,10 @@ internal sealed class ListedVersion : IComparable<ListedVersion>
         _ => 4,
     };
 }
+
+/// <summary>An address of a version.</summary>
+/// <param name="Name">Unique within the version.</param>
+/// <param name="Url">Base address, with a slash at its end.</param>
+/// <param name="Weight">Share of calls; 0: only when all others fail.</param>
+/// <param name="Residency">Country code of where it is served, or null.</param>
+internal sealed record ListedEndpoint(string Name, Uri Url, int Weight, string? Residency);

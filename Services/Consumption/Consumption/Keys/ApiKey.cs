@@ -19,11 +19,9 @@ internal readonly record struct ApiKey(string Identifier, string Text)
 
     private static readonly SearchValues<char> Alphabet = SearchValues.Create(Characters);
 
-    public static ApiKey Create()
-    {
-        var text = Prefix + RandomNumberGenerator.GetString(Characters, IdentifierLength + SecretLength);
-        return new ApiKey(text.Substring(Prefix.Length, IdentifierLength), text);
-    }
+    public static ApiKey Create() => WithNewSecret(RandomNumberGenerator.GetString(Characters, IdentifierLength));
+
+    public static ApiKey WithNewSecret(string identifier) => new(identifier, Prefix + identifier + RandomNumberGenerator.GetString(Characters, SecretLength));
 
     public static bool TryParse([NotNullWhen(true)] string? text, out ApiKey key)
     {
@@ -56,13 +54,13 @@ internal sealed class ApiKeyHasher
 
     public byte[] Hash(ApiKey key) => HMACSHA256.HashData(secret, Encoding.ASCII.GetBytes(key.Text));
 
-    /// <summary>Whether the key has this hash; takes as long whether it has or not.</summary>
-    public bool Proves(ApiKey key, ReadOnlySpan<byte> hash)
+    /// <summary>Whether the key has this hash, or the other one if there is another; takes as long whether it has or not.</summary>
+    public bool Proves(ApiKey key, ReadOnlySpan<byte> hash, ReadOnlySpan<byte> other = default)
     {
         Span<byte> text = stackalloc byte[key.Text.Length];
         Span<byte> computed = stackalloc byte[HMACSHA256.HashSizeInBytes];
         Encoding.ASCII.GetBytes(key.Text, text);
         HMACSHA256.HashData(secret, text, computed);
-        return CryptographicOperations.FixedTimeEquals(computed, hash);
+        return CryptographicOperations.FixedTimeEquals(computed, hash) | CryptographicOperations.FixedTimeEquals(computed, other);
     }
 }

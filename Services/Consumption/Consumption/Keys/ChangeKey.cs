@@ -12,10 +12,10 @@ namespace LlmMarketplace.Consumption.Keys;
 /// <summary><c>PATCH /api/v1/keys/{id}</c>, as a merge patch (RFC 7396): what is not there stays, null takes away.</summary>
 internal static class ChangeKey
 {
-    public static void Map(IEndpointRouteBuilder keys) => keys.MapPatch("/{id:guid}", HandleAsync).WithSummary("Change an API key's name, label, expiry, scopes or budget");
+    public static void Map(IEndpointRouteBuilder keys) => keys.MapPatch("/{id:guid}", HandleAsync).WithName("ChangeKey").Accepts<CreateKey.Request>("application/json").WithSummary("Change an API key's name, labels, expiry, scopes, limits or budget");
 
     private static async Task<Results<Ok<KeyView>, ProblemHttpResult>> HandleAsync(
-        Guid id, JsonElement patch, ClaimsPrincipal caller, ConsumptionDb db, TimeProvider time, CancellationToken cancellationToken)
+        Guid id, JsonElement patch, ClaimsPrincipal caller, ConsumptionDb db, KeyChanges changes, TimeProvider time, CancellationToken cancellationToken)
     {
         if (await GetKey.FindAsync(db, id, caller, cancellationToken) is not { } row)
         {
@@ -24,7 +24,7 @@ internal static class ChangeKey
 
         if (row.RevokedAt is not null)
         {
-            return Problems.Conflict("key_revoked", "The key is revoked, for good: create a new one.");
+            return KeyRules.Revoked();
         }
 
         var now = time.GetUtcNow();
@@ -51,8 +51,7 @@ internal static class ChangeKey
             return Problems.Invalid([.. issues]);
         }
 
-        await db.SaveChangesAsync(cancellationToken);
-        return TypedResults.Ok(KeyView.Of(row, now));
+        return await changes.SaveAsync(db, row, cancellationToken) is { } conflict ? conflict : TypedResults.Ok(KeyView.Of(row, now));
     }
 
     private static List<Issue> Apply(KeyRow row, JsonProperty member, DateTimeOffset now)
@@ -62,9 +61,12 @@ internal static class ChangeKey
             case "name":
                 row.Name = Read<string>(member) ?? "";
                 return [.. KeyRules.Name(row.Name)];
-            case "label":
-                row.Label = Read<string>(member);
-                return [.. KeyRules.Label(row.Label)];
+            case "labels":
+                row.Labels = Merge(row.Labels, Read<Dictionary<string, string?>>(member));
+                return [.. KeyRules.Labels(row.Labels)];
+            case "limits":
+                row.Limits = Merge(row.Limits, member.Value);
+                return [.. row.Limits.Check()];
             case "expiresAt":
                 row.ExpiresAt = (Read<DateTimeOffset?>(member) ?? row.CreatedAt + KeyRules.DefaultLifetime).ToUniversalTime();
                 return [.. KeyRules.Expiry(row.ExpiresAt, now)];
@@ -76,8 +78,27 @@ internal static class ChangeKey
                 row.Budget = Read<Budget>(member);
                 return [.. BudgetRules.Check(row.Budget, "/budget")];
             default:
-                return [new Issue("unknown_field", "/" + member.Name, $"`{member.Name}` cannot be changed: name, label, expiresAt, scopes and budget can.")];
+                return [new Issue("unknown_field", "/" + member.Name, $"`{member.Name}` cannot be changed: name, labels, expiresAt, scopes, limits and budget can.")];
         }
+    }
+
+    private static Dictionary<string, string> Merge(Dictionary<string, string> labels, Dictionary<string, string?>? patch) => patch is null ? [] : labels
+        .Where(label => !patch.ContainsKey(label.Key))
+        .Concat(patch.Where(label => label.Value is not null).Select(label => KeyValuePair.Create(label.Key, label.Value!)))
+        .ToDictionary(StringComparer.Ordinal);
+
+    private static KeyLimits Merge(KeyLimits limits, JsonElement patch)
+    {
+        if (patch.ValueKind == JsonValueKind.Null)
+        {
+            return KeyLimits.None;
+        }
+
+        var given = patch.Deserialize<KeyLimits>(Json.Options)!;
+        return new KeyLimits(
+            patch.TryGetProperty("requestsPerMinute", out _) ? given.RequestsPerMinute : limits.RequestsPerMinute,
+            patch.TryGetProperty("tokensPerMinute", out _) ? given.TokensPerMinute : limits.TokensPerMinute,
+            patch.TryGetProperty("concurrentCalls", out _) ? given.ConcurrentCalls : limits.ConcurrentCalls);
     }
 
     private static T? Read<T>(JsonProperty member) => member.Value.Deserialize<T>(Json.Options);

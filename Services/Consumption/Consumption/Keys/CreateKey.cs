@@ -13,13 +13,14 @@ namespace LlmMarketplace.Consumption.Keys;
 internal static class CreateKey
 {
     /// <param name="Name">Name for people.</param>
-    /// <param name="Label">Free text.</param>
+    /// <param name="Labels">Names and values by which the organisation groups its keys.</param>
     /// <param name="ExpiresAt">When it ends; in 365 days unless said.</param>
     /// <param name="Scopes">What it may call; everything unless said.</param>
+    /// <param name="Limits">Limits of its own.</param>
     /// <param name="Budget">The most that may be spent with it.</param>
-    internal sealed record Request(string? Name, string? Label, DateTimeOffset? ExpiresAt, KeyScopes? Scopes, Budget? Budget);
+    internal sealed record Request(string? Name, Dictionary<string, string>? Labels, DateTimeOffset? ExpiresAt, KeyScopes? Scopes, KeyLimits? Limits, Budget? Budget);
 
-    public static void Map(IEndpointRouteBuilder keys) => keys.MapPost("/", HandleAsync).WithSummary("Create an API key; it is shown this once");
+    public static void Map(IEndpointRouteBuilder keys) => keys.MapPost("/", HandleAsync).WithName("CreateKey").WithSummary("Create an API key; it is shown this once");
 
     private static async Task<Results<Created<KeyView>, ProblemHttpResult>> HandleAsync(
         Request request, ClaimsPrincipal caller, ConsumptionDb db, ApiKeyHasher hasher, TimeProvider time, HttpContext http, CancellationToken cancellationToken)
@@ -27,8 +28,8 @@ internal static class CreateKey
         var now = time.GetUtcNow();
         Issue[] issues =
         [
-            .. KeyRules.Name(request.Name), .. KeyRules.Label(request.Label), .. KeyRules.Expiry(request.ExpiresAt, now),
-            .. KeyRules.Scopes(request.Scopes), .. BudgetRules.Check(request.Budget, "/budget"),
+            .. KeyRules.Name(request.Name), .. KeyRules.Labels(request.Labels), .. KeyRules.Expiry(request.ExpiresAt, now),
+            .. KeyRules.Scopes(request.Scopes), .. (request.Limits ?? KeyLimits.None).Check(), .. BudgetRules.Check(request.Budget, "/budget"),
         ];
         if (issues.Length > 0)
         {
@@ -44,9 +45,10 @@ internal static class CreateKey
             Hash = hasher.Hash(key),
             HashKeyId = hasher.KeyId,
             Name = request.Name!,
-            Label = request.Label,
+            Labels = request.Labels ?? [],
             Services = [.. request.Scopes?.Services ?? []],
             Categories = [.. request.Scopes?.Categories ?? []],
+            Limits = request.Limits ?? KeyLimits.None,
             Budget = request.Budget,
             CreatedBy = caller.Subject(),
             CreatedAt = now,

@@ -12,7 +12,7 @@ namespace LlmMarketplace.Consumption.Keys;
 /// <summary><c>GET /api/v1/keys/{id}</c>.</summary>
 internal static class GetKey
 {
-    public static void Map(IEndpointRouteBuilder keys) => keys.MapGet("/{id:guid}", HandleAsync).WithSummary("Read an API key's settings");
+    public static void Map(IEndpointRouteBuilder keys) => keys.MapGet("/{id:guid}", HandleAsync).WithName("GetKey").WithSummary("Read an API key's settings");
 
     private static async Task<Results<Ok<KeyView>, ProblemHttpResult>> HandleAsync(Guid id, ClaimsPrincipal caller, ConsumptionDb db, TimeProvider time, CancellationToken cancellationToken) =>
         await FindAsync(db, id, caller, cancellationToken) is { } row ? TypedResults.Ok(KeyView.Of(row, time.GetUtcNow())) : Problems.NotFound("The key");

@@ -1,11 +1,17 @@
 using System.Collections.Immutable;
 using LlmMarketplace.Consumption.Budgets;
+using LlmMarketplace.Consumption.Limits;
 
 namespace LlmMarketplace.Consumption.Keys;
 
 /// <summary>A key as calls see it.</summary>
 internal sealed record Key(
-    Guid Id, string Identifier, byte[] Hash, Guid OrganisationId, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt, KeyScopes Scopes, Budget? Budget);
+    Guid Id, string Identifier, byte[] Hash, byte[]? PreviousHash, DateTimeOffset? PreviousUntil, Guid OrganisationId, string Name, DateTimeOffset? ExpiresAt, DateTimeOffset? SuspendedAt,
+    DateTimeOffset? RevokedAt, KeyScopes Scopes, KeyLimits Limits, Budget? Budget, long Version)
+{
+    /// <summary>As the limits see it.</summary>
+    public Account Account { get; } = Account.OfKey(Id, Version, Limits, Budget);
+}
 
 /// <summary>All keys and the organisations' budgets in memory; replaced whole by every change.</summary>
 internal sealed class KeyRing

@@ -28,24 +28,36 @@ internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiK
         }
 
         var key = keys.Find(given.Identifier);
-        if (!hasher.Proves(given, key?.Hash ?? NoHash) || key is null)
+        if (key is null)
         {
+            _ = hasher.Proves(given, NoHash);
             return Refuse(CallFailure.InvalidKey);
         }
 
-        if (key.RevokedAt is not null)
+        if (Judge(given, key) is { } failure)
         {
-            return Refuse(CallFailure.RevokedKey);
-        }
-
-        if (key.ExpiresAt <= time.GetUtcNow())
-        {
-            return Refuse(CallFailure.ExpiredKey);
+            return Refuse(failure);
         }
 
         return catalogue.Current.Organisations.TryGetValue(key.OrganisationId, out var organisation) && organisation.Active
             ? (key, organisation, null)
             : Refuse(CallFailure.OrganisationSuspended);
+    }
+
+    /// <summary>Judges a request by settings of its key that were read anew; null: it may go on.</summary>
+    public CallRefusal? Recheck(HttpRequest request, Key? fresh) =>
+        fresh is null || !ApiKey.TryParse(BearerOf(request) ?? GivenAs("x-api-key", request), out var given) ? new CallRefusal(CallFailure.InvalidKey)
+        : Judge(given, fresh) is { } failure ? new CallRefusal(failure)
+        : null;
+
+    private CallFailure? Judge(ApiKey given, Key key)
+    {
+        var now = time.GetUtcNow();
+        return !hasher.Proves(given, key.Hash, key.PreviousUntil > now ? key.PreviousHash : null) ? CallFailure.InvalidKey
+            : key.RevokedAt is not null ? CallFailure.RevokedKey
+            : key.ExpiresAt <= now ? CallFailure.ExpiredKey
+            : key.SuspendedAt is not null ? CallFailure.SuspendedKey
+            : null;
     }
 
     /// <summary>The bearer token of a request, or null.</summary>

@@ -9,17 +9,36 @@ internal sealed class KeyMirror(KeyRing keys) : TableMirror<Key>
 {
     public override string Table => "keys";
 
-    public override string Columns => "id, identifier, hash, organisation_id, expires_at, revoked_at, services, categories, budget_amount, budget_currency, budget_period";
+    public override string Columns => KeyColumns;
 
-    public override Key Read(NpgsqlDataReader reader) => new(
+    /// <summary>What <see cref="ReadKey"/> reads.</summary>
+    internal const string KeyColumns =
+        """
+        id, identifier, hash, previous_hash, previous_until, organisation_id, name, expires_at, suspended_at, revoked_at, services, categories,
+        requests_per_minute, tokens_per_minute, concurrent_calls, budget_amount, budget_currency, budget_period, version
+        """;
+
+    public override Key Read(NpgsqlDataReader reader) => ReadKey(reader);
+
+    internal static Key ReadKey(NpgsqlDataReader reader) => new(
         reader.GetGuid(0),
         reader.GetString(1),
         reader.GetFieldValue<byte[]>(2),
-        reader.GetGuid(3),
-        reader.IsDBNull(4) ? null : reader.GetFieldValue<DateTimeOffset>(4),
-        reader.IsDBNull(5) ? null : reader.GetFieldValue<DateTimeOffset>(5),
-        new KeyScopes(reader.GetFieldValue<string[]>(6), reader.GetFieldValue<string[]>(7)),
-        reader.IsDBNull(8) ? null : new Budget(reader.GetDecimal(8), reader.GetString(9), Enum.Parse<BudgetPeriod>(reader.GetString(10))));
+        reader.IsDBNull(3) ? null : reader.GetFieldValue<byte[]>(3),
+        Time(reader, 4),
+        reader.GetGuid(5),
+        reader.GetString(6),
+        Time(reader, 7),
+        Time(reader, 8),
+        Time(reader, 9),
+        new KeyScopes(reader.GetFieldValue<string[]>(10), reader.GetFieldValue<string[]>(11)),
+        new KeyLimits(Number(reader, 12), Number(reader, 13), Number(reader, 14)),
+        reader.IsDBNull(15) ? null : new Budget(reader.GetDecimal(15), reader.GetString(16), Enum.Parse<BudgetPeriod>(reader.GetString(17))),
+        reader.GetInt64(18));
+
+    private static DateTimeOffset? Time(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
+
+    private static long? Number(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetInt64(column);
 
     public override void Apply(IReadOnlyList<Key> changed) => keys.Apply(changed);
 }

@@ -12,14 +12,20 @@ internal sealed class KeyRow
     /// <summary>The 12 characters that may be shown.</summary>
     public required string Identifier { get; init; }
 
-    public required byte[] Hash { get; init; }
+    public required byte[] Hash { get; set; }
+
+    /// <summary>Of the secret before the last rotation, valid until <see cref="PreviousUntil"/>.</summary>
+    public byte[]? PreviousHash { get; set; }
+
+    public DateTimeOffset? PreviousUntil { get; set; }
 
     /// <summary>Which <c>Keys:ApiKeyHmac</c> made the hash.</summary>
-    public required string HashKeyId { get; init; }
+    public required string HashKeyId { get; set; }
 
     public required string Name { get; set; }
 
-    public string? Label { get; set; }
+    /// <summary>Names and values by which the organisation groups its keys.</summary>
+    public required Dictionary<string, string> Labels { get; set; }
 
     public required string[] Services { get; set; }
 
@@ -37,7 +43,24 @@ internal sealed class KeyRow
 
     public DateTimeOffset? ExpiresAt { get; set; }
 
+    public DateTimeOffset? SuspendedAt { get; set; }
+
     public DateTimeOffset? RevokedAt { get; set; }
+
+    public long? RequestsPerMinute { get; set; }
+
+    public long? TokensPerMinute { get; set; }
+
+    public long? ConcurrentCalls { get; set; }
+
+    /// <summary>Counts changes: admissions know by it whether they know the settings as they are.</summary>
+    public long Version { get; set; }
+
+    public KeyLimits Limits
+    {
+        get => new(RequestsPerMinute, TokensPerMinute, ConcurrentCalls);
+        set => (RequestsPerMinute, TokensPerMinute, ConcurrentCalls) = (value.RequestsPerMinute, value.TokensPerMinute, value.ConcurrentCalls);
+    }
 
     public Budget? Budget
     {

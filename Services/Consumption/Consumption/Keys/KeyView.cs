@@ -9,26 +9,32 @@ namespace LlmMarketplace.Consumption.Keys;
 /// <param name="Key">The key itself: only in the answer to its creation, and nowhere else ever again.</param>
 /// <param name="Prefix">How it begins: enough to recognise it by.</param>
 /// <param name="Name">Name for people.</param>
-/// <param name="Label">Free text.</param>
-/// <param name="Status"><c>active</c>, <c>expired</c> or <c>revoked</c>.</param>
+/// <param name="Labels">Names and values by which the organisation groups its keys.</param>
+/// <param name="Status"><c>active</c>, <c>suspended</c>, <c>expired</c> or <c>revoked</c>.</param>
 /// <param name="Scopes">What it may call; empty lists: everything that its organisation may.</param>
+/// <param name="Limits">Limits of its own; null where it has none.</param>
 /// <param name="Budget">The most that may be spent with it, or null.</param>
 /// <param name="CreatedBy">Subject who created it.</param>
 /// <param name="CreatedAt">When.</param>
 /// <param name="ExpiresAt">When it ends.</param>
+/// <param name="PreviousSecretUntil">Until when the secret before the last rotation is valid too, or null.</param>
+/// <param name="SuspendedAt">Since when it is suspended, or null.</param>
 /// <param name="RevokedAt">When it was revoked, or null.</param>
 internal sealed record KeyView(
     Guid Id,
     [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] string? Key,
     string Prefix,
     string Name,
-    string? Label,
+    IReadOnlyDictionary<string, string> Labels,
     string Status,
     KeyScopes Scopes,
+    KeyLimits Limits,
     Budget? Budget,
     string CreatedBy,
     DateTimeOffset CreatedAt,
     DateTimeOffset? ExpiresAt,
+    DateTimeOffset? PreviousSecretUntil,
+    DateTimeOffset? SuspendedAt,
     DateTimeOffset? RevokedAt)
 {
     public static KeyView Of(KeyRow row, DateTimeOffset now, string? key = null) => new(
@@ -36,13 +42,16 @@ internal sealed record KeyView(
         key,
         ApiKey.Prefix + row.Identifier,
         row.Name,
-        row.Label,
-        row.RevokedAt is not null ? "revoked" : row.ExpiresAt <= now ? "expired" : "active",
+        row.Labels,
+        row.RevokedAt is not null ? "revoked" : row.ExpiresAt <= now ? "expired" : row.SuspendedAt is not null ? "suspended" : "active",
         new KeyScopes(row.Services, row.Categories),
+        row.Limits,
         row.Budget,
         row.CreatedBy,
         row.CreatedAt,
         row.ExpiresAt,
+        row.PreviousUntil > now ? row.PreviousUntil : null,
+        row.SuspendedAt,
         row.RevokedAt);
 }
 
@@ -51,6 +60,7 @@ internal static class KeyRules
 {
     public const int MaxNameLength = 100;
     public const int MaxScopes = 100;
+    public const int MaxLabels = 20;
     public static readonly TimeSpan DefaultLifetime = TimeSpan.FromDays(365);
 
     public static IEnumerable<Issue> Name(string? name)
@@ -61,13 +71,15 @@ internal static class KeyRules
         }
     }
 
-    public static IEnumerable<Issue> Label(string? label)
+    public static IEnumerable<Issue> Labels(IReadOnlyDictionary<string, string>? labels)
     {
-        if (label?.Length > MaxNameLength)
+        if (labels?.Count > MaxLabels || labels?.Any(label => label.Key.Length is 0 or > MaxNameLength || label.Value is null or { Length: > MaxNameLength }) == true)
         {
-            yield return new Issue("invalid_label", "/label", $"The label must have at most {MaxNameLength} characters.");
+            yield return new Issue("invalid_labels", "/labels", $"There may be {MaxLabels} labels, each with a name and a text of at most {MaxNameLength} characters.");
         }
     }
+
+    public static Microsoft.AspNetCore.Http.HttpResults.ProblemHttpResult Revoked() => Problems.Conflict("key_revoked", "The key is revoked, for good: create a new one.");
 
     public static IEnumerable<Issue> Expiry(DateTimeOffset? expiresAt, DateTimeOffset now)
     {

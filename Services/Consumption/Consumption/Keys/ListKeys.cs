@@ -12,7 +12,7 @@ namespace LlmMarketplace.Consumption.Keys;
 /// <summary><c>GET /api/v1/keys</c>: the keys of the caller's organisation, newest first.</summary>
 internal static class ListKeys
 {
-    public static void Map(IEndpointRouteBuilder keys) => keys.MapGet("/", HandleAsync).WithSummary("List the organisation's API keys");
+    public static void Map(IEndpointRouteBuilder keys) => keys.MapGet("/", HandleAsync).WithName("ListKeys").WithSummary("List the organisation's API keys");
 
     private static async Task<Results<Ok<Page<KeyView>>, ProblemHttpResult>> HandleAsync(
         ClaimsPrincipal caller, ConsumptionDb db, TimeProvider time, CancellationToken cancellationToken, int? limit = null, string? cursor = null)

@@ -10,17 +10,21 @@ namespace LlmMarketplace.Consumption.Keys;
 /// <summary><c>DELETE /api/v1/keys/{id}</c>: ends a key everywhere within a second, for good. Its records stay.</summary>
 internal static class RevokeKey
 {
-    public static void Map(IEndpointRouteBuilder keys) => keys.MapDelete("/{id:guid}", HandleAsync).WithSummary("Revoke an API key");
+    public static void Map(IEndpointRouteBuilder keys) => keys.MapDelete("/{id:guid}", HandleAsync).WithName("RevokeKey").WithSummary("Revoke an API key");
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(Guid id, ClaimsPrincipal caller, ConsumptionDb db, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(Guid id, ClaimsPrincipal caller, ConsumptionDb db, KeyChanges changes, TimeProvider time, CancellationToken cancellationToken)
     {
         if (await GetKey.FindAsync(db, id, caller, cancellationToken) is not { } row)
         {
             return Problems.NotFound("The key");
         }
 
-        row.RevokedAt ??= time.GetUtcNow();
-        await db.SaveChangesAsync(cancellationToken);
-        return TypedResults.NoContent();
+        if (row.RevokedAt is not null)
+        {
+            return TypedResults.NoContent();
+        }
+
+        row.RevokedAt = time.GetUtcNow();
+        return await changes.SaveAsync(db, row, cancellationToken) is { } conflict ? conflict : TypedResults.NoContent();
     }
 }

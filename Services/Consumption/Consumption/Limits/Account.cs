@@ -1,4 +1,5 @@
 using LlmMarketplace.Consumption.Budgets;
+using LlmMarketplace.Consumption.Keys;
 
 namespace LlmMarketplace.Consumption.Limits;
 
@@ -39,5 +40,14 @@ internal sealed record Account
         Budget = budget,
     };
 
-    public static Account OfKey(Guid key, Budget? budget) => new() { Field = LimitScripts.FieldOf(key), Budget = budget };
+    public static Account OfKey(Guid key, long version, KeyLimits limits, Budget? budget) => new()
+    {
+        Field = LimitScripts.FieldOf(key),
+        Version = version,
+        RequestsPerMinute = limits.RequestsPerMinute ?? 0,
+        Burst = limits.RequestsPerMinute ?? 0,
+        TokensPerMinute = limits.TokensPerMinute ?? 0,
+        ConcurrentCalls = limits.ConcurrentCalls ?? 0,
+        Budget = budget,
+    };
 }

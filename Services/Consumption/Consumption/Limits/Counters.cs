@@ -237,6 +237,7 @@ internal sealed partial class Counters : BackgroundService
         var sums = new CounterSums(generation);
         await SumAsync(connection, organisation, Periods.Day(today), sums);
         await AddOpenAsync(connection, organisation, sums);
+        await AddVersionsAsync(connection, organisation, sums);
         await scripts.RebuildAsync(organisation, sums);
         await using var ready = new NpgsqlCommand("UPDATE counters SET ready = true WHERE organisation_id = $1 AND generation = $2", connection)
         {
@@ -303,6 +304,19 @@ internal sealed partial class Counters : BackgroundService
         {
             into.AddOpen(
                 reader.GetGuid(0), reader.GetGuid(1), reader.GetInt32(2), reader.GetFieldValue<DateTimeOffset>(3), reader.GetInt64(4), reader.GetInt64(5), reader.GetDouble(6));
+        }
+    }
+
+    private static async Task AddVersionsAsync(NpgsqlConnection connection, Guid organisation, CounterSums into)
+    {
+        await using var versions = new NpgsqlCommand("SELECT id, version FROM keys WHERE organisation_id = $1 AND version > 0", connection)
+        {
+            Parameters = { new() { Value = organisation } },
+        };
+        await using var reader = await versions.ExecuteReaderAsync();
+        while (await reader.ReadAsync())
+        {
+            into.AddVersion(LimitScripts.FieldOf(reader.GetGuid(0)), reader.GetInt64(1));
         }
     }
 

@@ -1,7 +1,7 @@
+using LlmMarketplace.Consumption.Metering;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using StackExchange.Redis;
-using LlmMarketplace.Consumption.Metering;
 
 namespace LlmMarketplace.Consumption.Limits;
 
@@ -22,7 +22,7 @@ internal sealed partial class Lane : IDisposable
     private readonly Guid organisation;
     private readonly LaneServices services;
     private readonly Lock gate = new();
-    private readonly Queue<Waiting> admissions = new();
+    private readonly Queue<WaitingCall> admissions = new();
     private readonly Dictionary<Guid, long> retried = [];
     private readonly List<(Release Release, long Due)> traces = [];
     private readonly ITimer timer;
@@ -42,7 +42,7 @@ internal sealed partial class Lane : IDisposable
     /// <exception cref="LimitsUnavailableException">No answer in time, or too many wait: nothing is reserved, or it is given back.</exception>
     public async Task<LimitAnswer> ReserveAsync(Reservation asked, CancellationToken cancellationToken)
     {
-        var waiting = new Waiting(asked, services.Time.GetTimestamp() + Ticks(services.Options.Timeout));
+        var waiting = new WaitingCall(asked, services.Time.GetTimestamp() + Ticks(services.Options.Timeout));
         lock (gate)
         {
             if (admissions.Count >= services.Options.MaxWaiting)
@@ -54,7 +54,7 @@ internal sealed partial class Lane : IDisposable
         }
 
         Start();
-        await using var registration = cancellationToken.UnsafeRegister(static (left, token) => ((Waiting)left!).TrySetCanceled(token), waiting);
+        await using var registration = cancellationToken.UnsafeRegister(static (left, token) => ((WaitingCall)left!).TrySetCanceled(token), waiting);
         return await waiting.Task;
     }
 
@@ -151,7 +151,7 @@ internal sealed partial class Lane : IDisposable
         }
     }
 
-    private Batch? Take()
+    private LaneBatch? Take()
     {
         lock (gate)
         {
@@ -166,7 +166,7 @@ internal sealed partial class Lane : IDisposable
             }
 
             var max = services.Options.MaxBatch;
-            var batch = new Batch();
+            var batch = new LaneBatch();
             while (batch.Asked.Count < max && admissions.TryDequeue(out var waiting))
             {
                 if (!waiting.Task.IsCompleted)
@@ -199,7 +199,7 @@ internal sealed partial class Lane : IDisposable
     }
 
     /// <summary>Takes a batch there and back, until all of it is answered or given up.</summary>
-    private async Task TripAsync(Batch batch)
+    private async Task TripAsync(LaneBatch batch)
     {
         for (var pause = TimeSpan.FromMilliseconds(5); ; pause = Min(pause * 2, TimeSpan.FromMilliseconds(250)))
         {
@@ -225,7 +225,7 @@ internal sealed partial class Lane : IDisposable
         }
     }
 
-    private async Task<bool> TryTripAsync(Batch batch)
+    private async Task<bool> TryTripAsync(LaneBatch batch)
     {
         var (time, clock, counters) = (services.Time, services.Clock, services.Counters);
         var breaks = services.Runs.Breaks;
@@ -274,10 +274,10 @@ internal sealed partial class Lane : IDisposable
     }
 
     /// <summary>Answers callers; gives those that have to be asked again, and whether the counters were those expected.</summary>
-    private (bool Built, List<Waiting> Again) Deliver(Batch batch, CallsAnswer answer)
+    private (bool Built, List<WaitingCall> Again) Deliver(LaneBatch batch, CallsAnswer answer)
     {
         var built = true;
-        List<Waiting> again = [];
+        List<WaitingCall> again = [];
         for (var i = 0; i < batch.Asked.Count; i++)
         {
             var (waiting, told) = (batch.Asked[i], answer.Answers[i]);
@@ -303,7 +303,7 @@ internal sealed partial class Lane : IDisposable
         return (built, again);
     }
 
-    private void Tell(Waiting waiting, LimitAnswer told)
+    private void Tell(WaitingCall waiting, LimitAnswer told)
     {
         var reserved = told.Status == LimitStatus.Admitted;
         if (reserved && waiting.Times > 1)
@@ -321,7 +321,7 @@ internal sealed partial class Lane : IDisposable
     }
 
     /// <summary>Those who left, and those who are to be given up, wait no more; what may have been reserved for them is given back.</summary>
-    private int GiveUp(Batch batch, Func<Waiting, bool> over, Exception? reason)
+    private int GiveUp(LaneBatch batch, Func<WaitingCall, bool> over, Exception? reason)
     {
         var count = batch.Asked.Count;
         batch.Asked.RemoveAll(waiting =>
@@ -342,7 +342,7 @@ internal sealed partial class Lane : IDisposable
         return count - batch.Asked.Count;
     }
 
-    private void Release(Waiting waiting)
+    private void Release(WaitingCall waiting)
     {
         lock (gate)
         {
@@ -366,7 +366,7 @@ internal sealed partial class Lane : IDisposable
     }
 
     /// <summary>Settlements did not arrive, or nobody knows: they will travel again.</summary>
-    private void Return(Batch batch)
+    private void Return(LaneBatch batch)
     {
         lock (gate)
         {
@@ -381,30 +381,6 @@ internal sealed partial class Lane : IDisposable
     private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * services.Time.TimestampFrequency);
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
-
-    private sealed class Batch
-    {
-        public List<Waiting> Asked { get; } = [];
-
-        public List<Release> Releases { get; } = [];
-    }
-
-    /// <summary>A call that waits; its task is the answer.</summary>
-    private sealed class Waiting(Reservation reservation, long expires) : TaskCompletionSource<LimitAnswer>(TaskCreationOptions.RunContinuationsAsynchronously)
-    {
-        public Reservation Reservation { get; } = reservation;
-
-        /// <summary>When the caller's time is over, as a timestamp of ours.</summary>
-        public long Expires { get; } = expires;
-
-        /// <summary>The same by Redis's clock, µs: the latest that was ever sent.</summary>
-        public long Deadline { get; private set; }
-
-        /// <summary>How often it was sent.</summary>
-        public int Times { get; private set; }
-
-        public void Sent(long deadline) => (Deadline, Times) = (Math.Max(Deadline, deadline), Times + 1);
-    }
 
     private static partial class Log
     {

@@ -54,6 +54,12 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         [KeyOf(organisation), OpenKeyOf(organisation)],
         [sums.Generation, sums.AccountCount, sums.VersionCount, sums.OpenCount, .. sums.Accounts, .. sums.Versions, .. sums.Open]);
 
+    /// <summary>From now on nobody is admitted by older settings of an account.</summary>
+    public Task RaiseVersionAsync(Guid organisation, string account, long version) => redis.GetDatabase().ScriptEvaluateAsync(
+        "if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0') < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end return 1",
+        [KeyOf(organisation)],
+        [VersionFieldOf(account), version]);
+
     /// <summary>Redis's clock, in µs since 1970.</summary>
     public async Task<long> TimeAsync(Guid organisation)
     {

@@ -69,6 +69,20 @@ internal sealed class OpenCalls(CallLimits limits)
         }
     }
 
+    /// <summary>Whether calls of an organisation ended whose records PostgreSQL does not have yet.</summary>
+    public bool HasUnshipped(Guid organisation)
+    {
+        if (!accounts.TryGetValue(organisation, out var account))
+        {
+            return false;
+        }
+
+        lock (account)
+        {
+            return account.Calls.Values.Any(call => call.Record is not null);
+        }
+    }
+
     /// <summary>Admits nothing more by older counters of this organisation, and gives all its calls as they stand.</summary>
     public IReadOnlyList<Reported> Close(Guid organisation, long generation)
     {

@@ -76,4 +76,5 @@ internal sealed class UsageRecord
 /// <param name="Status">The provider's HTTP status; null when there was no answer.</param>
 /// <param name="Error">Why there was none: <c>connect</c>, <c>timeout</c>, <c>reset</c>, <c>left</c>.</param>
 /// <param name="Ms">Milliseconds to the answer's headers, or to the failure.</param>
-internal sealed record Attempt(int? Status, string? Error, double Ms);
+/// <param name="Endpoint">Which of the version's addresses.</param>
+internal sealed record Attempt(int? Status, string? Error, double Ms, string? Endpoint = null);

@@ -117,16 +117,22 @@ internal sealed record Price(decimal PerRequest, decimal Input, decimal CachedIn
         return inputTokens > LongAbove ? Math.Max(bound, LongContext!.UpperBound(inputTokens, outputTokens, images, webSearches)) : bound;
     }
 
-    /// <summary>The most output that a call with this input can have within an amount; null when output costs nothing.</summary>
-    public long? OutputWithin(long nanos, long inputTokens)
+    /// <summary>The most output, up to <paramref name="most"/>, with which a call with this input stays within an amount; null when output costs nothing.</summary>
+    public long? OutputWithin(long nanos, long inputTokens, long most)
     {
-        if (Output == 0)
+        if (UpperBound(inputTokens, most) == UpperBound(inputTokens, 0))
         {
             return null;
         }
 
-        var rest = (nanos / NanosPerUnit) - UpperBound(inputTokens, 0);
-        return rest <= 0 ? 0 : (long)Math.Min(Math.Floor(rest / Output), long.MaxValue);
+        var (fits, exceeds) = (0L, most + 1);
+        while (exceeds - fits > 1)
+        {
+            var middle = fits + ((exceeds - fits) / 2);
+            (fits, exceeds) = Nanos(UpperBound(inputTokens, middle)) <= nanos ? (middle, exceeds) : (fits, middle);
+        }
+
+        return fits;
     }
 
     /// <summary>Nano-units, rounded up: limits never err in the caller's favour by more than they must.</summary>

@@ -41,7 +41,7 @@ internal static class GetQuota
     internal sealed record Response(
         OrganisationTier Tier, int RequestsPerSecond, int Burst, long TokensPerMinute, MonthlyTokens Tokens, BudgetState? OrganisationBudget, BudgetState? KeyBudget);
 
-    public static void Map(IEndpointRouteBuilder usage) => usage.MapGet("/quota", HandleAsync).WithSummary("Limits, budgets and what is left of them; with a token or an API key");
+    public static void Map(IEndpointRouteBuilder usage) => usage.MapGet("/quota", HandleAsync).WithName("GetQuota").WithSummary("Limits, budgets and what is left of them; with a token or an API key");
 
     private static async Task<Results<Ok<Response>, ProblemHttpResult>> HandleAsync(HttpContext http, ConsumptionDb db, ApiKeyHasher hasher, TimeProvider time, CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Keys;
@@ -31,10 +32,13 @@ internal static class GetUsage
     /// <param name="Items">By group, in the group's order.</param>
     internal sealed record Response(DateTimeOffset From, DateTimeOffset To, string Currency, Item Total, IReadOnlyList<Item> Items);
 
-    public static void Map(IEndpointRouteBuilder usage) => usage.MapGet("/usage", HandleAsync).WithSummary("Usage and cost by key, service or day; with a token or an API key");
+    public static void Map(IEndpointRouteBuilder usage) => usage.MapGet("/usage", HandleAsync).WithName("GetUsage").WithSummary("Usage and cost by key, service or day; with a token or an API key");
 
     private static async Task<Results<Ok<Response>, ProblemHttpResult>> HandleAsync(
-        HttpContext http, ConsumptionDb db, ApiKeyHasher hasher, TimeProvider time, CancellationToken cancellationToken, DateTimeOffset? from = null, DateTimeOffset? to = null, string groupBy = "day")
+        HttpContext http, ConsumptionDb db, ApiKeyHasher hasher, TimeProvider time, CancellationToken cancellationToken,
+        [Description("Calls admitted at or after this moment; the beginning of the month, in UTC, unless given.")] DateTimeOffset? from = null,
+        [Description("And before this one; now unless given.")] DateTimeOffset? to = null,
+        [Description("key, service or day.")] string groupBy = "day")
     {
         var (scope, refusal) = await UsageCaller.FindAsync(http, db, hasher, time);
         if (refusal is not null)

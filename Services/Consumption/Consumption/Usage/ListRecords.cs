@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Text.Json;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Contracts;
@@ -23,10 +24,11 @@ internal static class ListRecords
 
     private sealed record Position(DateTimeOffset AdmittedAt, Guid RequestId);
 
-    public static void Map(IEndpointRouteBuilder usage) => usage.MapGet("/usage/records", HandleAsync).WithSummary("The records of single calls, newest first; with a token or an API key");
+    public static void Map(IEndpointRouteBuilder usage) => usage.MapGet("/usage/records", HandleAsync).WithName("ListRecords").WithSummary("The records of single calls, newest first; with a token or an API key");
 
     private static async Task<Results<Ok<Page<Item>>, ProblemHttpResult>> HandleAsync(
-        HttpContext http, ConsumptionDb db, ApiKeyHasher hasher, TimeProvider time, CancellationToken cancellationToken, Guid? requestId = null, int? limit = null, string? cursor = null)
+        HttpContext http, ConsumptionDb db, ApiKeyHasher hasher, TimeProvider time, CancellationToken cancellationToken,
+        [Description("The `x-request-id` of one call.")] Guid? requestId = null, int? limit = null, string? cursor = null)
     {
         var (scope, refusal) = await UsageCaller.FindAsync(http, db, hasher, time);
         if (refusal is not null)

@@ -22,9 +22,10 @@ internal static class UsageCaller
         if (KeyCheck.BearerOf(http.Request) is { } bearer && bearer.StartsWith(ApiKey.Prefix, StringComparison.Ordinal))
         {
             var row = ApiKey.TryParse(bearer, out var given) ? await db.Set<KeyRow>().AsNoTracking().SingleOrDefaultAsync(key => key.Identifier == given.Identifier, http.RequestAborted) : null;
-            return row is not null && hasher.Proves(given, row.Hash) && row.RevokedAt is null && !(row.ExpiresAt <= time.GetUtcNow())
+            return row is not null && hasher.Proves(given, row.Hash, row.PreviousUntil > time.GetUtcNow() ? row.PreviousHash : null)
+                && row.RevokedAt is null && row.SuspendedAt is null && !(row.ExpiresAt <= time.GetUtcNow())
                 ? (new UsageScope(row.OrganisationId, row.Id), null)
-                : (default, Problems.Of(StatusCodes.Status401Unauthorized, "invalid_api_key", "The API key is not valid, has expired or was revoked."));
+                : (default, Problems.Of(StatusCodes.Status401Unauthorized, "invalid_api_key", "The API key is not valid, has expired, or was revoked or suspended."));
         }
 
         var services = http.RequestServices;

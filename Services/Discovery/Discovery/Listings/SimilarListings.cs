@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Security.Claims;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Discovery.Search;
@@ -16,7 +17,7 @@ internal static class SimilarListings
     internal sealed record Item(ListingSummary Listing, float Similarity);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Guid id, int? limit, ClaimsPrincipal caller, Viewers viewers, OrganisationMirror organisations, IListingIndex index, CancellationToken cancellationToken)
+        Guid id, [Description("Services, 1 to 50; 10 unless given.")] int? limit, ClaimsPrincipal caller, Viewers viewers, OrganisationMirror organisations, IListingIndex index, CancellationToken cancellationToken)
     {
         var viewer = viewers.Of(caller);
         if (await index.FindAsync(viewer, id, cancellationToken) is not { } listing)

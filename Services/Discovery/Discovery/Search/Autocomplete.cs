@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Security.Claims;
 using LlmMarketplace.ApiConventions;
 using Microsoft.AspNetCore.Http;
@@ -10,7 +11,8 @@ internal static class Autocomplete
 {
     internal sealed record Response(IReadOnlyList<Suggestion> Items);
 
-    public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(string? q, int? limit, ClaimsPrincipal caller, Viewers viewers, IListingIndex index, CancellationToken cancellationToken)
+    public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
+        [Description("What was typed so far, at most 100 characters.")] string? q, [Description("Suggestions, 1 to 50; 10 unless given.")] int? limit, ClaimsPrincipal caller, Viewers viewers, IListingIndex index, CancellationToken cancellationToken)
     {
         var typed = q?.Trim().Replace('\0', ' ') ?? "";
         return typed.Length switch

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using LlmMarketplace.Identity.Access;
 
 namespace LlmMarketplace.Identity.Clients;
@@ -6,7 +7,7 @@ namespace LlmMarketplace.Identity.Clients;
 internal static class ListClients
 {
     public static async Task<Results<Ok<Page<ClientView>>, ProblemHttpResult>> HandleAsync(
-        Guid? organisationId, int? limit, string? cursor, Caller caller, IdentityDb db, CancellationToken cancellationToken)
+        [Description("Only this organisation's.")] Guid? organisationId, int? limit, string? cursor, Caller caller, IdentityDb db, CancellationToken cancellationToken)
     {
         var clients = db.Clients.AsNoTracking().Include(c => c.Organisation).AsQueryable();
         if (!caller.SeesEverything)

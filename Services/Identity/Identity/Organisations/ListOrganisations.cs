@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using LlmMarketplace.Identity.Access;
 
 namespace LlmMarketplace.Identity.Organisations;
@@ -6,7 +7,7 @@ namespace LlmMarketplace.Identity.Organisations;
 internal static class ListOrganisations
 {
     public static async Task<Results<Ok<Page<OrganisationView>>, ProblemHttpResult>> HandleAsync(
-        string? slug, int? limit, string? cursor, Caller caller, IdentityDb db, CancellationToken cancellationToken)
+        [Description("Only the organisation of this slug.")] string? slug, int? limit, string? cursor, Caller caller, IdentityDb db, CancellationToken cancellationToken)
     {
         var organisations = db.Organisations.AsNoTracking();
         if (!caller.SeesEverything)

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using LlmMarketplace.Identity.Access;
 using Microsoft.AspNetCore.Identity;
 
@@ -7,7 +8,7 @@ namespace LlmMarketplace.Identity.Users;
 internal static class ListUsers
 {
     public static async Task<Results<Ok<Page<UserView>>, ProblemHttpResult>> HandleAsync(
-        string? email, Guid? organisationId, int? limit, string? cursor, IdentityDb db, ILookupNormalizer normalizer, CancellationToken cancellationToken)
+        [Description("Only the user of this address.")] string? email, [Description("Only users with a membership there.")] Guid? organisationId, int? limit, string? cursor, IdentityDb db, ILookupNormalizer normalizer, CancellationToken cancellationToken)
     {
         var users = db.Users.AsNoTracking();
         if (email is not null)

@@ -11,7 +11,7 @@ namespace LlmMarketplace.Publishing.Listings;
 /// <summary><c>PATCH /api/v1/listings/{id}</c>: who may see it.</summary>
 internal static class ChangeVisibility
 {
-    public static void Map(RouteGroupBuilder listings) => listings.MapPatch("/{id:guid}", HandleAsync).WithSummary("Change who may see a listing");
+    public static void Map(RouteGroupBuilder listings) => listings.MapPatch("/{id:guid}", HandleAsync).WithName("ChangeVisibility").WithSummary("Change who may see a listing");
 
     private static async Task<Results<Ok<ListingView>, ProblemHttpResult>> HandleAsync(
         Guid id, Request request, ClaimsPrincipal caller, ListingDesk desk, CancellationToken cancellationToken)

@@ -15,7 +15,7 @@ namespace LlmMarketplace.Publishing.Listings;
 /// <summary><c>POST /api/v1/listings</c>. Repeating it answers 409 <c>listing_exists</c> with the listing's id.</summary>
 internal static partial class CreateListing
 {
-    public static void Map(RouteGroupBuilder listings) => listings.MapPost("/", HandleAsync).WithSummary("Create a listing for your organisation");
+    public static void Map(RouteGroupBuilder listings) => listings.MapPost("/", HandleAsync).WithName("CreateListing").WithSummary("Create a listing for your organisation");
 
     private static async Task<Results<Created<ListingView>, ProblemHttpResult>> HandleAsync(
         Request request, ClaimsPrincipal caller, HttpContext http, PublishingDb db, TimeProvider time, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Security.Claims;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Identity.Contracts;
@@ -12,10 +13,11 @@ namespace LlmMarketplace.Publishing.Listings;
 /// <summary><c>GET /api/v1/listings</c>: your organisation's, newest first; for administrators and auditors everybody's.</summary>
 internal static class ListListings
 {
-    public static void Map(RouteGroupBuilder listings) => listings.MapGet("/", HandleAsync).WithSummary("List listings, newest first");
+    public static void Map(RouteGroupBuilder listings) => listings.MapGet("/", HandleAsync).WithName("ListListings").WithSummary("List listings, newest first");
 
     private static async Task<Results<Ok<Page<ListingView>>, ProblemHttpResult>> HandleAsync(
-        ClaimsPrincipal caller, PublishingDb db, CancellationToken cancellationToken, string? name = null, Guid? organisation = null, int? limit = null, string? cursor = null)
+        ClaimsPrincipal caller, PublishingDb db, CancellationToken cancellationToken,
+        [Description("Only the listing of this name.")] string? name = null, [Description("Only this organisation's; providers always see their own only.")] Guid? organisation = null, int? limit = null, string? cursor = null)
     {
         var found = db.Listings.AsNoTracking().Include(listing => listing.Versions).AsSplitQuery();
         if ((caller.SeesAll() ? organisation : caller.OrganisationId()) is { } only)

@@ -12,8 +12,8 @@ internal static class SuspendListing
 {
     public static void Map(RouteGroupBuilder listings)
     {
-        listings.MapPost("/{id:guid}/suspend", SuspendAsync).WithSummary("Suspend a listing with all of its versions");
-        listings.MapPost("/{id:guid}/resume", ResumeAsync).WithSummary("Resume a suspended listing");
+        listings.MapPost("/{id:guid}/suspend", SuspendAsync).WithName("SuspendListing").WithSummary("Suspend a listing with all of its versions");
+        listings.MapPost("/{id:guid}/resume", ResumeAsync).WithName("ResumeListing").WithSummary("Resume a suspended listing");
     }
 
     private static async Task<Results<Ok<ListingView>, ProblemHttpResult>> SuspendAsync(

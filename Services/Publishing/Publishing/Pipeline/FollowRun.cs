@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 using System.Security.Claims;
 using System.Text.Json;
@@ -5,6 +6,7 @@ using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Publishing.Listings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
@@ -20,18 +22,18 @@ internal static class FollowRun
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan BeatEvery = TimeSpan.FromSeconds(15);
 
-    public static void Map(RouteGroupBuilder runs) => runs.MapGet("/{id:guid}/events", HandleAsync)
+    public static void Map(RouteGroupBuilder runs) => runs.MapGet("/{id:guid}/events", HandleAsync).WithName("FollowPipelineRun")
         .Produces<EntryView>(StatusCodes.Status200OK, "text/event-stream").ProducesProblem(StatusCodes.Status404NotFound).WithSummary("Follow a pipeline run live");
 
     private static async Task<IResult> HandleAsync(
-        Guid id, ClaimsPrincipal caller, HttpContext http, PublishingDb db, PipelineSignal signal, TimeProvider time, IHostApplicationLifetime lifetime, CancellationToken cancellationToken)
+        Guid id, [FromHeader(Name = "Last-Event-ID"), Description("The last entry that was read: the journal goes on after it.")] string? lastEventId, ClaimsPrincipal caller, HttpContext http, PublishingDb db, PipelineSignal signal, TimeProvider time, IHostApplicationLifetime lifetime, CancellationToken cancellationToken)
     {
         if (await GetRun.FindAsync(db, id, caller, cancellationToken) is null)
         {
             return Refusals.NoRun;
         }
 
-        var after = int.TryParse(http.Request.Headers["Last-Event-ID"], NumberStyles.None, CultureInfo.InvariantCulture, out var last) ? last : 0;
+        var after = int.TryParse(lastEventId, NumberStyles.None, CultureInfo.InvariantCulture, out var last) ? last : 0;
         http.Response.Headers.ContentType = "text/event-stream";
         http.Response.Headers.CacheControl = "no-store";
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);

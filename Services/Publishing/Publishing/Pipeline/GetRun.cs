@@ -11,7 +11,7 @@ namespace LlmMarketplace.Publishing.Pipeline;
 /// <summary><c>GET /api/v1/pipeline-runs/{id}</c>.</summary>
 internal static class GetRun
 {
-    public static void Map(RouteGroupBuilder runs) => runs.MapGet("/{id:guid}", HandleAsync).WithSummary("Read a pipeline run with its steps and verdicts");
+    public static void Map(RouteGroupBuilder runs) => runs.MapGet("/{id:guid}", HandleAsync).WithName("GetPipelineRun").WithSummary("Read a pipeline run with its steps and verdicts");
 
     private static async Task<Results<Ok<RunView>, ProblemHttpResult>> HandleAsync(Guid id, ClaimsPrincipal caller, PublishingDb db, CancellationToken cancellationToken) =>
         await FindAsync(db, id, caller, cancellationToken) is { } run ? TypedResults.Ok(RunView.Of(run)) : Refusals.NoRun;

@@ -6,7 +6,9 @@ namespace LlmMarketplace.Publishing.Pipeline;
 /// <summary>Works runs off, several at once, in every instance.</summary>
 internal sealed partial class PipelineWorker(PipelineEngine engine, PipelineLeases leases, PipelineSignal signal, ILogger<PipelineWorker> logger) : BackgroundService
 {
-    private const int AtOnce = 4;
+    /// <summary>How many runs one instance works on at the same time.</summary>
+    internal const int AtOnce = 4;
+
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(Enumerable.Range(0, AtOnce).Select(_ => WorkAsync(stoppingToken)));

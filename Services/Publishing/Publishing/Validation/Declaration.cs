@@ -8,6 +8,8 @@ namespace LlmMarketplace.Publishing.Validation;
 internal sealed class Declaration
 {
     private const int Many = 1_000_000_000;
+    private const int MostReplicas = 20;
+    private const int MostWeight = 1_000;
     private const string WebSearchTool = "web_search";
 
     /// <summary>The documentation's largest length, in characters.</summary>
@@ -36,6 +38,10 @@ internal sealed class Declaration
         Authentication = Endpoint?.Choice<EndpointAuthentication>("authentication");
         Surfaces = Endpoint is { } endpoint ? [.. endpoint.Items("surfaces", ServiceSurfaces.All.Count).Select(item => item.AsOneOf((string[])[.. ServiceSurfaces.All])).OfType<string>().Distinct()] : [];
         ApiVersion = Endpoint?.Text("apiVersion", 40, required: false);
+        Weight = Endpoint?.Number("weight", 0, MostWeight, required: false);
+        EndpointResidency = Endpoint?.Text("residency", 2, required: false);
+        Replicas = [.. (Endpoint?.Items("replicas", MostReplicas) ?? []).Select(item => new DeclaredReplica(
+            item, item.Text("name", 40), item.Text("url", 2_000), item.Number("weight", 0, MostWeight, required: false), item.Text("residency", 2, required: false)))];
         Pricing = root.Object("pricing");
         PricingModel = Pricing?.Choice<PricingModel>("model");
         Currency = Pricing?.Text("currency", 3);
@@ -78,6 +84,12 @@ internal sealed class Declaration
 
     public string? ApiVersion { get; }
 
+    public int? Weight { get; }
+
+    public string? EndpointResidency { get; }
+
+    public IReadOnlyList<DeclaredReplica> Replicas { get; }
+
     public Node? Pricing { get; }
 
     public PricingModel? PricingModel { get; }
@@ -104,7 +116,14 @@ internal sealed class Declaration
         Category!,
         Tags,
         [.. Capabilities.Select(entry => entry.Capability)],
-        new ServiceEndpoint(Url!, Protocol!.Value, Authentication!.Value) { Surfaces = Surfaces.Count == 0 ? null : Surfaces, ApiVersion = ApiVersion },
+        new ServiceEndpoint(Url!, Protocol!.Value, Authentication!.Value) 
+        {
+            Surfaces = Surfaces.Count == 0 ? null : Surfaces,
+            ApiVersion = ApiVersion,
+            Weight = Weight ?? 1,
+            Residency = EndpointResidency,
+            Replicas = Replicas.Count == 0 ? null : [.. Replicas.Select(replica => new EndpointReplica(replica.Name!, replica.Url!, replica.Weight ?? 1, replica.Residency))],
+        },
         Model!,
         new ServicePricing(PricingModel!.Value, Currency!, [.. Rates.Select(rate => rate.ToRate())]),
         Sla!,
@@ -266,6 +285,9 @@ internal sealed class Declaration
         Amount(at, "cacheWrite"),
         Amount(at, "cacheWrite1h"));
 }
+
+/// <summary>One more address as declared.</summary>
+internal sealed record DeclaredReplica(Node At, string? Name, string? Url, int? Weight, string? Residency);
 
 /// <summary>A rate as declared.</summary>
 internal sealed record DeclaredRate(Node At, string? Tier, string? Unit, decimal? Input, decimal? Output, decimal? CachedInput)

@@ -6,6 +6,8 @@ namespace LlmMarketplace.Publishing.Validation;
 /// <summary>PROTOCOL_MISMATCH, INSECURE_ENDPOINT, FORBIDDEN_ENDPOINT, and whether a credential is there exactly when it is needed.</summary>
 internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
 {
+    private const string Primary = "primary";
+
     public async Task CheckAsync(ValidationSubject subject, Declaration declaration, Node root, CancellationToken cancellationToken)
     {
         if (declaration.Endpoint is not { } endpoint)
@@ -15,13 +17,25 @@ internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
 
         CheckSecret(subject, declaration, endpoint);
         CheckProtocol(declaration, endpoint);
-        if (string.IsNullOrWhiteSpace(declaration.Url))
+        if (!string.IsNullOrWhiteSpace(declaration.Url))
         {
-            return;
+            await CheckAddressAsync(subject, declaration, endpoint.Member("url", required: false)!.Value, declaration.Url, cancellationToken).ConfigureAwait(false);
         }
 
-        var at = endpoint.Member("url", required: false)!.Value;
-        if (!Uri.TryCreate(declaration.Url, UriKind.Absolute, out var url) || url.Host.Length == 0 || url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0)
+        foreach (var replica in declaration.Replicas.Where(replica => !string.IsNullOrWhiteSpace(replica.Url)))
+        {
+            await CheckAddressAsync(subject, declaration, replica.At.Member("url", required: false)!.Value, replica.Url!, cancellationToken).ConfigureAwait(false);
+        }
+
+        foreach (var twice in declaration.Replicas.Where(replica => replica.Name is not null).GroupBy(replica => replica.Name).SelectMany(same => same.Key == Primary ? same : same.Skip(1)))
+        {
+            twice.At.At("name", default).Report(IssueCodes.Duplicate, $"{twice.Name} is the name of another address.");
+        }
+    }
+
+    private async Task CheckAddressAsync(ValidationSubject subject, Declaration declaration, Node at, string address, CancellationToken cancellationToken)
+    {
+        if (!Uri.TryCreate(address, UriKind.Absolute, out var url) || url.Host.Length == 0 || url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0)
         {
             at.Report(IssueCodes.InvalidUrl, "The address must be absolute, as https://api.example.com/v1, without credentials, query or fragment.");
             return;

@@ -16,7 +16,7 @@ internal static class CreateVersion
     /// <summary>Drafts cost room, and nobody needs more.</summary>
     private const int MostVersions = 1_000;
 
-    public static void Map(RouteGroupBuilder listings) => listings.MapPost("/{id:guid}/versions", HandleAsync)
+    public static void Map(RouteGroupBuilder listings) => listings.MapPost("/{id:guid}/versions", HandleAsync).WithName("CreateVersion")
         .Accepts<ServiceDeclaration>("application/json").WithSummary("Draft a version");
 
     private static async Task<Results<Created<VersionView>, ProblemHttpResult>> HandleAsync(

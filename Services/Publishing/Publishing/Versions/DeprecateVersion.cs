@@ -14,7 +14,7 @@ internal static class DeprecateVersion
 {
     private static readonly TimeSpan DefaultNotice = TimeSpan.FromDays(30);
 
-    public static void Map(RouteGroupBuilder listings) => listings.MapPost("/{id:guid}/versions/{version}/deprecate", HandleAsync).WithSummary("Announce the end of a version");
+    public static void Map(RouteGroupBuilder listings) => listings.MapPost("/{id:guid}/versions/{version}/deprecate", HandleAsync).WithName("DeprecateVersion").WithSummary("Announce the end of a version");
 
     private static async Task<Results<Ok<VersionView>, ProblemHttpResult>> HandleAsync(
         Guid id, string version, ClaimsPrincipal caller, VersionDesk desk, CancellationToken cancellationToken, Request? request = null)

@@ -10,7 +10,7 @@ namespace LlmMarketplace.Publishing.Versions;
 /// <summary><c>GET /api/v1/listings/{id}/versions/{version}</c>.</summary>
 internal static class GetVersion
 {
-    public static void Map(RouteGroupBuilder listings) => listings.MapGet("/{id:guid}/versions/{version}", HandleAsync).WithSummary("Read a version");
+    public static void Map(RouteGroupBuilder listings) => listings.MapGet("/{id:guid}/versions/{version}", HandleAsync).WithName("GetVersion").WithSummary("Read a version");
 
     private static async Task<Results<Ok<VersionView>, ProblemHttpResult>> HandleAsync(
         Guid id, string version, ClaimsPrincipal caller, ListingDesk desk, CancellationToken cancellationToken)

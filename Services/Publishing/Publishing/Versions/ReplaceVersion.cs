@@ -13,7 +13,7 @@ namespace LlmMarketplace.Publishing.Versions;
 /// <summary><c>PUT /api/v1/listings/{id}/versions/{version}</c>: rewrites a draft, or one that the pipeline refused. Without <c>endpoint.secret</c> the credential stays; null removes it.</summary>
 internal static class ReplaceVersion
 {
-    public static void Map(RouteGroupBuilder listings) => listings.MapPut("/{id:guid}/versions/{version}", HandleAsync)
+    public static void Map(RouteGroupBuilder listings) => listings.MapPut("/{id:guid}/versions/{version}", HandleAsync).WithName("ReplaceVersion")
         .Accepts<ServiceDeclaration>("application/json").WithSummary("Rewrite a draft");
 
     private static async Task<Results<Ok<VersionView>, ProblemHttpResult>> HandleAsync(

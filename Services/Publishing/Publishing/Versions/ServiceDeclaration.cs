@@ -26,4 +26,16 @@ internal sealed record ServiceDeclaration(
 /// <param name="Secret">The credential; written, never read.</param>
 /// <param name="Surfaces">What it serves: <c>chat.completions</c>, <c>responses</c> …; null: what protocol and category let expect.</param>
 /// <param name="ApiVersion">Only for <c>azure-openai</c>.</param>
-internal sealed record DeclaredEndpoint(string Url, EndpointProtocol Protocol, EndpointAuthentication Authentication, string? Secret, IReadOnlyList<string>? Surfaces, string? ApiVersion);
+/// <param name="Weight">Share of calls beside the replicas; 1 unless said.</param>
+/// <param name="Residency">Country code of where the first address is served.</param>
+/// <param name="Replicas">The same service at other addresses.</param>
+internal sealed record DeclaredEndpoint(
+    string Url,
+    EndpointProtocol Protocol,
+    EndpointAuthentication Authentication,
+    string? Secret,
+    IReadOnlyList<string>? Surfaces,
+    string? ApiVersion,
+    int? Weight,
+    string? Residency,
+    IReadOnlyList<EndpointReplica>? Replicas);

@@ -18,7 +18,7 @@ internal static class SubmitVersion
     /// <summary>The most characters of a listing's published declarations together: an event carries them all.</summary>
     private const int MostCharacters = 1_000_000;
 
-    public static void Map(RouteGroupBuilder listings) => listings.MapPost("/{id:guid}/versions/{version}/submit", HandleAsync).WithSummary("Send a version through the pipeline");
+    public static void Map(RouteGroupBuilder listings) => listings.MapPost("/{id:guid}/versions/{version}/submit", HandleAsync).WithName("SubmitVersion").WithSummary("Send a version through the pipeline");
 
     private static async Task<Results<Accepted<RunView>, ProblemHttpResult>> HandleAsync(
         Guid id, string version, ClaimsPrincipal caller, PublishingDb db, ListingDesk desk, PipelineSignal signal, CancellationToken cancellationToken)

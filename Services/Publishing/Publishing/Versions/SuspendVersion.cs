@@ -14,8 +14,8 @@ internal static class SuspendVersion
 {
     public static void Map(RouteGroupBuilder listings)
     {
-        listings.MapPost("/{id:guid}/versions/{version}/suspend", SuspendAsync).WithSummary("Suspend a version");
-        listings.MapPost("/{id:guid}/versions/{version}/resume", ResumeAsync).WithSummary("Resume a suspended version");
+        listings.MapPost("/{id:guid}/versions/{version}/suspend", SuspendAsync).WithName("SuspendVersion").WithSummary("Suspend a version");
+        listings.MapPost("/{id:guid}/versions/{version}/resume", ResumeAsync).WithName("ResumeVersion").WithSummary("Resume a suspended version");
     }
 
     private static async Task<Results<Ok<VersionView>, ProblemHttpResult>> SuspendAsync(

@@ -17,8 +17,8 @@ internal static class ValidateVersion
 {
     public static void Map(RouteGroupBuilder listings)
     {
-        listings.MapPost("/{id:guid}/versions/validate", SentAsync).Accepts<ServiceDeclaration>("application/json").WithSummary("Validate a declaration without keeping it");
-        listings.MapPost("/{id:guid}/versions/{version}/validate", KeptAsync).WithSummary("Validate a version without submitting it");
+        listings.MapPost("/{id:guid}/versions/validate", SentAsync).WithName("ValidateDeclaration").Accepts<ServiceDeclaration>("application/json").WithSummary("Validate a declaration without keeping it");
+        listings.MapPost("/{id:guid}/versions/{version}/validate", KeptAsync).WithName("ValidateVersion").WithSummary("Validate a version without submitting it");
     }
 
     private static async Task<Results<Ok<Report>, ProblemHttpResult>> SentAsync(

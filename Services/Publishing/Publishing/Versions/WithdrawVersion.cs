@@ -14,7 +14,7 @@ namespace LlmMarketplace.Publishing.Versions;
 /// <summary><c>POST /api/v1/listings/{id}/versions/{version}/withdraw</c>: the provider no longer waits for the approval; the version ends as rejected.</summary>
 internal static class WithdrawVersion
 {
-    public static void Map(RouteGroupBuilder listings) => listings.MapPost("/{id:guid}/versions/{version}/withdraw", HandleAsync).WithSummary("Withdraw a version that waits for approval");
+    public static void Map(RouteGroupBuilder listings) => listings.MapPost("/{id:guid}/versions/{version}/withdraw", HandleAsync).WithName("WithdrawVersion").WithSummary("Withdraw a version that waits for approval");
 
     private static async Task<Results<Ok<VersionView>, ProblemHttpResult>> HandleAsync(
         Guid id, string version, ClaimsPrincipal caller, PublishingDb db, ListingDesk desk, PipelineSignal signal, CancellationToken cancellationToken)

@@ -1,0 +1,62 @@
+using System.Text.Json;
+using LlmMarketplace.Publishing.Contracts;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>
+/// What the API's document says of the calls. They are other people's APIs: only what the gateway reads is declared, and every other member passes through as it is.
+/// </summary>
+internal static class CallDocument
+{
+    public static RouteHandlerBuilder Describe(this RouteHandlerBuilder route, Surface surface) => route
+        .WithName("Call" + string.Concat(surface.Path.Split('/', '_').Select(part => char.ToUpperInvariant(part[0]) + part[1..])))
+        .WithSummary(surface.Summary)
+        .Accepts(Body(surface), "application/json")
+        .Produces<JsonElement>(StatusCodes.Status200OK, "application/json", surface.Streams ? ["text/event-stream"] : []);
+
+    private static Type Body(Surface surface) => surface.Name switch
+    {
+        ServiceSurfaces.ChatCompletions => typeof(ChatCompletionBody),
+        ServiceSurfaces.Responses => typeof(ResponseBody),
+        ServiceSurfaces.Messages or ServiceSurfaces.CountTokens => typeof(MessageBody),
+        ServiceSurfaces.Embeddings or ServiceSurfaces.Moderations => typeof(InputBody),
+        ServiceSurfaces.Rerank => typeof(RerankBody),
+        _ => typeof(PromptBody),
+    };
+}
+
+/// <summary>As OpenAI's chat completions take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Messages">The conversation.</param>
+/// <param name="Stream">Whether the answer comes in parts, as server-sent events.</param>
+internal sealed record ChatCompletionBody(string Model, IReadOnlyList<JsonElement> Messages, bool Stream = false);
+
+/// <summary>As OpenAI's responses take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Input">A text or a list of items.</param>
+/// <param name="Stream">Whether the answer comes in parts, as server-sent events.</param>
+internal sealed record ResponseBody(string Model, JsonElement Input, bool Stream = false);
+
+/// <summary>As Anthropic's messages take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Messages">The conversation.</param>
+/// <param name="Stream">Whether the answer comes in parts, as server-sent events.</param>
+internal sealed record MessageBody(string Model, IReadOnlyList<JsonElement> Messages, bool Stream = false);
+
+/// <summary>As OpenAI's embeddings and moderations take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Input">A text or a list of texts.</param>
+internal sealed record InputBody(string Model, JsonElement Input);
+
+/// <summary>As OpenAI's completions and image generations take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Prompt">What to go on from, or to draw.</param>
+internal sealed record PromptBody(string Model, JsonElement Prompt);
+
+/// <summary>As Cohere's and Jina's rerank take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Query">What is asked.</param>
+/// <param name="Documents">What may answer it.</param>
+internal sealed record RerankBody(string Model, string Query, IReadOnlyList<JsonElement> Documents);

@@ -1,0 +1,126 @@
+namespace LlmMarketplace.Consumption.Routing;
+
+/// <summary>
+/// What this instance knows of one address: how fast it answers, and whether it is worth asking.
+/// <code>
+/// closed ── 5 failures within 60 s, no success between ──► open ── 30 s ──► half open: one call tries
+///    ▲                                                       ▲                      │
+///    └──────────────── it succeeds ──────────────────────────┼──────────────────────┤
+///                                                            └───── it fails ───────┘
+/// </code>
+/// A 429 closes it for as long as the provider says. Nothing locks on the way of a call that goes well.
+/// </summary>
+internal sealed class EndpointHealth(TimeProvider time)
+{
+    private const int FailuresToOpen = 5;
+    private const double NewestShare = 0.2;
+    private static readonly TimeSpan FailuresWithin = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan OpenFor = TimeSpan.FromSeconds(30);
+
+    private readonly Lock gate = new();
+    private double latencyMs;
+    private int failures;
+    private long firstFailure;
+    private long openUntil;
+    private long busyUntil;
+    private bool trying;
+
+    /// <summary>Milliseconds to an answer's headers, newer ones counting more (an exponentially weighted moving average); 0: not known yet.</summary>
+    public double LatencyMs => Volatile.Read(ref latencyMs);
+
+    /// <summary>How long it is not to be asked; zero when it may be.</summary>
+    public TimeSpan ClosedFor
+    {
+        get
+        {
+            var until = Math.Max(Volatile.Read(ref openUntil), Volatile.Read(ref busyUntil));
+            var now = time.GetTimestamp();
+            return until <= now ? TimeSpan.Zero : time.GetElapsedTime(now, until);
+        }
+    }
+
+    /// <summary>Whether the provider itself asked to be left alone.</summary>
+    public bool IsBusy => Volatile.Read(ref busyUntil) > time.GetTimestamp();
+
+    /// <summary>Whether a call may be sent now. After an opening, only one is let through until it has an outcome.</summary>
+    public bool TryEnter()
+    {
+        if (ClosedFor > TimeSpan.Zero)
+        {
+            return false;
+        }
+
+        if (Volatile.Read(ref openUntil) == 0)
+        {
+            return true;
+        }
+
+        lock (gate)
+        {
+            if (openUntil == 0)
+            {
+                return true;
+            }
+
+            return !trying && (trying = true);
+        }
+    }
+
+    /// <summary>It answered.</summary>
+    public void Succeeded(double milliseconds)
+    {
+        var known = LatencyMs;
+        Volatile.Write(ref latencyMs, known == 0 ? milliseconds : known + ((milliseconds - known) * NewestShare)); // Of two at once one is forgotten: it is an average.
+        if (Volatile.Read(ref failures) != 0 || Volatile.Read(ref openUntil) != 0)
+        {
+            lock (gate)
+            {
+                (failures, openUntil, trying) = (0, 0, false);
+            }
+        }
+    }
+
+    /// <summary>It could not be reached, failed, or broke off.</summary>
+    public void Failed()
+    {
+        lock (gate)
+        {
+            var now = time.GetTimestamp();
+            if (failures == 0 || time.GetElapsedTime(firstFailure, now) > FailuresWithin)
+            {
+                (failures, firstFailure) = (0, now);
+            }
+
+            failures++;
+            if (trying || failures >= FailuresToOpen)
+            {
+                openUntil = now + Ticks(OpenFor);
+                trying = false;
+            }
+        }
+    }
+
+    /// <summary>It said 429.</summary>
+    public void Busy(TimeSpan wait)
+    {
+        lock (gate)
+        {
+            trying = false;
+            busyUntil = Math.Max(busyUntil, time.GetTimestamp() + Ticks(wait));
+        }
+    }
+
+    /// <summary>Nobody knows: the caller left before there was an outcome.</summary>
+    public void Unknown()
+    {
+        if (Volatile.Read(ref openUntil) != 0)
+        {
+            lock (gate)
+            {
+                trying = false;
+            }
+        }
+    }
+
+    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * time.TimestampFrequency);
+}

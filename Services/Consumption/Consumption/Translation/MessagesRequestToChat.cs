@@ -1,0 +1,406 @@
+using System.Text.Json;
+
+namespace LlmMarketplace.Consumption.Translation;
+
+/// <summary>
+/// A Messages request for a Chat Completions provider. Chat forgets reasoning between calls, so thinking that this marketplace wrote (unsigned) is left out of the
+/// history; signed thinking is another provider's, and a gap.
+/// </summary>
+internal sealed partial class MessagesRequestToChat : RequestReading
+{
+    private JsonElement? system;
+    private JsonElement? messages;
+
+    private MessagesRequestToChat(TranslationOptions options)
+        : base(options)
+    {
+    }
+
+    public static TranslatedRequest Translate(ReadOnlyMemory<byte> body, TranslationOptions options) => new MessagesRequestToChat(options).Run(body);
+
+    protected override void Translate(JsonElement root)
+    {
+        foreach (var member in Members(root, ""))
+        {
+            Member(member.Name, member.Value);
+        }
+
+        Json.WriteStartArray("messages");
+        WriteSystem();
+        foreach (var (message, path) in messages is { } all ? Items(all, "messages") : [])
+        {
+            WriteMessage(message, path);
+        }
+
+        Json.WriteEndArray();
+    }
+
+    private void Member(string name, JsonElement value)
+    {
+        switch (name)
+        {
+            case "model":
+                WriteModel(value);
+                break;
+            case "messages":
+                messages = value;
+                break;
+            case "system":
+                system = value;
+                break;
+            case "max_tokens":
+                Copy(Options.MaxTokensField, value, JsonValueKind.Number, name);
+                break;
+            case "temperature" or "top_p":
+                Copy(name, value, JsonValueKind.Number, name);
+                break;
+            case "stop_sequences" when value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 4:
+                Gap(name, "The provider takes at most 4 stop sequences.");
+                break;
+            case "stop_sequences":
+                Copy("stop", value, JsonValueKind.Array, name);
+                break;
+            case "stream" when Flag(value, name) == true:
+                Json.WriteBoolean(name, true);
+                Json.WriteStartObject("stream_options");
+                Json.WriteBoolean("include_usage", true);
+                Json.WriteEndObject();
+                break;
+            case "stream":
+                break;
+            case "metadata":
+                foreach (var entry in Members(value, name))
+                {
+                    if (entry.Name == "user_id")
+                    {
+                        Copy("user", entry.Value, JsonValueKind.String, "metadata.user_id");
+                    }
+                    else
+                    {
+                        Gap($"metadata.{entry.Name}");
+                    }
+                }
+
+                break;
+            case "tools":
+                WriteTools(value);
+                break;
+            case "tool_choice":
+                WriteToolChoice(value);
+                break;
+            case "thinking" when Kind(value, name) == "disabled":
+                break;
+            case "output_config":
+                WriteOutputConfig(value);
+                break;
+            default:
+                Gap(name);
+                break;
+        }
+    }
+
+    private void WriteSystem()
+    {
+        if (system is not { } text)
+        {
+            return;
+        }
+
+        Json.WriteStartObject();
+        Json.WriteString("role", "system");
+        if (text.ValueKind == JsonValueKind.String)
+        {
+            Copy("content", text, JsonValueKind.String, "system");
+        }
+        else
+        {
+            Json.WriteStartArray("content");
+            foreach (var (block, path) in Items(text, "system"))
+            {
+                if (Kind(block, path) == "text")
+                {
+                    WriteText(block, path);
+                }
+                else
+                {
+                    Malformed($"{path}.type", "System text is made of blocks of type `text`.");
+                }
+            }
+
+            Json.WriteEndArray();
+        }
+
+        Json.WriteEndObject();
+    }
+
+    private void WriteMessage(JsonElement message, string path)
+    {
+        Others(message, path, "role", "content");
+        var role = Required(message, "role", path) is { } value ? Text(value, $"{path}.role") : "";
+        if (Required(message, "content", path) is not { } content)
+        {
+            return;
+        }
+
+        if (role is not ("user" or "assistant"))
+        {
+            Malformed($"{path}.role", $"`{path}.role` is `user` or `assistant`.");
+        }
+        else if (content.ValueKind == JsonValueKind.String)
+        {
+            Json.WriteStartObject();
+            Json.WriteString("role", role);
+            Copy("content", content, JsonValueKind.String, $"{path}.content");
+            Json.WriteEndObject();
+        }
+        else if (role == "user")
+        {
+            WriteUser([.. Items(content, $"{path}.content")]);
+        }
+        else
+        {
+            WriteAssistant([.. Items(content, $"{path}.content")]);
+        }
+    }
+
+    private void WriteUser(List<(JsonElement Value, string Path)> blocks)
+    {
+        var kinds = blocks.ConvertAll(block => Kind(block.Value, block.Path));
+        var results = kinds.TakeWhile(kind => kind == "tool_result").Count();
+        foreach (var (block, path) in blocks.Take(results))
+        {
+            WriteResult(block, path);
+        }
+
+        if (results == blocks.Count && results > 0)
+        {
+            return;
+        }
+
+        Json.WriteStartObject();
+        Json.WriteString("role", "user");
+        Json.WriteStartArray("content");
+        for (var i = results; i < blocks.Count; i++)
+        {
+            var (block, path) = blocks[i];
+            switch (kinds[i])
+            {
+                case "text":
+                    WriteText(block, path);
+                    break;
+                case "image":
+                    WriteImage(block, path);
+                    break;
+                case "document":
+                    WriteDocument(block, path);
+                    break;
+                case "tool_result":
+                    Malformed($"{path}.type", "Tool results come before all other blocks of their message.");
+                    break;
+                case var kind:
+                    Gap($"{path}.type", $"Blocks of type `{kind}` have no counterpart in the provider's protocol.");
+                    break;
+            }
+        }
+
+        Json.WriteEndArray();
+        Json.WriteEndObject();
+    }
+
+    private void WriteResult(JsonElement block, string path)
+    {
+        foreach (var member in Members(block, path))
+        {
+            if (member.Name is not ("type" or "tool_use_id" or "content") && !(member.Name == "is_error" && member.Value.ValueKind == JsonValueKind.False))
+            {
+                Gap($"{path}.{member.Name}");
+            }
+        }
+
+        Json.WriteStartObject();
+        Json.WriteString("role", "tool");
+        if (Required(block, "tool_use_id", path) is { } id)
+        {
+            Copy("tool_call_id", id, JsonValueKind.String, $"{path}.tool_use_id");
+        }
+
+        if (!block.TryGetProperty("content", out var content) || content.ValueKind == JsonValueKind.Null)
+        {
+            Json.WriteString("content", "");
+        }
+        else if (content.ValueKind == JsonValueKind.String)
+        {
+            Copy("content", content, JsonValueKind.String, $"{path}.content");
+        }
+        else
+        {
+            Json.WriteStartArray("content");
+            foreach (var (part, at) in Items(content, $"{path}.content"))
+            {
+                if (Kind(part, at) == "text")
+                {
+                    WriteText(part, at);
+                }
+                else
+                {
+                    Gap($"{at}.type", "The provider takes results of text only.");
+                }
+            }
+
+            Json.WriteEndArray();
+        }
+
+        Json.WriteEndObject();
+    }
+
+    private void WriteAssistant(List<(JsonElement Value, string Path)> blocks)
+    {
+        var kinds = blocks.ConvertAll(block => Kind(block.Value, block.Path));
+        Json.WriteStartObject();
+        Json.WriteString("role", "assistant");
+        if (kinds.Contains("text"))
+        {
+            Json.WriteStartArray("content");
+            for (var i = 0; i < blocks.Count; i++)
+            {
+                if (kinds[i] == "text")
+                {
+                    WriteText(blocks[i].Value, blocks[i].Path);
+                    if (i > 0 && kinds[i - 1] == "tool_use")
+                    {
+                        Gap($"{blocks[i].Path}.type", "The provider has text before tool calls only.");
+                    }
+                }
+            }
+
+            Json.WriteEndArray();
+        }
+
+        if (kinds.Contains("tool_use"))
+        {
+            Json.WriteStartArray("tool_calls");
+            for (var i = 0; i < blocks.Count; i++)
+            {
+                if (kinds[i] == "tool_use")
+                {
+                    WriteCall(blocks[i].Value, blocks[i].Path);
+                }
+            }
+
+            Json.WriteEndArray();
+        }
+
+        for (var i = 0; i < blocks.Count; i++)
+        {
+            var ours = kinds[i] == "thinking" && blocks[i].Value.TryGetProperty("signature", out var signature) && signature.ValueKind == JsonValueKind.String && signature.ValueEquals("");
+            if (!ours && kinds[i] is not ("text" or "tool_use"))
+            {
+                Gap($"{blocks[i].Path}.type", $"Blocks of type `{kinds[i]}` have no counterpart in the provider's protocol.");
+            }
+        }
+
+        Json.WriteEndObject();
+    }
+
+    private void WriteCall(JsonElement block, string path)
+    {
+        Others(block, path, "type", "id", "name", "input");
+        Json.WriteStartObject();
+        if (Required(block, "id", path) is { } id)
+        {
+            Copy("id", id, JsonValueKind.String, $"{path}.id");
+        }
+
+        Json.WriteString("type", "function");
+        Json.WriteStartObject("function");
+        if (Required(block, "name", path) is { } name)
+        {
+            Copy("name", name, JsonValueKind.String, $"{path}.name");
+        }
+
+        if (Required(block, "input", path) is { } input && Is(input, JsonValueKind.Object, $"{path}.input"))
+        {
+            Json.WriteString("arguments", input.GetRawText());
+        }
+
+        Json.WriteEndObject();
+        Json.WriteEndObject();
+    }
+
+    private void WriteText(JsonElement block, string path)
+    {
+        Others(block, path, "type", "text");
+        Json.WriteStartObject();
+        Json.WriteString("type", "text");
+        if (Required(block, "text", path) is { } text)
+        {
+            Copy("text", text, JsonValueKind.String, $"{path}.text");
+        }
+
+        Json.WriteEndObject();
+    }
+
+    private void WriteImage(JsonElement block, string path)
+    {
+        Others(block, path, "type", "source");
+        if (Url(block, path) is { } url)
+        {
+            Json.WriteStartObject();
+            Json.WriteString("type", "image_url");
+            Json.WriteStartObject("image_url");
+            Json.WriteString("url", url);
+            Json.WriteEndObject();
+            Json.WriteEndObject();
+        }
+    }
+
+    private void WriteDocument(JsonElement block, string path)
+    {
+        Others(block, path, "type", "source", "title");
+        if (Url(block, path) is not { } url)
+        {
+            return;
+        }
+
+        if (DataUrl.Parse(url) is not { MediaType: "application/pdf" })
+        {
+            Gap($"{path}.source.type", "The provider takes PDF files in base64 only.");
+            return;
+        }
+
+        Json.WriteStartObject();
+        Json.WriteString("type", "file");
+        Json.WriteStartObject("file");
+        if (block.TryGetProperty("title", out var title) && title.ValueKind != JsonValueKind.Null)
+        {
+            Copy("filename", title, JsonValueKind.String, $"{path}.title");
+        }
+
+        Json.WriteString("file_data", url);
+        Json.WriteEndObject();
+        Json.WriteEndObject();
+    }
+
+    /// <summary>A source as an address, if it can be one.</summary>
+    private string? Url(JsonElement block, string path)
+    {
+        var at = $"{path}.source";
+        if (Required(block, "source", path) is not { } source)
+        {
+            return null;
+        }
+
+        switch (Kind(source, at))
+        {
+            case "url":
+                Others(source, at, "type", "url");
+                return Required(source, "url", at) is { } url ? Text(url, $"{at}.url") : null;
+            case "base64":
+                Others(source, at, "type", "media_type", "data");
+                return Required(source, "media_type", at) is { } type && Required(source, "data", at) is { } data ? $"data:{Text(type, $"{at}.media_type")};base64,{Text(data, $"{at}.data")}" : null;
+            default:
+                Gap($"{at}.type");
+                return null;
+        }
+    }
+}

@@ -1,0 +1,3 @@
+using LlmMarketplace.Servers;
+
+[assembly: AssemblyFixture(typeof(PostgresServer))]

@@ -1,0 +1,47 @@
+using System.Text;
+using LlmMarketplace.Consumption.Calls;
+using Xunit;
+
+namespace LlmMarketplace.Consumption.Tests.Calls;
+
+public sealed class EditedBodyTests
+{
+    private const string Usage = "\"include_usage\":true";
+
+    [Theory]
+    [InlineData("""{"model":"a/b"}""", """{"model":"their/own-id"}""")]
+    [InlineData("""  { "x":1, "model" : "a/b" , "y":[ ] }  """, """  { "x":1, "model" : "their/own-id" , "y":[ ] }  """)]
+    [InlineData("""{"nested":{"model":"a/b"},"model":"a\/b"}""", """{"nested":{"model":"a/b"},"model":"their/own-id"}""")]
+    public async Task Of_a_whole_call_only_the_model_is_written_anew(string body, string sent) =>
+        Assert.Equal(sent, await EditAsync(Surface.ChatCompletions, body, "their/own-id"));
+
+    [Theory]
+    [InlineData("""{"model":"a/b","stream":true}""", """{"stream_options":{$},"model":"m","stream":true}""")]
+    [InlineData("""{"stream":true,"stream_options":{},"model":"a/b"}""", """{"stream":true,"stream_options":{$},"model":"m"}""")]
+    [InlineData("""{"stream":true,"stream_options":{ "x" : 1 },"model":"a/b"}""", """{"stream":true,"stream_options":{$, "x" : 1 },"model":"m"}""")]
+    [InlineData("""{"stream":true,"stream_options":{"include_usage":false},"model":"a/b"}""", """{"stream":true,"stream_options":{$},"model":"m"}""")]
+    [InlineData("""{"stream":true,"stream_options":{"include_usage":null},"model":"a/b"}""", """{"stream":true,"stream_options":{$},"model":"m"}""")]
+    [InlineData("""{"stream":true,"stream_options":null,"model":"a/b"}""", """{"stream":true,"stream_options":{$},"model":"m"}""")]
+    [InlineData("""{"stream":true,"stream_options":{"include_usage":true},"model":"a/b"}""", """{"stream":true,"stream_options":{$},"model":"m"}""")]
+    [InlineData("""{"stream":false,"model":"a/b"}""", """{"stream":false,"model":"m"}""")]
+    public async Task A_stream_is_asked_for_its_usage(string body, string sent) =>
+        Assert.Equal(sent.Replace("$", Usage, StringComparison.Ordinal), await EditAsync(Surface.ChatCompletions, body, "m"));
+
+    [Theory]
+    [InlineData("""{"model":"a/b"}""", """{"max_tokens":9,"model":"m"}""")]
+    [InlineData("""{"max_tokens":null,"model":"a/b"}""", """{"max_tokens":9,"model":"m"}""")]
+    [InlineData("""{"model":"a/b","max_completion_tokens": null}""", """{"model":"m","max_completion_tokens": 9}""")]
+    public async Task A_cap_is_sent_in_the_place_of_a_null_or_else_first(string body, string sent) =>
+        Assert.Equal(sent, await EditAsync(Surface.ChatCompletions, body, "m", ("max_tokens", 9)));
+
+    private static async Task<string> EditAsync(Surface surface, string body, string model, (string, long)? cap = null)
+    {
+        var bytes = Encoding.UTF8.GetBytes(body);
+        var (request, refusal) = ReadCallRequest.Read(surface, bytes, 64);
+        Assert.Null(refusal);
+        using var edited = EditedBody.Of(surface, bytes, request!, model, cap);
+        var sent = await edited.ReadAsStringAsync();
+        Assert.Equal(Encoding.UTF8.GetByteCount(sent), edited.Headers.ContentLength);
+        return sent;
+    }
+}

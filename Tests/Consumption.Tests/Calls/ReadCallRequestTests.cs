@@ -1,0 +1,61 @@
+using System.Text;
+using LlmMarketplace.Consumption.Calls;
+using Xunit;
+
+namespace LlmMarketplace.Consumption.Tests.Calls;
+
+public sealed class ReadCallRequestTests
+{
+    [Fact]
+    public void What_is_metered_is_read_and_the_rest_is_left()
+    {
+        var request = Read("""{"x":{"model":"no","n":9},"model":"a/b","stream":true,"stream_options":{"include_usage":true},"max_tokens":5,"max_completion_tokens":7,"n":3}""");
+
+        Assert.Equal(("a/b", true, true, 7, 3), (request.Model, request.Stream, request.WantsUsage, request.MaxOutputTokens, request.Choices));
+    }
+
+    [Fact]
+    public void What_is_not_said_is_one_whole_answer_of_any_length()
+    {
+        var request = Read("""{"model":"a/b","stream":null,"max_tokens":null,"n":null}""");
+
+        Assert.Equal((false, false, null, 1), (request.Stream, request.WantsUsage, request.MaxOutputTokens, request.Choices));
+    }
+
+    [Theory]
+    [InlineData("""{"model":"a/b","messages":[{"role":"user","content":"12345"},{"role":"user","content":[{"type":"text","text":"678"}]}]}""", 8)]
+    [InlineData("""{"model":"a/b","input":"12345"}""", 5)]
+    [InlineData("""{"model":"a/b","input":["12345","678"]}""", 8)]
+    [InlineData("""{"model":"a/b","input":[[1,2],[3]]}""", 0)]
+    [InlineData("""{"model":"a/b","messages":[{"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}]}""", 2)]
+    public void Text_of_the_input_is_counted(string body, long bytes) => Assert.Equal(bytes, Read(body).TextBytes);
+
+    [Theory]
+    [InlineData("""{"model":"a/b","messages":[{"role":"user","content":"image_url"}]}""", false, false)]
+    [InlineData("""{"model":"a/b","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:"}}]}]}""", true, false)]
+    [InlineData("""{"model":"a/b","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"x"}}]}]}""", true, false)]
+    [InlineData("""{"model":"a/b","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":""}}]}]}""", true, true)]
+    public void What_is_not_text_is_noticed(string body, bool media, bool audio) => Assert.Equal((media, audio), (Read(body).HasMedia, Read(body).HasAudio));
+
+    [Fact]
+    public void The_first_thing_that_is_wrong_is_told()
+    {
+        var (request, refusal) = ReadCallRequest.Read(Surface.ChatCompletions, """{"n":0,"model":7,"max_tokens":-1}"""u8, 64);
+
+        Assert.Null(request);
+        Assert.Equal((CallFailure.InvalidField, "n"), (refusal!.Failure, refusal.Param));
+    }
+
+    [Theory]
+    [InlineData(20, true)]
+    [InlineData(21, false)]
+    public void Nesting_has_a_bound(int depth, bool fits) =>
+        Assert.Equal(fits, ReadCallRequest.Read(Surface.ChatCompletions, Encoding.UTF8.GetBytes($"{{\"model\":\"a/b\",\"x\":{new string('[', depth)}{new string(']', depth)}}}"), 21).Refusal is null);
+
+    private static CallRequest Read(string body)
+    {
+        var (request, refusal) = ReadCallRequest.Read(Surface.ChatCompletions, Encoding.UTF8.GetBytes(body), 64);
+        Assert.Null(refusal);
+        return request!;
+    }
+}

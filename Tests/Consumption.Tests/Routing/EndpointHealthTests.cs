@@ -1,0 +1,97 @@
+using LlmMarketplace.Consumption.Routing;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LlmMarketplace.Consumption.Tests.Routing;
+
+public sealed class EndpointHealthTests
+{
+    private readonly FakeTimeProvider time = new();
+    private readonly EndpointHealth health;
+
+    public EndpointHealthTests() => health = new EndpointHealth(time);
+
+    [Fact]
+    public void Five_failures_within_a_minute_open_it_for_half_a_minute_and_then_one_call_tries()
+    {
+        Fail(4);
+        Assert.True(health.TryEnter());
+
+        Fail(1);
+        Assert.False(health.TryEnter());
+        Assert.Equal(TimeSpan.FromSeconds(30), health.ClosedFor);
+
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.True(health.TryEnter());
+        Assert.False(health.TryEnter());
+    }
+
+    [Fact]
+    public void One_that_succeeds_again_is_open_to_all_and_one_that_fails_again_is_closed_at_once()
+    {
+        Fail(5);
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.True(health.TryEnter());
+        Fail(1);
+        Assert.False(health.TryEnter());
+
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.True(health.TryEnter());
+        health.Succeeded(5);
+        Assert.True(health.TryEnter());
+        Assert.True(health.TryEnter());
+    }
+
+    [Fact]
+    public void A_success_between_or_a_minute_without_failures_begins_the_count_anew()
+    {
+        Fail(4);
+        health.Succeeded(5);
+        Fail(4);
+        Assert.True(health.TryEnter());
+
+        time.Advance(TimeSpan.FromSeconds(61));
+        Fail(4);
+        Assert.True(health.TryEnter());
+    }
+
+    [Fact]
+    public void Who_asks_to_be_left_alone_is_left_alone_for_so_long()
+    {
+        health.Busy(TimeSpan.FromSeconds(7));
+
+        Assert.False(health.TryEnter());
+        Assert.True(health.IsBusy);
+        time.Advance(TimeSpan.FromSeconds(7));
+        Assert.True(health.TryEnter());
+    }
+
+    [Fact]
+    public void A_try_whose_caller_left_lets_another_one_try()
+    {
+        Fail(5);
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.True(health.TryEnter());
+
+        health.Unknown();
+
+        Assert.True(health.TryEnter());
+    }
+
+    [Fact]
+    public void Newer_latencies_count_more()
+    {
+        health.Succeeded(100);
+        health.Succeeded(200);
+
+        Assert.Equal(120, health.LatencyMs, 3);
+    }
+
+    private void Fail(int times)
+    {
+        for (var time = 0; time < times; time++)
+        {
+            health.Failed();
+        }
+    }
+}

@@ -1,0 +1,142 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using LlmMarketplace.Publishing.Contracts;
+using LlmMarketplace.Servers;
+using Xunit;
+
+namespace LlmMarketplace.Consumption.Tests.Surfaces;
+
+/// <summary>Callers of one protocol, providers of the other.</summary>
+public sealed class TranslatedCallsTests(Marketplace marketplace)
+{
+    private const string Message = """
+        {"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","stop_sequence":null,
+         "usage":{"input_tokens":10,"cache_read_input_tokens":30,"output_tokens":5}}
+        """;
+
+    private static readonly ServicePricing Pricing = Prices.PerMillionTokens(3m, 15m, 0.3m);
+
+    [Fact]
+    public async Task A_chat_is_served_by_a_provider_of_messages_and_charged_by_what_that_one_counts()
+    {
+        var (client, member, service) = await CallerAsync(ProviderScripts.Json(200, Message), EndpointProtocol.Anthropic);
+
+        var answer = await client.PostAsync("/v1/chat/completions", Body($$"""{"model":"acme/{{service.Name}}","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hi"}]}"""));
+
+        var said = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("Hello", said.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString());
+        Assert.Equal((40, 5), (said.GetProperty("usage").GetProperty("prompt_tokens").GetInt64(), said.GetProperty("usage").GetProperty("completion_tokens").GetInt64()));
+        var (seen, path) = marketplace.Seen(answer);
+        Assert.Equal("/v1/messages", path);
+        var sent = JsonElement.Parse(seen.Body);
+        Assert.Equal(("scripted-model", 1000), (sent.GetProperty("model").GetString(), sent.GetProperty("max_tokens").GetInt64()));
+        Assert.Contains("Be brief.", sent.GetProperty("system").GetRawText(), StringComparison.Ordinal);
+        var record = await member.RecordAsync(answer.RequestId());
+        Assert.Equal(("chat.completions", 40, 30), (record.GetProperty("operation").GetString(), record.GetProperty("inputTokens").GetInt64(), record.GetProperty("cachedInputTokens").GetInt64()));
+        Assert.Equal(((10 * 3m) + (30 * 0.3m) + (5 * 15m)) / 1_000_000m, record.GetProperty("cost").GetDecimal());
+    }
+
+    [Fact]
+    public async Task A_message_is_served_by_a_provider_of_chats()
+    {
+        var (client, member, service) = await CallerAsync(ProviderScripts.Chat("Bonjour", 20, 4, cachedTokens: 8), EndpointProtocol.OpenAi);
+
+        var answer = await client.PostAsync("/v1/messages", Body($$"""{"model":"acme/{{service.Name}}","max_tokens":50,"system":"Be brief.","messages":[{"role":"user","content":"Hi"}]}"""));
+
+        var said = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal(("message", "Bonjour", "end_turn"), (said.GetProperty("type").GetString(), said.GetProperty("content")[0].GetProperty("text").GetString(), said.GetProperty("stop_reason").GetString()));
+        Assert.Equal((12, 8), (said.GetProperty("usage").GetProperty("input_tokens").GetInt64(), said.GetProperty("usage").GetProperty("cache_read_input_tokens").GetInt64()));
+        Assert.Equal("/v1/chat/completions", marketplace.Seen(answer).Path);
+        Assert.Equal(20, (await member.RecordAsync(answer.RequestId())).GetProperty("inputTokens").GetInt64());
+    }
+
+    [Fact]
+    public async Task A_stream_of_messages_is_made_of_a_stream_of_chunks()
+    {
+        var (client, member, service) = await CallerAsync(ProviderScripts.Stream(["Bon", "jour"], 20, 4), EndpointProtocol.OpenAi);
+
+        var answer = await client.PostAsync("/v1/messages", Body($$"""{"model":"acme/{{service.Name}}","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"Hi"}]}"""));
+
+        var events = Events(await answer.Content.ReadAsStringAsync());
+        Assert.Equal("message_start", events[0].GetProperty("type").GetString());
+        Assert.Equal("message_stop", events[^1].GetProperty("type").GetString());
+        Assert.Equal("Bonjour", string.Concat(events.Where(one => one.GetProperty("type").GetString() == "content_block_delta").Select(one => one.GetProperty("delta").GetProperty("text").GetString())));
+        var record = await member.RecordAsync(answer.RequestId());
+        Assert.Equal(("completed", 20, 4, false), (record.GetProperty("outcome").GetString(), record.GetProperty("inputTokens").GetInt64(), record.GetProperty("outputTokens").GetInt64(), record.GetProperty("usageCounted").GetBoolean()));
+    }
+
+    [Fact]
+    public async Task A_response_is_served_by_a_provider_of_chats_streamed_too()
+    {
+        var (client, _, service) = await CallerAsync(ProviderScripts.OneByOne(ProviderScripts.Chat("Whole", 3, 2), ProviderScripts.Stream(["In ", "parts"], 3, 2)), EndpointProtocol.OpenAi);
+
+        var whole = await (await client.PostAsync("/v1/responses", Body($$"""{"model":"acme/{{service.Name}}","input":"Hi"}"""))).Content.ReadFromJsonAsync<JsonElement>();
+        var events = Events(await (await client.PostAsync("/v1/responses", Body($$"""{"model":"acme/{{service.Name}}","input":"Hi","stream":true}"""))).Content.ReadAsStringAsync());
+
+        Assert.Equal("Whole", whole.GetProperty("output")[0].GetProperty("content")[0].GetProperty("text").GetString());
+        Assert.Equal("response.created", events[0].GetProperty("type").GetString());
+        Assert.Equal("response.completed", events[^1].GetProperty("type").GetString());
+        Assert.Equal(Enumerable.Range(0, events.Count).Select(number => (long)number), events.Select(one => one.GetProperty("sequence_number").GetInt64()));
+    }
+
+    [Fact]
+    public async Task A_cut_stream_ends_with_an_error_in_the_callers_protocol()
+    {
+        var (script, arrived) = SurfaceMarket.CutAfter(ProviderScripts.Chunk("Bon"));
+        var (client, member, service) = await CallerAsync(script, EndpointProtocol.OpenAi);
+
+        var requestId = Guid.Empty;
+        var text = await client.ReadStreamAsync(
+            "/v1/messages", $$"""{"model":"acme/{{service.Name}}","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"Hi"}]}""", arrived, answer => requestId = answer.RequestId());
+
+        Assert.Equal("error", Events(text)[^1].GetProperty("type").GetString());
+        Assert.DoesNotContain("message_stop", text, StringComparison.Ordinal);
+        Assert.Equal("cut", (await member.RecordAsync(requestId)).GetProperty("outcome").GetString());
+    }
+
+    [Fact]
+    public async Task What_cannot_be_translated_is_refused_by_name_or_left_out_when_the_caller_says_so()
+    {
+        var (client, member, service) = await CallerAsync(ProviderScripts.Json(200, Message), EndpointProtocol.Anthropic);
+        var body = $$"""{"model":"acme/{{service.Name}}","logit_bias":{"50256":-100},"messages":[{"role":"user","content":"Hi"}]}""";
+
+        var refused = await client.PostAsync("/v1/chat/completions", Body(body));
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = Body(body), Headers = { { "x-marketplace-drop-unsupported", "true" } } };
+        var dropped = await client.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        var error = (await refused.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error");
+        Assert.Equal(("unsupported_parameter", "logit_bias"), (error.GetProperty("code").GetString(), error.GetProperty("param").GetString()));
+        Assert.Equal(HttpStatusCode.OK, dropped.StatusCode);
+        Assert.Equal("logit_bias", dropped.Headers.GetValues("x-marketplace-dropped").Single());
+        Assert.Equal(1, (await member.UsageAsync()).GetProperty("total").GetProperty("calls").GetInt64());
+    }
+
+    [Fact]
+    public async Task A_refusal_of_the_provider_is_told_in_the_callers_protocol()
+    {
+        var (client, _, service) = await CallerAsync(
+            ProviderScripts.Json(400, """{"type":"error","error":{"type":"invalid_request_error","message":"messages: roles must alternate"}}"""), EndpointProtocol.Anthropic);
+
+        var answer = await client.PostAsync("/v1/chat/completions", Body($$"""{"model":"acme/{{service.Name}}","messages":[{"role":"user","content":"Hi"}]}"""));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        var error = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error");
+        Assert.Equal(("invalid_request_error", "messages: roles must alternate"), (error.GetProperty("type").GetString(), error.GetProperty("message").GetString()));
+    }
+
+    private async Task<(HttpClient Client, Member Member, ListingChanged Service)> CallerAsync(Func<ReceivedCall, Task> script, EndpointProtocol protocol)
+    {
+        var service = await marketplace.AddServiceAsync(script, Pricing, protocol);
+        var member = await marketplace.AddOrganisationAsync();
+        return ((await member.CreateKeyAsync()).Client(), member, service);
+    }
+
+    private static StringContent Body(string json) => new(json, Encoding.UTF8, "application/json");
+
+    private static List<JsonElement> Events(string stream) =>
+        [.. stream.Split('\n').Where(line => line.StartsWith("data: ", StringComparison.Ordinal)).Select(line => JsonElement.Parse(line["data: ".Length..]))];
+}

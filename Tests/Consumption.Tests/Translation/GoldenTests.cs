@@ -1,0 +1,55 @@
+using System.Buffers;
+using System.Text.Json;
+using LlmMarketplace.Consumption.Translation;
+using Xunit;
+
+namespace LlmMarketplace.Consumption.Tests.Translation;
+
+/// <summary>One folder per translator: what goes in, and byte for byte what comes out. <c>GOLDEN=path/of/Golden</c> rewrites the latter; read the difference.</summary>
+public class GoldenTests
+{
+    private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "Translation", "Golden");
+
+    public static TheoryData<string> Cases { get; } = new(Directory.EnumerateFiles(Folder, "*.in.*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Folder, file)).Order(StringComparer.Ordinal));
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_translation_is_byte_for_byte_the_committed_one(string input)
+    {
+        var pair = Path.GetDirectoryName(input)!;
+        var actual = Translate(pair, File.ReadAllBytes(Path.Combine(Folder, input)));
+        var golden = input.Replace(".in.", ".out.", StringComparison.Ordinal);
+        if (Environment.GetEnvironmentVariable("GOLDEN") is { Length: > 0 } source)
+        {
+            File.WriteAllBytes(Path.Combine(source, golden), actual);
+            return;
+        }
+
+        Assert.Equal(File.ReadAllText(Path.Combine(Folder, golden)), Translating.Text(actual));
+    }
+
+    private static byte[] Translate(string pair, byte[] input)
+    {
+        var caller = Translating.Caller(pair);
+        if (pair.Contains("Stream", StringComparison.Ordinal))
+        {
+            return Translating.Stream(caller, [input]).Output;
+        }
+
+        var output = new ArrayBufferWriter<byte>();
+        if (pair.Contains("Answer", StringComparison.Ordinal))
+        {
+            Translators.Answer(caller, input, Translating.Head, output);
+        }
+        else
+        {
+            var request = Translators.Request(caller, input, new TranslationOptions("upstream-model"));
+            Assert.Null(request.Refusal);
+            Assert.Empty(request.Dropped);
+            output.Write(request.Body.Span);
+        }
+
+        using var valid = JsonDocument.Parse(output.WrittenMemory);
+        return [.. output.WrittenSpan, (byte)'\n'];
+    }
+}

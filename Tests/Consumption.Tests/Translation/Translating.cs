@@ -1,0 +1,56 @@
+using System.Buffers;
+using System.Text;
+using LlmMarketplace.Consumption.Calls;
+using LlmMarketplace.Consumption.Translation;
+
+namespace LlmMarketplace.Consumption.Tests.Translation;
+
+/// <summary>Runs the translators as the relay does: bytes into the buffer, whole events out of it, each translated.</summary>
+internal static class Translating
+{
+    public static AnswerHead Head { get; } = new(Guid.Parse("019ad000-0000-7000-8000-000000000001"), "acme/model", DateTimeOffset.FromUnixTimeSeconds(1_700_000_000)) { WantsUsage = true };
+
+    public static Dialect Caller(string pair) => pair.StartsWith("Chat", StringComparison.Ordinal) && pair.Contains("Request", StringComparison.Ordinal) || pair.EndsWith("Chat", StringComparison.Ordinal) && !pair.Contains("Request", StringComparison.Ordinal)
+        ? Dialect.Chat
+        : pair.Contains("Messages", StringComparison.Ordinal) ? Dialect.Messages : Dialect.Responses;
+
+    public static (byte[] Output, StreamState State, StreamTranslator Translator) Stream(Dialect caller, IEnumerable<ReadOnlyMemory<byte>> pieces)
+    {
+        var translator = Translators.Stream(caller, Head);
+        var output = new ArrayBufferWriter<byte>();
+        using var buffer = new SseBuffer(1024 * 1024);
+        foreach (var piece in pieces)
+        {
+            for (var rest = piece; !rest.IsEmpty;)
+            {
+                var room = buffer.Room();
+                var count = Math.Min(room.Length, rest.Length);
+                rest[..count].CopyTo(room);
+                rest = rest[count..];
+                buffer.Filled(count);
+                while (buffer.TryTake(out var text))
+                {
+                    var data = SseEvent.Data(text.Span, out var has);
+                    if (has)
+                    {
+                        translator.Feed(data, output);
+                    }
+                }
+            }
+        }
+
+        return (output.WrittenSpan.ToArray(), translator.State, translator);
+    }
+
+    public static IEnumerable<ReadOnlyMemory<byte>> Split(ReadOnlyMemory<byte> bytes, IReadOnlyList<int> sizes)
+    {
+        for (var i = 0; !bytes.IsEmpty; i++)
+        {
+            var size = sizes.Count == 0 ? bytes.Length : Math.Min(bytes.Length, 1 + (Math.Abs(sizes[i % sizes.Count] % 97)));
+            yield return bytes[..size];
+            bytes = bytes[size..];
+        }
+    }
+
+    public static string Text(ReadOnlyMemory<byte> bytes) => Encoding.UTF8.GetString(bytes.Span);
+}

@@ -1,0 +1,162 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FsCheck;
+using FsCheck.Xunit;
+using LlmMarketplace.Consumption.Calls;
+using LlmMarketplace.Consumption.Translation;
+using Xunit;
+
+namespace LlmMarketplace.Consumption.Tests.Translation;
+
+public class TranslationTests
+{
+    private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "Translation", "Golden");
+    private static readonly string[] Streams = [.. Directory.EnumerateFiles(Folder, "*.in.sse", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+
+    [Property]
+    public void Any_split_of_a_stream_translates_to_the_same(NonNegativeInt which, int[] sizes)
+    {
+        var file = Streams[which.Get % Streams.Length];
+        var caller = Translating.Caller(Path.GetFileName(Path.GetDirectoryName(file)!));
+        var bytes = File.ReadAllBytes(file);
+        var whole = Translating.Stream(caller, [bytes]);
+        var split = Translating.Stream(caller, Translating.Split(bytes, sizes));
+        Assert.Equal(Translating.Text(whole.Output), Translating.Text(split.Output));
+        Assert.Equal(whole.State, split.State);
+        Assert.NotEqual(StreamState.Open, split.State);
+        Assert.Equal(whole.Translator.Usage, split.Translator.Usage);
+        Assert.Equal(whole.Translator.TextBytes, split.Translator.TextBytes);
+    }
+
+    [Property(MaxTest = 2000)]
+    public void A_damaged_stream_is_a_JsonException_or_translates(NonNegativeInt which, NonNegativeInt at, byte value, bool remove)
+    {
+        var file = Streams[which.Get % Streams.Length];
+        var bytes = File.ReadAllBytes(file).ToList();
+        var place = at.Get * 37 % bytes.Count;
+        if (remove)
+        {
+            bytes.RemoveRange(place, Math.Min(1 + (value % 40), bytes.Count - place));
+        }
+        else
+        {
+            bytes[place] = value;
+        }
+
+        try
+        {
+            Translating.Stream(Translating.Caller(Path.GetFileName(Path.GetDirectoryName(file)!)), [bytes.ToArray()]);
+        }
+        catch (JsonException)
+        {
+            // The one declared error.
+        }
+    }
+
+    [Theory]
+    [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"a","name":"bob"}]}""", "messages[0].name")]
+    [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[],"seed":1}""", "seed")]
+    [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[],"n":2}""", "n")]
+    [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[],"temperature":1.5}""", "temperature")]
+    [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[],"response_format":{"type":"json_object"}}""", "response_format.type")]
+    [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}]}""", "messages[0].content[0].type")]
+    [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"a"},{"role":"system","content":"b"}]}""", "messages[1].role")]
+    [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[],"top_k":5}""", "top_k")]
+    [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]}]}""", "messages[0].content[0].cache_control")]
+    [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","is_error":true}]}]}""", "messages[0].content[0].is_error")]
+    [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"x"}]}]}""", "messages[0].content[0].type")]
+    [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[],"thinking":{"type":"enabled","budget_tokens":1024}}""", "thinking")]
+    [InlineData("Responses", """{"model":"m","input":"a","previous_response_id":"resp_1"}""", "previous_response_id")]
+    [InlineData("Responses", """{"model":"m","input":"a","tools":[{"type":"web_search"}]}""", "tools[0].type")]
+    [InlineData("Responses", """{"model":"m","input":"a","store":true}""", "store")]
+    public void What_cannot_be_translated_is_refused_by_name_and_dropped_only_on_request(string dialect, string body, string param)
+    {
+        var caller = Enum.Parse<Dialect>(dialect);
+        var bytes = Encoding.UTF8.GetBytes(body);
+        var strict = Translators.Request(caller, bytes, new TranslationOptions());
+        Assert.Equal(param, strict.Refusal?.Param);
+        Assert.False(strict.Refusal!.IsMalformed);
+        Assert.True(strict.Body.IsEmpty);
+
+        var lenient = Translators.Request(caller, bytes, new TranslationOptions(Lenient: true));
+        Assert.Null(lenient.Refusal);
+        Assert.Equal([param], lenient.Dropped);
+        using var valid = JsonDocument.Parse(lenient.Body);
+    }
+
+    [Theory]
+    [InlineData("Chat", """{"model":"m","messages":[]}""", "max_tokens")]
+    [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":5}""", "messages")]
+    [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[],"stop":["a",1]}""", "stop[1]")]
+    [InlineData("Chat", """{"model":"m","max_tokens":1,"max_tokens":2,"messages":[]}""", "")]
+    [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[],"user":"\ud83d"}""", "")]
+    [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[{"role":"system","content":"a"}]}""", "messages[0].role")]
+    [InlineData("Responses", """{"model":"m"}""", "input")]
+    public void What_is_wrong_is_refused_even_when_gaps_are_dropped(string dialect, string body, string param)
+    {
+        var translated = Translators.Request(Enum.Parse<Dialect>(dialect), Encoding.UTF8.GetBytes(body), new TranslationOptions(Lenient: true));
+        Assert.True(translated.Refusal?.IsMalformed);
+        Assert.Equal(param, translated.Refusal!.Param);
+    }
+
+    [Property]
+    public void A_conversation_survives_there_and_back((int Kind, NonEmptyString Text)[] turns)
+    {
+        var messages = new JsonArray(new JsonObject { ["role"] = "system", ["content"] = Parts("Be brief.") });
+        foreach (var (index, (kind, text)) in turns.Index())
+        {
+            var said = new string([.. text.Get.Where(one => !char.IsSurrogate(one))]) + ".";
+            switch (Math.Abs(kind % 3))
+            {
+                case 0:
+                    messages.Add(new JsonObject { ["role"] = "user", ["content"] = Parts(said) });
+                    break;
+                case 1:
+                    messages.Add(new JsonObject { ["role"] = "assistant", ["content"] = Parts(said) });
+                    break;
+                default:
+                    var arguments = new JsonObject { ["value"] = said }.ToJsonString();
+                    messages.Add(new JsonObject { ["role"] = "assistant", ["tool_calls"] = new JsonArray(new JsonObject { ["id"] = $"call_{index}", ["type"] = "function", ["function"] = new JsonObject { ["name"] = "f", ["arguments"] = arguments } }) });
+                    messages.Add(new JsonObject { ["role"] = "tool", ["tool_call_id"] = $"call_{index}", ["content"] = said });
+                    break;
+            }
+        }
+
+        var request = new JsonObject { ["model"] = "m", ["max_completion_tokens"] = 10, ["messages"] = messages };
+        var there = Translators.Request(Dialect.Chat, Encoding.UTF8.GetBytes(request.ToJsonString()), new TranslationOptions());
+        Assert.Null(there.Refusal);
+        var back = Translators.Request(Dialect.Messages, there.Body, new TranslationOptions());
+        Assert.Null(back.Refusal);
+        Assert.True(JsonNode.DeepEquals(request, JsonNode.Parse(back.Body.Span)), Translating.Text(back.Body));
+    }
+
+    [Theory]
+    [InlineData("Chat", "data: {\"error\":")]
+    [InlineData("Messages", "event: error\ndata: {\"type\":\"error\"")]
+    [InlineData("Responses", "event: error\ndata: {\"type\":\"error\"")]
+    public void A_cut_stream_ends_with_an_error_event_of_the_callers_protocol_and_takes_no_more(string dialect, string begin)
+    {
+        using var translator = Translators.Stream(Enum.Parse<Dialect>(dialect), Translating.Head);
+        var output = new ArrayBufferWriter<byte>();
+        translator.WriteError(new CallRefusal(CallFailure.ProviderFailed), output);
+        Assert.StartsWith(begin, Translating.Text(output.WrittenMemory), StringComparison.Ordinal);
+        Assert.Equal(StreamState.Failed, translator.State);
+        Assert.Throws<JsonException>(() => translator.Feed("{}"u8, output));
+    }
+
+    [Theory]
+    [InlineData("Messages", "[DONE]")]
+    [InlineData("Responses", "[DONE]")]
+    [InlineData("Chat", """{"type":"message_stop"}""")]
+    public void A_stream_that_ends_without_a_reason_is_no_clean_end(string dialect, string end)
+    {
+        using var translator = Translators.Stream(Enum.Parse<Dialect>(dialect), Translating.Head);
+        var output = new ArrayBufferWriter<byte>();
+        Assert.Throws<JsonException>(() => translator.Feed(Encoding.UTF8.GetBytes(end), output));
+        Assert.Equal(0, output.WrittenCount);
+    }
+
+    private static JsonArray Parts(string text) => new(new JsonObject { ["type"] = "text", ["text"] = text });
+}
