@@ -50,6 +50,9 @@ internal sealed partial class Counters : BackgroundService
         lease.Renewed += generations.Clear;
     }
 
+    /// <summary>Raised when this instance finds counters standing: what waited for them may be settled.</summary>
+    public event Action<Guid, long>? Established;
+
     /// <summary>The generation that Redis should have, building the counters when this instance has not seen them yet.</summary>
     public ValueTask<long> GenerationAsync(Guid organisation) =>
         generations.TryGetValue(organisation, out var known) ? new(known) : new(EstablishAsync(organisation, doubted: null));
@@ -134,6 +137,7 @@ internal sealed partial class Counters : BackgroundService
                 if ((await AgreedAsync(organisation, doubted) ?? await TryRebuildAsync(organisation, doubted is not null, stopping.Token)) is { } generation)
                 {
                     generations[organisation] = generation;
+                    Established?.Invoke(organisation, generation);
                     return generation;
                 }
 

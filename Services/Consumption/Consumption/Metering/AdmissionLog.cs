@@ -37,6 +37,7 @@ internal sealed partial class AdmissionLog : BackgroundService, IAdmissionLog
         IOptions<MeteringOptions> options, InstanceLease lease, OpenCalls calls, CallLimits limits, Counters counters, ReplayLog replay, ShipUsage ship, TimeProvider time, ILogger<AdmissionLog> logger)
     {
         (this.options, this.lease, this.calls, this.limits, this.counters, this.replay, this.ship, this.time, this.logger) = (options.Value, lease, calls, limits, counters, replay, ship, time, logger);
+        counters.Established += calls.Reopen;
         direct = new(this.options.ShipBatch, ship.WriteDirectlyAsync);
     }
 

@@ -116,7 +116,11 @@ internal sealed class OpenCalls(CallLimits limits)
     /// <summary>The counters of that generation stand.</summary>
     public void Reopen(Guid organisation, long generation)
     {
-        var account = accounts[organisation];
+        if (!accounts.TryGetValue(organisation, out var account))
+        {
+            return;
+        }
+
         List<Settlement> waiting;
         lock (account)
         {
