@@ -93,6 +93,7 @@ internal static class LogEntry
             to.Int32(attempt.Status ?? -1);
             to.OptionalText(attempt.Error);
             to.Double(attempt.Ms);
+            to.OptionalText(attempt.Endpoint);
         }
     }
 
@@ -134,7 +135,7 @@ internal static class LogEntry
         var attempts = new Attempt[from.Int32()];
         for (var i = 0; i < attempts.Length; i++)
         {
-            attempts[i] = new Attempt(from.Int32() is var status && status < 0 ? null : status, from.OptionalText(), from.Double());
+            attempts[i] = new Attempt(from.Int32() is var status && status < 0 ? null : status, from.OptionalText(), from.Double(), from.OptionalText());
         }
 
         return attempts;
