@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Json;
 using LlmMarketplace.Publishing.Contracts;
 
 namespace LlmMarketplace.Publishing.Tests.Pipeline;
@@ -83,10 +82,9 @@ public sealed class PublishingStoryTests(SharedPublishing shared)
         var listing = await provider.CreateListingAsync();
         await provider.PublishAsync(listing, Declarations.Embeddings());
 
-        var answer = await provider.Http.PutAsJsonAsync($"/api/v1/listings/{listing}/versions/1.0.0/secret", new { secret = "sk-the-next-one" });
+        var answer = await provider.RotateSecretAsync(listing, "sk-the-next-one");
 
-        Assert.DoesNotContain("sk-the-next-one", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        await answer.JsonAsync();
+        Assert.DoesNotContain("sk-the-next-one", (await answer.JsonAsync()).ToJsonString(), StringComparison.Ordinal);
         var (_, data) = (await app.EventsAsync(listing))[^1];
         Assert.Equal("secret_rotated", data.Cause);
         var published = Assert.Single(data.Versions);
@@ -99,10 +97,9 @@ public sealed class PublishingStoryTests(SharedPublishing shared)
         var provider = await app.ProviderAsync();
         var listing = await provider.CreateListingAsync();
         await provider.DraftAsync(listing, Declarations.Embeddings());
-        var path = $"/api/v1/listings/{listing}/versions/1.0.0/secret";
 
-        Assert.Equal("no_credential", await (await provider.Http.PutAsJsonAsync(path, new { secret = "sk-another" })).CodeAsync(HttpStatusCode.Conflict));
-        Assert.Equal("secret_required", (await (await provider.Http.PutAsJsonAsync(path, new { secret = "" })).CodeAsync(HttpStatusCode.BadRequest)).ToLowerInvariant());
-        Assert.Equal(HttpStatusCode.NotFound, (await (await app.ProviderAsync()).Http.PutAsJsonAsync(path, new { secret = "sk-another" })).StatusCode);
+        Assert.Equal("no_credential", await (await provider.RotateSecretAsync(listing, "sk-another")).CodeAsync(HttpStatusCode.Conflict));
+        Assert.Equal("secret_required", await (await provider.RotateSecretAsync(listing, "")).CodeAsync(HttpStatusCode.BadRequest));
+        Assert.Equal(HttpStatusCode.NotFound, (await (await app.ProviderAsync()).RotateSecretAsync(listing, "sk-another")).StatusCode);
     }
 }
