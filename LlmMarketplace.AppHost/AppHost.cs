@@ -90,7 +90,8 @@ var consumption = marketplace.AddService<Projects.Consumption_Host>("consumption
     .WaitFor(kafka)
     .WaitFor(redis);
 
-// The gateway answers /v1 itself, from Consumption's data.
+// The gateway answers /v1 itself, from Consumption's data. Its usage log has to outlive it: here a folder, in a deployment a volume mounted at that path.
+var usageLog = builder.ExecutionContext.IsPublishMode ? "/var/lib/llm-marketplace/usage-log" : Path.Combine(builder.AppHostDirectory, "obj", "usage-log");
 gateway
     .WithServiceSettings("gateway", marketplace)
     .WithReference(identity)
@@ -104,6 +105,7 @@ gateway
     .WithLocalProvider("embedding", localProvider, organisation: "local-models")
     .WithEnvironment("Keys__ProviderSecrets", providerSecretsKey)
     .WithEnvironment("Keys__ApiKeyHmac", apiKeyHmacKey)
+    .WithEnvironment("Metering__LogDirectory", usageLog)
     .WaitFor(identity)
     .WaitFor(publishing)
     .WaitFor(admin)

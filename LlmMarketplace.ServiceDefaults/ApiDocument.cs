@@ -71,7 +71,7 @@ internal static class ApiDocumentExtensions
     public static void MapApiDocument(this WebApplication app) => app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
 
     /// <summary>Says who may do an operation and what it may answer besides, and writes names as they are written in addresses.</summary>
-    private static Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    private static async Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         operation.OperationId = operation.OperationId is { } id ? JsonNamingPolicy.CamelCase.ConvertName(id) : null;
         foreach (var parameter in (operation.Parameters ?? []).OfType<OpenApiParameter>())
@@ -93,7 +93,16 @@ internal static class ApiDocumentExtensions
         };
         operation.Security = [.. schemes.Select(scheme => new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(scheme, context.Document)] = [] })];
         operation.Responses = Responses(operation.Responses ?? [], schemes, context);
-        return Task.CompletedTask;
+        if (metadata.OfType<DocumentedBody>().LastOrDefault() is { } body)
+        {
+            var schema = await context.GetOrCreateSchemaAsync(body.Type, cancellationToken: cancellationToken);
+            context.Document!.AddComponent(body.Type.Name, schema);
+            operation.RequestBody = new OpenApiRequestBody
+            {
+                Required = true,
+                Content = new Dictionary<string, OpenApiMediaType> { ["application/json"] = new() { Schema = new OpenApiSchemaReference(body.Type.Name, context.Document) } },
+            };
+        }
     }
 
     private static OpenApiResponses Responses(OpenApiResponses declared, string[] schemes, OpenApiOperationTransformerContext context)

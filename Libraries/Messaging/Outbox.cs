@@ -66,6 +66,43 @@ public sealed class Outbox
         };
     }
 
+    /// <summary>The same for many, by COPY, in the transaction that <paramref name="connection"/> is in.</summary>
+    /// <param name="connection">The connection that makes the change.</param>
+    /// <param name="events">For each: the aggregate's id, its version after the change, and its full state.</param>
+    /// <param name="cancellationToken">Cancels the copy; the transaction is void then.</param>
+    /// <exception cref="InvalidOperationException">As for <see cref="Add{TEvent}"/>.</exception>
+    public async Task CopyAsync<TEvent>(NpgsqlConnection connection, IReadOnlyList<(Guid Key, long AggregateVersion, TEvent Data)> events, CancellationToken cancellationToken)
+        where TEvent : class
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        ArgumentNullException.ThrowIfNull(events);
+        if (events.Count == 0)
+        {
+            return;
+        }
+
+        var copy = await connection.BeginBinaryImportAsync(
+            "COPY messaging.outbox (id, topic, key, aggregate_version, type, data, time, traceparent) FROM STDIN (FORMAT binary)", cancellationToken).ConfigureAwait(false);
+        await using (copy.ConfigureAwait(false))
+        {
+            foreach (var (key, aggregateVersion, data) in events)
+            {
+                var row = Row(key, aggregateVersion, data);
+                await copy.StartRowAsync(cancellationToken).ConfigureAwait(false);
+                await copy.WriteAsync(row.Id, cancellationToken).ConfigureAwait(false);
+                await copy.WriteAsync(row.Topic, cancellationToken).ConfigureAwait(false);
+                await copy.WriteAsync(row.Key, cancellationToken).ConfigureAwait(false);
+                await copy.WriteAsync(row.AggregateVersion, cancellationToken).ConfigureAwait(false);
+                await copy.WriteAsync(row.Type, cancellationToken).ConfigureAwait(false);
+                await copy.WriteAsync(row.Data, NpgsqlDbType.Json, cancellationToken).ConfigureAwait(false);
+                await copy.WriteAsync(row.Time, cancellationToken).ConfigureAwait(false);
+                await (row.Traceparent is { } trace ? copy.WriteAsync(trace, cancellationToken) : copy.WriteNullAsync(cancellationToken)).ConfigureAwait(false);
+            }
+
+            await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     private OutboxRow Row<TEvent>(Guid key, long aggregateVersion, TEvent data)
     {
         if (!published.TryGetValue(typeof(TEvent), out var declared))

@@ -10,13 +10,17 @@ namespace LlmMarketplace.AllInOne;
 ///     keys/             keys and secrets (mode 600); see <see cref="KeyRing"/>
 ///     postgres/         the private cluster
 ///     logs/             what services say
+///     usage-log/        calls that are not in the database yet: what was paid for stands here first
 ///     first-run.json    address, sign-in and a key that works (mode 600)
 ///     first-run.state   how far the first start's publications got (mode 600)
 /// </code>
 /// </summary>
 internal sealed class DataDirectory : IDisposable
 {
-    private static readonly string[] OwnFolders = ["postgres", "keys", "logs"];
+    /// <summary>The folder of the usage log, in the data directory.</summary>
+    public const string UsageLog = "usage-log";
+
+    private static readonly string[] OwnFolders = ["postgres", "keys", "logs", UsageLog];
     private readonly DirectoryLock directoryLock;
 
     private DataDirectory(string path, DirectoryLock directoryLock) => (Root, this.directoryLock) = (path, directoryLock);

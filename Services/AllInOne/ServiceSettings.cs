@@ -61,6 +61,11 @@ internal sealed class ServiceSettings(RunOptions options, KeyRing keys, BackingS
             yield return new("Keys:ApiKeyHmac", keys.ApiKeyHmac);
         }
 
+        if (service is Services.Gateway)
+        {
+            yield return new("Metering:LogDirectory", Path.Combine(options.Directory, DataDirectory.UsageLog));
+        }
+
         if (service is "identity")
         {
             yield return new("Keys:Identity", keys.Identity);

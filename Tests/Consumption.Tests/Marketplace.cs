@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Publishing.Contracts;
@@ -22,6 +24,8 @@ public sealed class Marketplace : IAsyncLifetime
     private static int names;
     private readonly PostgresServer postgres = new();
     private readonly RedisServers redis = new();
+    private readonly TestDirectory logs = new("usage-logs");
+    private readonly ConcurrentDictionary<OpenCalls, bool> instances = new();
     private readonly ClosedPort nobody = new();
     private readonly Guid providerOrganisation = Guid.CreateVersion7();
 
@@ -56,6 +60,7 @@ public sealed class Marketplace : IAsyncLifetime
         await Database.DisposeAsync();
         await redis.DisposeAsync();
         await postgres.DisposeAsync();
+        logs.Dispose();
         nobody.Dispose();
     }
 
@@ -68,7 +73,10 @@ public sealed class Marketplace : IAsyncLifetime
         ["Keys:ApiKeyHmac"] = HmacKey,
         ["Keys:ProviderSecrets"] = Convert.ToBase64String(ProviderKey),
         ["Metering:Heartbeat"] = "00:00:00.200",
-        ["Metering:LostAfter"] = "00:00:01",
+        ["Metering:LogDirectory"] = logs.Path,
+        ["Metering:LogSegmentMegabytes"] = "1",
+        ["Metering:LogMegabytes"] = "8",
+        ["Metering:LostAfter"] = "00:00:04",
         ["Providers:Local:scripted:Address"] = Provider.Address,
         ["Providers:Local:scripted:Organisation"] = "acme",
         ["Providers:Local:down:Address"] = nobody.Address,
@@ -104,6 +112,7 @@ public sealed class Marketplace : IAsyncLifetime
                 app.MapConsumptionCalls();
             },
             all);
+        instances[service.App.Services.GetRequiredService<OpenCalls>()] = true;
         await Until.TrueAsync(async () =>
         {
             var ready = await service.Client.GetStringAsync("/health/ready").ContinueWith(answer => answer.IsCompletedSuccessfully ? answer.Result : "", TaskScheduler.Default);
@@ -111,6 +120,9 @@ public sealed class Marketplace : IAsyncLifetime
         });
         return service;
     }
+
+    /// <summary>Waits until the records of all calls of an organisation that ended are in the database.</summary>
+    internal Task ShippedAsync(Guid organisation) => Until.TrueAsync(() => instances.Keys.All(calls => !calls.HasUnshipped(organisation)));
 
     /// <summary>An organisation as Identity tells it.</summary>
     internal async Task<Member> AddOrganisationAsync(
@@ -214,7 +226,17 @@ internal sealed class Member(Marketplace marketplace, OrganisationChanged organi
         return page.GetProperty("items").EnumerateArray().Select(item => (JsonElement?)item).SingleOrDefault();
     });
 
-    public Task<JsonElement> UsageAsync(string groupBy = "day") => Client.GetFromJsonAsync<JsonElement>($"/api/v1/usage?groupBy={groupBy}");
+    /// <param name="groupBy">What is summed apart.</param>
+    /// <param name="isShipped">Whether to wait until the records of all calls that ended are in the database.</param>
+    public async Task<JsonElement> UsageAsync(string groupBy = "day", bool isShipped = true)
+    {
+        if (isShipped)
+        {
+            await marketplace.ShippedAsync(Id);
+        }
+
+        return await Client.GetFromJsonAsync<JsonElement>($"/api/v1/usage?groupBy={groupBy}");
+    }
 }
 
 /// <summary>A key that was created.</summary>

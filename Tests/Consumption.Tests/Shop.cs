@@ -60,9 +60,30 @@ internal sealed class Shop : IDisposable
     /// <summary>A call's body with these members besides <c>model</c>.</summary>
     public string Body(string members = Hello) => $$"""{"model":"{{Model}}",{{members}}}""";
 
-    public Task<HttpResponseMessage> ChatAsync(string members = Hello, HttpClient? client = null) => (client ?? Client).PostJsonAsync("/v1/chat/completions", Body(members));
+    /// <summary>A whole chat.</summary>
+    /// <param name="members">Of its body, besides the model.</param>
+    /// <param name="client">Who calls; this shop's client unless said.</param>
+    /// <param name="isShipped">Whether to wait until its record is in the database.</param>
+    public async Task<HttpResponseMessage> ChatAsync(string members = Hello, HttpClient? client = null, bool isShipped = true)
+    {
+        var answer = await (client ?? Client).PostJsonAsync("/v1/chat/completions", Body(members));
+        if (isShipped)
+        {
+            await ShippedAsync();
+        }
 
-    public Task<HttpResponseMessage> EmbedAsync(HttpClient? client = null) => (client ?? Client).PostJsonAsync("/v1/embeddings", Body("\"input\":\"hello\""));
+        return answer;
+    }
+
+    public async Task<HttpResponseMessage> EmbedAsync(HttpClient? client = null)
+    {
+        var answer = await (client ?? Client).PostJsonAsync("/v1/embeddings", Body("\"input\":\"hello\""));
+        await ShippedAsync();
+        return answer;
+    }
+
+    /// <summary>Waits until the records of all calls that ended are in the database.</summary>
+    public Task ShippedAsync() => marketplace.ShippedAsync(Member.Id);
 
     /// <summary>A streamed chat, as soon as its headers are there.</summary>
     public Task<HttpResponseMessage> StreamAsync(string members = Hello, HttpClient? client = null, CancellationToken leave = default) =>
@@ -72,9 +93,9 @@ internal sealed class Shop : IDisposable
     public Task<JsonElement> RecordAsync(HttpResponseMessage answer) => Member.RecordAsync(answer.RequestId());
 
     /// <summary>How many calls were admitted and settled, and what they cost.</summary>
-    public async Task<(long Calls, decimal Cost)> TotalAsync()
+    public async Task<(long Calls, decimal Cost)> TotalAsync(bool isShipped = true)
     {
-        var total = (await Member.UsageAsync()).GetProperty("total");
+        var total = (await Member.UsageAsync(isShipped: isShipped)).GetProperty("total");
         return (total.GetProperty("calls").GetInt64(), total.GetProperty("cost").GetDecimal());
     }
 

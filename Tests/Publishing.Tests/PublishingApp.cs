@@ -202,6 +202,9 @@ public sealed record Caller(Guid Organisation, string Slug, string Subject, Http
     public Task<HttpResponseMessage> RewriteAsync(Guid listing, JsonObject declaration, string version = "1.0.0") =>
         Http.PutAsJsonAsync($"/api/v1/listings/{listing}/versions/{version}", declaration);
 
+    public Task<HttpResponseMessage> RotateSecretAsync(Guid listing, string secret, string version = "1.0.0") =>
+        Http.PutAsJsonAsync($"/api/v1/listings/{listing}/versions/{version}/secret", new { secret });
+
     public Task<HttpResponseMessage> GetAsync(string path) => Http.GetAsync(path);
 
     public Task<HttpResponseMessage> PatchAsync(string path, object body) => Http.PatchAsJsonAsync(path, body);

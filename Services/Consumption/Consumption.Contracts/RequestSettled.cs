@@ -13,6 +13,9 @@ public static class ConsumptionEvents
 
     /// <summary>Type of <see cref="Contracts.RequestSettled"/>.</summary>
     public const string RequestSettled = "marketplace.request.settled.v1";
+
+    /// <summary>Type of <see cref="Contracts.RequestCorrected"/>.</summary>
+    public const string RequestCorrected = "marketplace.request.corrected.v1";
 }
 
 /// <summary>An admitted call came to its end: the one usage record of that call.</summary>
@@ -57,6 +60,19 @@ public sealed record RequestSettled(
     DateTimeOffset SettledAt,
     double LatencyMs,
     double? FirstByteMs);
+
+/// <summary>
+/// The outcome of a call became known after it had been settled as <see cref="RequestOutcome.Lost"/>: its record is replaced. Sums take <paramref name="Record"/> and give back what
+/// was told before.
+/// </summary>
+/// <param name="Revision">Of the record: 2 or more.</param>
+/// <param name="PreviousOutcome">What the record said before.</param>
+/// <param name="PreviousInputTokens">Tokens in, as told before.</param>
+/// <param name="PreviousOutputTokens">Tokens out, as told before.</param>
+/// <param name="PreviousCost">Price, as told before, in the same currency.</param>
+/// <param name="Record">The record as it stands now.</param>
+public sealed record RequestCorrected(
+    int Revision, RequestOutcome PreviousOutcome, long PreviousInputTokens, long PreviousOutputTokens, decimal PreviousCost, RequestSettled Record);
 
 /// <summary>How an admitted call ended; decides who is charged.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<RequestOutcome>))]

@@ -4,7 +4,6 @@ using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Metering;
-using LlmMarketplace.Consumption.Pricing;
 using LlmMarketplace.Messaging;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
@@ -68,7 +67,7 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             admission.HasKey(a => a.RequestId);
             admission.HasIndex(a => a.InstanceId);
             admission.HasIndex(a => a.OrganisationId);
-            admission.Property(a => a.Price).HasColumnType("jsonb").HasConversion(price => Text(price), text => Read<Price>(text));
+            admission.Property<bool>("Settled").HasDefaultValue(false);
         });
         modelBuilder.Entity<UsageRecord>(record =>
         {
@@ -79,6 +78,8 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             record.HasIndex(r => new { r.KeyId, r.AdmittedAt, r.RequestId });
             record.Property(r => r.Outcome).HasConversion<string>();
             record.Property(r => r.Cost).HasColumnType("numeric");
+            record.Property(r => r.ProviderUsage).HasColumnType("jsonb");
+            record.Property(r => r.Revision).HasDefaultValue(1);
             record.Property(r => r.Attempts).HasColumnType("jsonb").HasConversion(
                 attempts => Text(attempts),
                 text => Read<IReadOnlyList<Attempt>>(text),
@@ -88,17 +89,36 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
         {
             instance.ToTable("instances");
             instance.HasKey(i => i.InstanceId);
-            instance.Property(i => i.LockId).UseIdentityAlwaysColumn();
         });
         modelBuilder.Entity<InstanceOrganisation>(pair =>
         {
             pair.ToTable("instance_organisations");
             pair.HasKey(p => new { p.InstanceId, p.OrganisationId });
+            pair.HasIndex(p => p.OrganisationId);
+        });
+        modelBuilder.Entity<UsageCorrection>(correction =>
+        {
+            correction.ToTable("usage_corrections");
+            correction.HasKey(c => new { c.RequestId, c.Revision });
+            correction.Property(c => c.Before).HasColumnType("jsonb");
+        });
+        modelBuilder.Entity<UsageLogPosition>(position =>
+        {
+            position.ToTable("usage_log_positions");
+            position.HasKey(p => p.LogId);
+        });
+        modelBuilder.Entity<InstanceLog>(log =>
+        {
+            log.ToTable("instance_logs");
+            log.HasKey(l => new { l.InstanceId, l.LogId });
+            log.HasIndex(l => l.LogId);
         });
         modelBuilder.Entity<CounterGeneration>(counter =>
         {
             counter.ToTable("counters");
             counter.HasKey(c => c.OrganisationId);
+            counter.HasIndex(c => c.Generation);
+            counter.Property(c => c.Ready).HasDefaultValue(true);
         });
     }
 

@@ -73,7 +73,7 @@ public static class ConsumptionService
         return app;
     }
 
-    /// <summary>Adds the calls. Needs what <see cref="AddConsumption"/> needs; the process is then one of the instances that forward calls.</summary>
+    /// <summary>Adds the calls. Needs what <see cref="AddConsumption"/> needs, and <c>Metering:LogDirectory</c>; the process is then one of the instances that forward calls.</summary>
     public static WebApplicationBuilder AddConsumptionCalls(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -85,6 +85,10 @@ public static class ConsumptionService
         builder.AddTableMirror<OrganisationMirror>();
 
         var services = builder.Services;
+        services.AddSingleton<IValidateOptions<MeteringOptions>, ValidateLogDirectory>();
+        services.AddSingleton<OpenCalls>().AddSingleton<ReportCalls>().AddSingleton<ReplayLog>().AddSingleton<ShipUsage>();
+        services.AddSingleton<AdmissionLog>().AddSingleton<IAdmissionLog>(provider => provider.GetRequiredService<AdmissionLog>());
+        services.AddHostedService(provider => provider.GetRequiredService<AdmissionLog>());
         services.AddOptions<CallOptions>().BindConfiguration("Calls").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>().AddSingleton<FreshKey>();
         services.AddSingleton<ConsumptionTelemetry>();
@@ -106,6 +110,7 @@ public static class ConsumptionService
 
         v1.MapGet("/models", ListModels.HandleAsync).WithName("ListModels").Produces<ListModels.Response>().WithSummary("The models that this key may call");
         v1.MapGet("/models/{**id}", ListModels.HandleOneAsync).WithName("GetModel").Produces<ListModels.Model>().WithSummary("One of them; ids contain a slash");
+        v1.MapGet("/generations/{id:guid}", ShowGeneration.HandleAsync).WithName("GetGeneration").Produces<ListRecords.Item>().WithSummary("The record of one call, by its x-request-id");
         v1.MapGet("/key", ShowKey.HandleAsync).WithName("ShowKey").Produces<ShowKey.Response>().WithSummary("What this key may do, and what is left of its limits");
         v1.Map("/{**rest}", (HttpContext http) => CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.UnknownRoute))).ExcludeFromDescription();
         return app;
@@ -127,7 +132,8 @@ public static class ConsumptionService
 
         builder.AddServiceDatabase<ConsumptionDb>(Database);
         var messaging = builder.AddMessaging<ConsumptionDb>(ConsumptionEvents.Producer)
-            .Publishes<RequestSettled>(ConsumptionEvents.Requests, ConsumptionEvents.RequestSettled, TopicKind.Log);
+            .Publishes<RequestSettled>(ConsumptionEvents.Requests, ConsumptionEvents.RequestSettled, TopicKind.Log)
+            .Publishes<RequestCorrected>(ConsumptionEvents.Requests, ConsumptionEvents.RequestCorrected, TopicKind.Log);
         services.AddSingleton(new Shared(messaging));
         services.AddSingleton(new RedisDeclaration("redis"));
         services.TryAddSingleton(TimeProvider.System);
@@ -145,8 +151,7 @@ public static class ConsumptionService
         services.AddSingleton<Counters>().AddHostedService(provider => provider.GetRequiredService<Counters>());
         services.AddSingleton<ReadAccounts>();
         services.AddSingleton<CallLimits>().AddHostedService(provider => provider.GetRequiredService<CallLimits>());
-        services.AddSingleton<PostgresAdmissionLog>().AddHostedService(provider => provider.GetRequiredService<PostgresAdmissionLog>());
-        services.AddSingleton<IAdmissionLog>(provider => provider.GetRequiredService<PostgresAdmissionLog>());
+        services.AddSingleton<UsageStore>();
         return messaging;
     }
 

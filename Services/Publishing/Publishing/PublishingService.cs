@@ -60,6 +60,7 @@ public static class PublishingService
         DeprecateVersion.Map(listings);
         SuspendVersion.Map(listings);
         RetireVersion.Map(listings);
+        RotateSecret.Map(listings);
 
         var runs = app.MapGroup("/api/v1/pipeline-runs").ForProvidersAndOperators("Pipeline runs");
         GetRun.Map(runs);

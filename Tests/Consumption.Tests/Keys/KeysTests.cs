@@ -17,7 +17,7 @@ public sealed class KeysTests(Marketplace marketplace)
     {
         var member = await marketplace.AddOrganisationAsync();
 
-        var answer = await member.Client.PostAsJsonAsync("/api/v1/keys", new { name = "once", label = "team a" });
+        var answer = await member.Client.PostAsJsonAsync("/api/v1/keys", new { name = "once", labels = new { team = "team a" } });
 
         Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
         Assert.True(answer.Headers.CacheControl?.NoStore);
@@ -180,14 +180,15 @@ public sealed class KeysTests(Marketplace marketplace)
     public async Task A_change_keeps_what_it_does_not_name_and_null_takes_away()
     {
         var member = await marketplace.AddOrganisationAsync();
-        var key = await member.CreateKeyAsync(new { name = "old", label = "l", budget = new { amount = 5, currency = "USD", period = "month" }, scopes = new { services = new[] { "acme/a" }, categories = Array.Empty<string>() } });
+        var key = await member.CreateKeyAsync(new { name = "old", labels = new { team = "l" }, budget = new { amount = 5, currency = "USD", period = "month" }, scopes = new { services = new[] { "acme/a" }, categories = Array.Empty<string>() } });
 
         var renamed = await ChangeAsync(member, key, """{"name":"new"}""");
-        Assert.Equal(("new", "l", 5m), (renamed.Text("name"), renamed.Text("label"), renamed.GetProperty("budget").GetProperty("amount").GetDecimal()));
+        Assert.Equal(("new", "l", 5m), (renamed.Text("name"), renamed.GetProperty("labels").Text("team"), renamed.GetProperty("budget").GetProperty("amount").GetDecimal()));
         Assert.Equal("acme/a", Assert.Single(renamed.GetProperty("scopes").GetProperty("services").EnumerateArray()).GetString());
 
-        var emptied = await ChangeAsync(member, key, """{"budget":null,"label":null,"scopes":null}""");
-        Assert.Equal((JsonValueKind.Null, JsonValueKind.Null), (emptied.GetProperty("budget").ValueKind, emptied.GetProperty("label").ValueKind));
+        var emptied = await ChangeAsync(member, key, """{"budget":null,"labels":null,"scopes":null}""");
+        Assert.Equal(JsonValueKind.Null, emptied.GetProperty("budget").ValueKind);
+        Assert.Empty(emptied.GetProperty("labels").EnumerateObject());
         Assert.Empty(emptied.GetProperty("scopes").GetProperty("services").EnumerateArray());
     }
 

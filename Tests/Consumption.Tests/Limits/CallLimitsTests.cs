@@ -1,5 +1,6 @@
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Limits;
+using LlmMarketplace.Consumption.Tests.Metering;
 using LlmMarketplace.Servers;
 using Xunit;
 
@@ -147,7 +148,7 @@ public abstract class CallLimitsSpecification(Marketplace marketplace)
         await world.Of<LimitScripts>().RaiseVersionAsync(world.Organisation, world.KeyAccount.Field, 2); // Told late: the higher one stays.
 
         Assert.Equal(LimitStatus.Stale, (await limits.ReserveAsync(world.Ask(nanos: 5), CancellationToken.None)).Status);
-        await world.Of<Counters>().RebuildAsync(world.Organisation);
+        await world.Of<Counters>().RebuildAsync(world.Organisation, CancellationToken.None);
         Assert.Equal(LimitStatus.Stale, (await limits.ReserveAsync(world.Ask(nanos: 5), CancellationToken.None)).Status);
         world.SetKey(key => key with { Version = 3 });
         Assert.Equal(LimitStatus.Admitted, (await limits.ReserveAsync(world.Ask(nanos: 7), CancellationToken.None)).Status);
@@ -314,24 +315,15 @@ public abstract class CallLimitsSpecification(Marketplace marketplace)
         var limits = await world.InstanceAsync();
         var asked = world.Ask(tokens: 40, nanos: 90);
         var row = world.Row(asked, await limits.ReserveAsync(asked, CancellationToken.None));
-        Assert.True(await world.Of<Metering.IAdmissionLog>().AdmitAsync(row));
+        Assert.True(world.Of<Consumption.Metering.IAdmissionLog>().Admit(row));
 
         await (await world.DirectAsync()).KeyDeleteAsync([LimitScripts.KeyOf(world.Organisation), LimitScripts.OpenKeyOf(world.Organisation)]);
         var next = await limits.ReserveAsync(world.Ask(tokens: 1, nanos: 10), CancellationToken.None);
         Assert.Equal((LimitStatus.Admitted, 900), (next.Status, next.BudgetLeft));
         Assert.Equal((100, 2), ((await world.StateAsync()).Spent, (await world.StateAsync()).Open));
-        limits.Settle(row, tokens: 4, nanos: 9);
+        await world.Of<Consumption.Metering.IAdmissionLog>().SettleAsync(new(row, Records.Of(row, output: 1, cost: 0.000000009m)));
 
         await Until.TrueAsync(async () => (await world.StateAsync()) is { Spent: 19, TokensOfMonth: 5, Open: 1 });
-        await CloseAsync(world, row);
-    }
-
-    /// <summary>Other tests count what is open in the database.</summary>
-    private static async Task CloseAsync(LimitsWorld world, Metering.AdmissionRow row)
-    {
-        await using var delete = world.Of<Npgsql.NpgsqlDataSource>().CreateCommand("DELETE FROM admissions WHERE request_id = $1");
-        delete.Parameters.Add(new() { Value = row.RequestId });
-        await delete.ExecuteNonQueryAsync();
     }
 
     private async Task<LimitsWorld> WorldAsync() => new(marketplace, await RedisAsync());

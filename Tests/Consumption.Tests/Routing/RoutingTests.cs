@@ -132,10 +132,10 @@ public sealed class RoutingTests(Marketplace marketplace)
     public async Task Fallbacks_are_cut_out_of_the_body_with_one_comma(string body, string expected)
     {
         var bytes = Encoding.UTF8.GetBytes(body);
-        var (request, refusal) = Calls.ReadCallRequest.Read(Calls.Surface.ChatCompletions, bytes, 64);
+        var (request, refusal) = Consumption.Calls.ReadCallRequest.Read(Consumption.Calls.Surface.ChatCompletions, bytes, 64);
         Assert.Null(refusal);
 
-        using var edited = Calls.EditedBody.Of(Calls.Surface.ChatCompletions, bytes, request!, "m", cap: null);
+        using var edited = Consumption.Calls.EditedBody.Of(Consumption.Calls.Surface.ChatCompletions, bytes, request!, "m", cap: null);
 
         Assert.Equal(expected, await edited.ReadAsStringAsync());
     }

@@ -1,8 +1,10 @@
 using System.Net;
-using System.Text;
 using System.Text.Json;
+using System.Text;
+using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Servers;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace LlmMarketplace.Consumption.Tests.Serving;
@@ -279,7 +281,7 @@ public sealed class StreamsTests(Marketplace marketplace)
     }
 
     [Fact]
-    public async Task A_record_is_there_before_the_stream_has_ended()
+    public async Task An_outcome_is_kept_before_the_stream_has_ended()
     {
         using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Stream(["Hello"], 5, 2));
 
@@ -292,8 +294,9 @@ public sealed class StreamsTests(Marketplace marketplace)
                 // Up to the last event.
             }
 
+            var isInTheLog = marketplace.Service.App.Services.GetRequiredService<OpenCalls>().HasUnshipped(shop.Member.Id);
             var page = await (await shop.Member.Client.GetAsync($"/api/v1/usage/records?requestId={answer.RequestId()}")).JsonAsync();
-            Assert.Single(page.GetProperty("items").EnumerateArray());
+            Assert.True(isInTheLog || page.GetProperty("items").GetArrayLength() == 1, "The stream ended, and nobody knows of the call.");
         }
     }
 

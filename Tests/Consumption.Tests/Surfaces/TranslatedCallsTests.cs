@@ -56,7 +56,7 @@ public sealed class TranslatedCallsTests(Marketplace marketplace)
     [Fact]
     public async Task A_stream_of_messages_is_made_of_a_stream_of_chunks()
     {
-        var (client, member, service) = await CallerAsync(ProviderScripts.Stream(["Bon", "jour"], 20, 4), EndpointProtocol.OpenAi);
+        var (client, member, service) = await CallerAsync(Chunks("Bon", "jour"), EndpointProtocol.OpenAi);
 
         var answer = await client.PostAsync("/v1/messages", Body($$"""{"model":"acme/{{service.Name}}","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"Hi"}]}"""));
 
@@ -71,7 +71,7 @@ public sealed class TranslatedCallsTests(Marketplace marketplace)
     [Fact]
     public async Task A_response_is_served_by_a_provider_of_chats_streamed_too()
     {
-        var (client, _, service) = await CallerAsync(ProviderScripts.OneByOne(ProviderScripts.Chat("Whole", 3, 2), ProviderScripts.Stream(["In ", "parts"], 3, 2)), EndpointProtocol.OpenAi);
+        var (client, _, service) = await CallerAsync(ProviderScripts.OneByOne(ProviderScripts.Chat("Whole", 3, 2), Chunks("In ", "parts")), EndpointProtocol.OpenAi);
 
         var whole = await (await client.PostAsync("/v1/responses", Body($$"""{"model":"acme/{{service.Name}}","input":"Hi"}"""))).Content.ReadFromJsonAsync<JsonElement>();
         var events = Events(await (await client.PostAsync("/v1/responses", Body($$"""{"model":"acme/{{service.Name}}","input":"Hi","stream":true}"""))).Content.ReadAsStringAsync());
@@ -134,6 +134,20 @@ public sealed class TranslatedCallsTests(Marketplace marketplace)
         var member = await marketplace.AddOrganisationAsync();
         return ((await member.CreateKeyAsync()).Client(), member, service);
     }
+
+    /// <summary>A stream as OpenAI sends it, with the chunk that says why it ends.</summary>
+    private static Func<ReceivedCall, Task> Chunks(params string[] pieces) => async call =>
+    {
+        await ProviderScripts.BeginStreamAsync(call);
+        foreach (var piece in pieces)
+        {
+            await ProviderScripts.SendAsync(call, ProviderScripts.Chunk(piece));
+        }
+
+        await ProviderScripts.SendAsync(call, """data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"scripted","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}""" + "\n\n");
+        await ProviderScripts.SendAsync(call, ProviderScripts.UsageChunk(20, 4));
+        await ProviderScripts.SendAsync(call, "data: [DONE]\n\n");
+    };
 
     private static StringContent Body(string json) => new(json, Encoding.UTF8, "application/json");
 

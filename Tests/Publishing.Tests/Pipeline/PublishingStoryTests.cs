@@ -74,4 +74,32 @@ public sealed class PublishingStoryTests(SharedPublishing shared)
         var put = await provider.RewriteAsync(listing, Declarations.Embeddings());
         Assert.Equal("not_editable", await put.CodeAsync(HttpStatusCode.Conflict));
     }
+
+    [Fact]
+    public async Task A_published_version_gets_another_credential_and_everybody_hears_of_it()
+    {
+        var provider = await app.ProviderAsync();
+        var listing = await provider.CreateListingAsync();
+        await provider.PublishAsync(listing, Declarations.Embeddings());
+
+        var answer = await provider.RotateSecretAsync(listing, "sk-the-next-one");
+
+        Assert.DoesNotContain("sk-the-next-one", (await answer.JsonAsync()).ToJsonString(), StringComparison.Ordinal);
+        var (_, data) = (await app.EventsAsync(listing))[^1];
+        Assert.Equal("secret_rotated", data.Cause);
+        var published = Assert.Single(data.Versions);
+        Assert.Equal("sk-the-next-one", new ProviderSecretProtector(Convert.FromBase64String(PublishingApp.ProviderSecretsKey)).Unprotect(published.VersionId, published.Secret!));
+    }
+
+    [Fact]
+    public async Task A_credential_is_its_providers_to_change_and_only_where_there_is_one()
+    {
+        var provider = await app.ProviderAsync();
+        var listing = await provider.CreateListingAsync();
+        await provider.DraftAsync(listing, Declarations.Embeddings());
+
+        Assert.Equal("no_credential", await (await provider.RotateSecretAsync(listing, "sk-another")).CodeAsync(HttpStatusCode.Conflict));
+        Assert.Equal("secret_required", await (await provider.RotateSecretAsync(listing, "")).CodeAsync(HttpStatusCode.BadRequest));
+        Assert.Equal(HttpStatusCode.NotFound, (await (await app.ProviderAsync()).RotateSecretAsync(listing, "sk-another")).StatusCode);
+    }
 }

@@ -1,11 +1,12 @@
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Metering.UsageLog;
 
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Reserves all that a call may use, then notes its admission; after this the call will have one usage record, whatever happens.</summary>
-internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, PlanCall plans, CallLimits limits, IAdmissionLog log, InstanceLease lease, SettleCall settle)
+internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, PlanCall plans, CallLimits limits, IAdmissionLog log, InstanceLease lease)
 {
     // How often counters may be built anew between a call's reservation and its admission.
     private const int Attempts = 5;
@@ -15,6 +16,11 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
         try
         {
             var instance = lease.InstanceId; // Before anything is reserved: without a lease nothing could be noted, and nobody would give it back.
+            if (log.Closed is { } reason)
+            {
+                return new CallRefusal(CallFailure.NotReady, reason, RetryAfter: TimeSpan.FromSeconds(1));
+            }
+
             for (var attempt = 0; attempt < Attempts; attempt++)
             {
                 var reservation = PlanCall.Reservation(call, instance, keys.BudgetOf(call.Organisation!.Id));
@@ -36,14 +42,14 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
                 }
 
                 var admission = Row(call, answer, instance);
-                if (await NoteAsync(call, admission))
+                if (log.Admit(admission))
                 {
                     call.Admission = admission;
                     return null;
                 }
             }
         }
-        catch (Exception unknown) when (unknown is Npgsql.NpgsqlException or TimeoutException or LimitsUnavailableException or AdmissionUnknownException or NotLeasedException)
+        catch (Exception unknown) when (unknown is Npgsql.NpgsqlException or TimeoutException or LimitsUnavailableException or LogUnavailableException or NotLeasedException)
         {
             return new CallRefusal(CallFailure.NotReady, RetryAfter: TimeSpan.FromSeconds(1));
         }
@@ -63,19 +69,6 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
         call.Key = key;
         (call.Plan, refusal) = plans.Plan(call);
         return refusal;
-    }
-
-    private async Task<bool> NoteAsync(Call call, AdmissionRow admission)
-    {
-        try
-        {
-            return await log.AdmitAsync(admission);
-        }
-        catch (AdmissionUnknownException)
-        {
-            settle.Unadmitted(call, admission);
-            throw;
-        }
     }
 
     private static AdmissionRow Row(Call call, LimitAnswer answer, Guid instance)
@@ -99,7 +92,7 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
             Day = answer.Day,
             ReservedTokens = plan.ReservedTokens,
             ReservedNanos = plan.ReservedNanos,
-            Price = plan.Price,
+            Currency = plan.Price.Currency,
             MicrosecondsPerToken = 60_000_000d / TierLimits.Of(call.Organisation.Tier).TokensPerMinute,
         };
     }

@@ -94,6 +94,9 @@ internal sealed record CallPlan(
 /// <param name="Counted">Whether we counted it ourselves.</param>
 internal readonly record struct CallOutcome(RequestOutcome Outcome, int Status, TokenUsage Usage, bool Counted)
 {
+    /// <summary>What the provider told of usage, word for word.</summary>
+    public string? ProviderUsage { get; init; }
+
     /// <summary>Nothing delivered, nothing charged.</summary>
     public static CallOutcome NotCharged(RequestOutcome outcome, int status) => new(outcome, status, default, false);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -13,7 +14,7 @@ internal static class CallDocument
     public static RouteHandlerBuilder Describe(this RouteHandlerBuilder route, Surface surface) => route
         .WithName("Call" + string.Concat(surface.Path.Split('/', '_').Select(part => char.ToUpperInvariant(part[0]) + part[1..])))
         .WithSummary(surface.Summary)
-        .Accepts(Body(surface), "application/json")
+        .WithMetadata(new DocumentedBody(Body(surface)))
         .Produces<JsonElement>(StatusCodes.Status200OK, "application/json", surface.Streams ? ["text/event-stream"] : []);
 
     private static Type Body(Surface surface) => surface.Name switch

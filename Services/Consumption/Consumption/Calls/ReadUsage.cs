@@ -25,9 +25,10 @@ internal static class ReadUsage
         return reading.Read(ref usage);
     }
 
-    private ref struct Reading(ReadOnlySpan<byte> json, Dialect dialect)
+    private ref struct Reading(ReadOnlySpan<byte> bytes, Dialect dialect)
     {
-        private Utf8JsonReader reader = new(json);
+        private readonly ReadOnlySpan<byte> json = bytes;
+        private Utf8JsonReader reader = new(bytes);
         private bool hasUsage;
         private bool hasContent;
         private bool isError;
@@ -62,7 +63,7 @@ internal static class ReadUsage
             if (reader.ValueTextEquals("usage"u8))
             {
                 hasUsage = true;
-                usage.Read(ref reader);
+                ReadFigures(ref usage);
             }
             else if (reader.ValueTextEquals("error"u8))
             {
@@ -131,7 +132,7 @@ internal static class ReadUsage
                 if (reader.ValueTextEquals("usage"u8))
                 {
                     hasUsage = true;
-                    usage.Read(ref reader);
+                    ReadFigures(ref usage);
                 }
                 else if (reader.ValueTextEquals("error"u8))
                 {
@@ -142,6 +143,13 @@ internal static class ReadUsage
                     Skip();
                 }
             }
+        }
+
+        private void ReadFigures(ref UsageFields usage)
+        {
+            var from = (int)reader.BytesConsumed;
+            usage.Read(ref reader);
+            usage.Keep(json[from..(int)reader.BytesConsumed].TrimStart(": \t\r\n"u8));
         }
 
         private void ReadError()

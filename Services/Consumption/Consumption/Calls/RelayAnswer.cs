@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
 using LlmMarketplace.Consumption.Translation;
 using Microsoft.AspNetCore.Http;
@@ -9,8 +10,10 @@ using Microsoft.Extensions.Options;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Passes on an answer that is not a stream: read whole, settled, then sent; so a caller who has an answer finds it in the books.</summary>
-internal sealed class RelayAnswer(SettleCall settle, IOptions<CallOptions> options, TimeProvider time)
+internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
+    public const string Fenced = "This instance of the marketplace lost its connections for too long and must not answer any more.";
+
     // A provider's refusal is for people to read.
     private const int MaxRefusalBytes = 256 * 1024;
 
@@ -39,6 +42,11 @@ internal sealed class RelayAnswer(SettleCall settle, IOptions<CallOptions> optio
             return new CallRefusal(CallFailure.ProviderFailed);
         }
 
+        if (!lease.Holds(call.Admission!.InstanceId))
+        {
+            return new CallRefusal(CallFailure.NotReady, Fenced); // Others may have settled this call.
+        }
+
         ReadOnlyMemory<byte> whole;
         try
         {
@@ -56,7 +64,7 @@ internal sealed class RelayAnswer(SettleCall settle, IOptions<CallOptions> optio
             usage = usage with { Images = facts.Images };
         }
 
-        await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, Counted: told is null));
+        await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, Counted: told is null) { ProviderUsage = fields.ToText() });
         await SendAsync(call, StatusCodes.Status200OK, answer, whole);
         return null;
     }

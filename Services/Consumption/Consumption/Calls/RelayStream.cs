@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Translation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -17,10 +18,11 @@ namespace LlmMarketplace.Consumption.Calls;
 ///   data: [DONE] ────────────────► settled, on disk ─────────flush──►  data: [DONE]
 ///   ends, breaks, falls silent ──► settled as cut ───────────flush──►  data: {"error":…}, and no [DONE]
 ///   ◄─────────────── cancelled ── settled as abandoned ◄────── leaves
+///   ◄─────────────── cancelled ── fenced: settled as cut ─reset─►     (this instance was not heard of for too long: <see cref="InstanceLease"/>)
 /// </code>
 /// Charged by the provider's last usage, else by a lower bound of what was passed on. A stream that breaks before anything was passed on is a failed call.
 /// </summary>
-internal sealed class RelayStream(SettleCall settle, IOptions<CallOptions> options, TimeProvider time)
+internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
     private enum End
     {
@@ -29,6 +31,7 @@ internal sealed class RelayStream(SettleCall settle, IOptions<CallOptions> optio
         Silent,
         ProviderError,
         Left,
+        Fenced,
     }
 
     /// <summary>Passes the stream on; or, when nothing of it could be, the reason.</summary>
@@ -48,6 +51,19 @@ internal sealed class RelayStream(SettleCall settle, IOptions<CallOptions> optio
             answer.Dispose(); // Before anything else: what nobody reads should not be produced.
             await settle.SettleAsync(call, progress.Outcome(call, RequestOutcome.Abandoned, 0));
             return null;
+        }
+
+        if (end == End.Fenced && progress.Started)
+        {
+            answer.Dispose();
+            await settle.SettleAsync(call, progress.Outcome(call, RequestOutcome.Cut, StatusCodes.Status200OK));
+            call.Http.Abort();
+            return null;
+        }
+
+        if (end == End.Fenced)
+        {
+            return new CallRefusal(CallFailure.NotReady, RelayAnswer.Fenced);
         }
 
         if (end != End.Done && !progress.Started)
@@ -83,6 +99,11 @@ internal sealed class RelayStream(SettleCall settle, IOptions<CallOptions> optio
 
                 call.FirstByteMs ??= time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
                 buffer.Filled(read);
+                if (!lease.Holds(call.Admission!.InstanceId))
+                {
+                    return End.Fenced;
+                }
+
                 var end = progress.Translator is { } translator ? TakeTranslated(call, buffer, progress, translator) : Take(call, buffer, progress);
                 if (progress.Unflushed && (await call.Http.Response.BodyWriter.FlushAsync(call.Left)).IsCompleted)
                 {
@@ -228,7 +249,7 @@ internal sealed class RelayStream(SettleCall settle, IOptions<CallOptions> optio
         public CallOutcome Outcome(Call call, RequestOutcome outcome, int status)
         {
             var told = Translator is null ? Usage.ToUsage(call.Surface.Dialect) : Translator.Usage;
-            return new(outcome, status, told ?? Count.Usage(call.Request!, Translator?.TextBytes ?? TextBytes), Counted: told is null);
+            return new(outcome, status, told ?? Count.Usage(call.Request!, Translator?.TextBytes ?? TextBytes), Counted: told is null) { ProviderUsage = Usage.ToText() };
         }
 
         /// <summary>An error as the stream's last event.</summary>

@@ -10,7 +10,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// START HERE for the way of a call:
 /// <code>
 /// 1 key ─ 2 body ─ 3 plan: listing active? entitled? in scope? price and upper bounds ─ 4 admit: quota, budgets, rates reserved by one script, then
-///   the admission on disk ─ 5 forward ─ 6 meter ─ 7 settle: record and event on disk, the difference given back ─ 8 the last bytes
+///   the admission in the log ─ 5 forward ─ 6 meter ─ 7 settle: the record on disk, in the log, the difference given back ─ 8 the last bytes
 /// </code>
 /// Until 4 a call is refused and leaves nothing behind; from then on it has exactly one record. When the provider fails before 8 and the caller named other models,
 /// 3 to 8 begin anew with the next one, as a call of its own (<see cref="Fallback"/>).

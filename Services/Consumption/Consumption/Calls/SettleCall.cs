@@ -22,15 +22,11 @@ internal sealed class SettleCall(IAdmissionLog log, ConsumptionTelemetry telemet
         return log.SettleAsync(new Settlement(call.Admission!, record));
     }
 
-    /// <summary>Nobody knows whether this admission was noted: if it was, the call failed. Goes on in the background, for the database is away.</summary>
-    public void Unadmitted(Call call, AdmissionRow admission) =>
-        _ = log.SettleAsync(new Settlement(admission, Record(call, admission, CallOutcome.NotCharged(RequestOutcome.Failed, CallErrors.Of(CallFailure.NotReady).Status))));
-
     private UsageRecord Record(Call call, AdmissionRow admission, CallOutcome outcome)
     {
         var latency = time.GetElapsedTime(call.StartedAt);
         var charged = outcome.Outcome is RequestOutcome.Completed or RequestOutcome.Cut or RequestOutcome.Abandoned;
-        var cost = charged ? admission.Price.Cost(outcome.Usage) : 0m;
+        var cost = charged ? call.Plan!.Price.Cost(outcome.Usage) : 0m;
         return new UsageRecord
         {
             RequestId = admission.RequestId,
@@ -48,7 +44,7 @@ internal sealed class SettleCall(IAdmissionLog log, ConsumptionTelemetry telemet
             OutputTokens = outcome.Usage.OutputTokens,
             UsageCounted = outcome.Counted,
             Cost = cost,
-            Currency = admission.Price.Currency,
+            Currency = admission.Currency,
             Nanos = Price.Nanos(cost),
             Streamed = admission.Streamed,
             AdmittedAt = admission.AdmittedAt,
@@ -56,6 +52,7 @@ internal sealed class SettleCall(IAdmissionLog log, ConsumptionTelemetry telemet
             LatencyMs = latency.TotalMilliseconds,
             FirstByteMs = call.FirstByteMs,
             Day = admission.Day,
+            ProviderUsage = outcome.ProviderUsage,
             Attempts = [.. call.Attempts],
         };
     }

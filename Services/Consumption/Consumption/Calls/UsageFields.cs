@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Pricing;
 
@@ -9,6 +10,8 @@ namespace LlmMarketplace.Consumption.Calls;
 /// </summary>
 internal struct UsageFields
 {
+    private const int MaxKeptBytes = 4_096;
+
     private long? input;
     private long? output;
     private long? cached;
@@ -21,6 +24,25 @@ internal struct UsageFields
     private long? audioOutput;
     private long? searches;
     private bool isNonsense;
+    private byte[]? first;
+    private byte[]? last;
+
+    /// <summary>What was told, word for word: the object, or an array of the first and the last; null when nothing was, or nothing that a database takes.</summary>
+    public readonly string? ToText() =>
+        last is null ? null
+        : ReferenceEquals(first, last) ? Encoding.UTF8.GetString(last)
+        : $"[{Encoding.UTF8.GetString(first!)},{Encoding.UTF8.GetString(last)}]";
+
+    /// <summary>Keeps a <c>usage</c> value as it stands.</summary>
+    public void Keep(ReadOnlySpan<byte> value)
+    {
+        // Figures need no escapes, and PostgreSQL does not take them all.
+        if (value.Length <= MaxKeptBytes && value.StartsWith("{"u8) && !value.Contains((byte)'\\') && Ascii.IsValid(value))
+        {
+            last = value.ToArray();
+            first ??= last;
+        }
+    }
 
     /// <summary>The usage, or null when none was told, or nonsense: negative, no number, a part larger than its whole.</summary>
     public readonly TokenUsage? ToUsage(Dialect dialect)

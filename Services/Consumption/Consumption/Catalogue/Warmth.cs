@@ -6,7 +6,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace LlmMarketplace.Consumption.Catalogue;
 
 /// <summary>Calls are answered from memory: until it is filled, and this instance can prove that it lives, none is.</summary>
-internal sealed class Warmth(KeyMirror keys, BudgetMirror budgets, ListingMirror listings, OrganisationMirror organisations, InstanceLease lease) : IHealthCheck
+internal sealed class Warmth(KeyMirror keys, BudgetMirror budgets, ListingMirror listings, OrganisationMirror organisations, InstanceLease lease, IAdmissionLog log) : IHealthCheck
 {
     private volatile bool warm;
 
@@ -14,6 +14,7 @@ internal sealed class Warmth(KeyMirror keys, BudgetMirror budgets, ListingMirror
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
         !IsWarm ? HealthCheckResult.Unhealthy("The projections are not warm yet.")
-        : !lease.Leased ? HealthCheckResult.Unhealthy("This instance holds no lease: the database is away.")
+        : !lease.Leased ? HealthCheckResult.Unhealthy("This instance holds no lease: neither the database nor Redis heard of it lately.")
+        : log.Closed is { } reason ? HealthCheckResult.Unhealthy(reason)
         : HealthCheckResult.Healthy());
 }

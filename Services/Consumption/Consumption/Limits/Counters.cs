@@ -13,19 +13,24 @@ namespace LlmMarketplace.Consumption.Limits;
 /// The counters in Redis are derived, and this is where they are derived. Each organisation's carry a generation that PostgreSQL knows too.
 /// Whoever finds another generation, another run of Redis, or is in doubt whether a reservation or settlement arrived, builds them anew:
 /// <code>
-/// rebuild (one transaction)                       admission, settlement (one transaction each)
-///   1 takes a new generation: row lock              1 take a share of that row; an admission of another generation is
-///   2 moves open admissions to it                     turned away and reserves anew
-///   3 sums records and open admissions              2 insert, or delete and record
-///   4 SETS counters and open calls in Redis
-///   5 commits                                       3 settlement: gives the difference back, if Redis has the call open
+/// who builds (one at a time)                         each living instance that called for the organisation (ReportCalls)
+///   1 takes a new generation, not ready
+///                                                     2 admits nothing more by older ones, holds settlements back
+///   3 waits until each has told or is ended           3 tells PostgreSQL its calls without a record: open, or ended and not shipped
+///   4 sums, in one snapshot, records and calls told
+///   5 SETS counters and open calls in Redis
+///   6 ready                                           7 admits by the new ones, and settles what waited
 /// </code>
-/// So an admission or a record is either in the sums or comes after them, never both: a call whose record is in the sums is not open any more, and
-/// settling it changes nothing; and admissions of an older generation, however late, are turned away.
+/// So a call is in the sums once, as what it came to or as what it reserved: shipping moves it from one to the other in one transaction. A call whose record or outcome is in the sums
+/// is not open in Redis, and settling it changes nothing; one that is open there is settled after 6. Admissions of an older generation, however late, are turned away.
 /// </summary>
 internal sealed partial class Counters : BackgroundService
 {
     private const string GenerationField = "g";
+    private const long Any = -1;
+    private const int LockSpace = 0x4C4C_4D42; // "LLMB"
+    private const int AtOnce = 4; // Each holds a connection while it waits, and those who have to report need some too.
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(25);
     private readonly NpgsqlDataSource database;
     private readonly IConnectionMultiplexer redis;
     private readonly LimitScripts scripts;
@@ -34,6 +39,8 @@ internal sealed partial class Counters : BackgroundService
     private readonly ILogger<Counters> logger;
     private readonly ConcurrentDictionary<Guid, long> generations = new();
     private readonly ConcurrentDictionary<Guid, SemaphoreSlim> turns = new();
+    private readonly SemaphoreSlim builders = new(AtOnce);
+    private readonly CancellationTokenSource stopping = new();
     private readonly Channel<(Guid Organisation, long Generation)> doubts = Channel.CreateUnbounded<(Guid, long)>(new() { SingleReader = true });
 
     public Counters(NpgsqlDataSource database, IConnectionMultiplexer redis, LimitScripts scripts, RedisRuns runs, InstanceLease lease, ILogger<Counters> logger)
@@ -42,6 +49,9 @@ internal sealed partial class Counters : BackgroundService
         runs.Broken += generations.Clear;
         lease.Renewed += generations.Clear;
     }
+
+    /// <summary>Raised when this instance finds counters standing: what waited for them may be settled.</summary>
+    public event Action<Guid, long>? Established;
 
     /// <summary>The generation that Redis should have, building the counters when this instance has not seen them yet.</summary>
     public ValueTask<long> GenerationAsync(Guid organisation) =>
@@ -57,8 +67,39 @@ internal sealed partial class Counters : BackgroundService
     /// <summary>Something of this generation may or may not have arrived in Redis: the counters will be built anew.</summary>
     public void Doubt(Guid organisation, long generation) => doubts.Writer.TryWrite((organisation, generation));
 
+    /// <summary>The records changed in hindsight: the counters will be built anew.</summary>
+    public void RebuildSoon(Guid organisation) => Doubt(organisation, Any);
+
+    /// <summary>The counters of this generation are given up: whoever asks next waits for the ones that follow.</summary>
+    public void Forget(Guid organisation, long generation)
+    {
+        if (generations.TryGetValue(organisation, out var known) && known <= generation)
+        {
+            generations.TryRemove(KeyValuePair.Create(organisation, known));
+        }
+    }
+
     /// <summary>Builds the counters anew whatever they are.</summary>
-    public async Task RebuildAsync(Guid organisation) => generations[organisation] = await RebuildAsync(organisation, doubted: null);
+    public async Task RebuildAsync(Guid organisation, CancellationToken cancellationToken)
+    {
+        while (await TryRebuildAsync(organisation, isDoubted: false, cancellationToken) is null)
+        {
+            await Task.Delay(Look, cancellationToken);
+        }
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await stopping.CancelAsync();
+        await base.StopAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        stopping.Dispose();
+        builders.Dispose();
+        base.Dispose();
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -68,7 +109,7 @@ internal sealed partial class Counters : BackgroundService
             {
                 try
                 {
-                    await EstablishAsync(organisation, doubted: generation);
+                    await (generation == Any ? RebuildAsync(organisation, stoppingToken) : EstablishAsync(organisation, doubted: generation));
                     break;
                 }
                 catch (Exception failure) when (failure is NpgsqlException or RedisException or RedisTimeoutException or TimeoutException or NotLeasedException)
@@ -91,9 +132,17 @@ internal sealed partial class Counters : BackgroundService
                 return established;
             }
 
-            var generation = await AgreedAsync(organisation, doubted) ?? await RebuildAsync(organisation, doubted);
-            generations[organisation] = generation;
-            return generation;
+            while (true)
+            {
+                if ((await AgreedAsync(organisation, doubted) ?? await TryRebuildAsync(organisation, doubted is not null, stopping.Token)) is { } generation)
+                {
+                    generations[organisation] = generation;
+                    Established?.Invoke(organisation, generation);
+                    return generation;
+                }
+
+                await Task.Delay(Look, stopping.Token); // Another instance builds them.
+            }
         }
         finally
         {
@@ -108,8 +157,10 @@ internal sealed partial class Counters : BackgroundService
         await using var connection = await database.OpenConnectionAsync();
         await using var known = new NpgsqlCommand(
             """
-            WITH note AS (INSERT INTO instance_organisations (instance_id, organisation_id) VALUES ($2, $1) ON CONFLICT DO NOTHING)
-            SELECT generation FROM counters WHERE organisation_id = $1 AND redis_run = $3
+            WITH note AS (
+                INSERT INTO instance_organisations (instance_id, organisation_id, reported_generation)
+                VALUES ($2, $1, coalesce((SELECT generation FROM counters WHERE organisation_id = $1), 0)) ON CONFLICT DO NOTHING)
+            SELECT generation FROM counters WHERE organisation_id = $1 AND redis_run = $3 AND ready
             """,
             connection)
         {
@@ -124,38 +175,100 @@ internal sealed partial class Counters : BackgroundService
         return inRedis == generation.ToString(CultureInfo.InvariantCulture) ? generation : null;
     }
 
-    private async Task<long> RebuildAsync(Guid organisation, long? doubted)
+    /// <summary>Builds the counters anew; null when somebody else is at it.</summary>
+    private async Task<long?> TryRebuildAsync(Guid organisation, bool isDoubted, CancellationToken cancellationToken)
     {
-        var key = LimitScripts.KeyOf(organisation);
-        var run = await runs.OfAsync(key);
-        await using var connection = await database.OpenConnectionAsync();
-        await using var transaction = await connection.BeginTransactionAsync();
+        await builders.WaitAsync(cancellationToken);
+        try
+        {
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            await using var take = new NpgsqlCommand("SELECT pg_try_advisory_lock($1, hashtext($2))", connection)
+            {
+                Parameters = { new() { Value = LockSpace }, new() { Value = organisation.ToString() } },
+            };
+            if (!(bool)(await take.ExecuteScalarAsync(cancellationToken))!)
+            {
+                return null;
+            }
+
+            try
+            {
+                return await RebuildAsync(connection, organisation, isDoubted, cancellationToken);
+            }
+            finally
+            {
+                await UnlockAsync(connection, organisation);
+            }
+        }
+        finally
+        {
+            builders.Release();
+        }
+    }
+
+    private static async Task UnlockAsync(NpgsqlConnection connection, Guid organisation)
+    {
+        if (connection.State != System.Data.ConnectionState.Open)
+        {
+            return; // The lock went with the session.
+        }
+
+        await using var release = new NpgsqlCommand("SELECT pg_advisory_unlock($1, hashtext($2))", connection)
+        {
+            Parameters = { new() { Value = LockSpace }, new() { Value = organisation.ToString() } },
+        };
+        await release.ExecuteNonQueryAsync();
+    }
+
+    private async Task<long> RebuildAsync(NpgsqlConnection connection, Guid organisation, bool isDoubted, CancellationToken cancellationToken)
+    {
+        var run = await runs.OfAsync(LimitScripts.KeyOf(organisation));
         await using var begin = new NpgsqlCommand(
             $"""
-             INSERT INTO counters (organisation_id, generation, redis_run) VALUES ($1, nextval('{ConsumptionDb.Generations}'), $2)
-             ON CONFLICT (organisation_id) DO UPDATE SET generation = EXCLUDED.generation, redis_run = EXCLUDED.redis_run
+             INSERT INTO counters (organisation_id, generation, redis_run, ready) VALUES ($1, nextval('{ConsumptionDb.Generations}'), $2, false)
+             ON CONFLICT (organisation_id) DO UPDATE SET generation = EXCLUDED.generation, redis_run = EXCLUDED.redis_run, ready = false
              RETURNING generation
              """,
             connection)
         {
             Parameters = { new() { Value = organisation }, new() { Value = run } },
         };
-        var generation = (long)(await begin.ExecuteScalarAsync())!;
-        await using var move = new NpgsqlCommand("UPDATE admissions SET generation = $2 WHERE organisation_id = $1", connection)
-        {
-            Parameters = { new() { Value = organisation }, new() { Value = generation } },
-        };
-        await move.ExecuteNonQueryAsync();
+        var generation = (long)(await begin.ExecuteScalarAsync(cancellationToken))!;
+        await UntilToldAsync(connection, organisation, generation, cancellationToken);
 
+        await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
         var today = DateTimeOffset.FromUnixTimeMilliseconds(await scripts.TimeAsync(organisation) / 1_000);
         var sums = new CounterSums(generation);
         await SumAsync(connection, organisation, Periods.Day(today), sums);
         await AddOpenAsync(connection, organisation, sums);
         await AddVersionsAsync(connection, organisation, sums);
         await scripts.RebuildAsync(organisation, sums);
-        await transaction.CommitAsync();
-        Log.Rebuilt(logger, organisation, generation, doubted is not null);
+        await using var ready = new NpgsqlCommand("UPDATE counters SET ready = true WHERE organisation_id = $1 AND generation = $2", connection)
+        {
+            Parameters = { new() { Value = organisation }, new() { Value = generation } },
+        };
+        await ready.ExecuteNonQueryAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        Log.Rebuilt(logger, organisation, generation, isDoubted);
         return generation;
+    }
+
+    /// <summary>Waits until every living instance that called for the organisation has told its calls.</summary>
+    private static async Task UntilToldAsync(NpgsqlConnection connection, Guid organisation, long generation, CancellationToken cancellationToken)
+    {
+        await using var silent = new NpgsqlCommand(
+            """
+            SELECT count(*) FROM instance_organisations o JOIN instances i USING (instance_id)
+            WHERE o.organisation_id = $1 AND o.reported_generation < $2 AND i.ended_at IS NULL
+            """,
+            connection)
+        {
+            Parameters = { new() { Value = organisation }, new() { Value = generation } },
+        };
+        while ((long)(await silent.ExecuteScalarAsync(cancellationToken))! > 0)
+        {
+            await Task.Delay(Look, cancellationToken);
+        }
     }
 
     /// <summary>What the records and the open admissions come to.</summary>
@@ -168,7 +281,7 @@ internal sealed partial class Counters : BackgroundService
                    coalesce(sum(tokens) FILTER (WHERE day / 100 = $2 / 100), 0), count(*) FILTER (WHERE open)
             FROM (SELECT key_id, day, nanos::numeric AS nanos, (input_tokens + output_tokens)::numeric AS tokens, false AS open FROM usage_records WHERE organisation_id = $1
                   UNION ALL
-                  SELECT key_id, day, reserved_nanos, reserved_tokens, true FROM admissions WHERE organisation_id = $1) AS calls
+                  SELECT key_id, day, reserved_nanos, reserved_tokens, NOT settled FROM admissions WHERE organisation_id = $1) AS calls
             GROUP BY GROUPING SETS ((key_id), ())
             """,
             connection)
@@ -186,7 +299,7 @@ internal sealed partial class Counters : BackgroundService
     private static async Task AddOpenAsync(NpgsqlConnection connection, Guid organisation, CounterSums into)
     {
         await using var open = new NpgsqlCommand(
-            "SELECT request_id, instance_id, day, admitted_at, reserved_tokens, reserved_nanos, microseconds_per_token FROM admissions WHERE organisation_id = $1", connection)
+            "SELECT request_id, instance_id, day, admitted_at, reserved_tokens, reserved_nanos, microseconds_per_token FROM admissions WHERE organisation_id = $1 AND NOT settled", connection)
         {
             Parameters = { new() { Value = organisation } },
         };

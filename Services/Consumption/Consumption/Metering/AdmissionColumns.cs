@@ -1,40 +1,53 @@
-using System.Text.Json;
-using LlmMarketplace.ApiConventions;
 using Npgsql;
 using NpgsqlTypes;
 
 namespace LlmMarketplace.Consumption.Metering;
 
-/// <summary>Admissions as columns of arrays, for one INSERT of many; in the order of the statement.</summary>
+/// <summary>Calls without a record as columns of arrays, for one INSERT of many.</summary>
 internal static class AdmissionColumns
 {
-    public static void AddTo(NpgsqlParameterCollection parameters, IReadOnlyList<AdmissionRow> rows)
+    private const string Names =
+        "request_id, instance_id, organisation_id, generation, key_id, listing_id, version_id, provider_organisation_id, service, operation, streamed, admitted_at, day, "
+        + "reserved_tokens, reserved_nanos, currency, microseconds_per_token, settled";
+
+    /// <summary>The statement. A call that has its record is not open: it is left out.</summary>
+    public static string Insert(string onConflict) =>
+        $"""
+         INSERT INTO admissions ({Names})
+         SELECT a.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) AS a ({Names})
+         WHERE NOT EXISTS (SELECT FROM usage_records r WHERE r.request_id = a.request_id)
+         {onConflict}
+         """;
+
+    /// <summary>The values. Of a call that ended, the amounts are those that it came to.</summary>
+    public static void AddTo(NpgsqlParameterCollection parameters, IReadOnlyList<Reported> calls)
     {
-        Add(parameters, NpgsqlDbType.Uuid, rows, row => row.RequestId);
-        Add(parameters, NpgsqlDbType.Uuid, rows, row => row.InstanceId);
-        Add(parameters, NpgsqlDbType.Uuid, rows, row => row.OrganisationId);
-        Add(parameters, NpgsqlDbType.Bigint, rows, row => row.Generation);
-        Add(parameters, NpgsqlDbType.Uuid, rows, row => row.KeyId);
-        Add(parameters, NpgsqlDbType.Uuid, rows, row => row.ListingId);
-        Add(parameters, NpgsqlDbType.Uuid, rows, row => row.VersionId);
-        Add(parameters, NpgsqlDbType.Uuid, rows, row => row.ProviderOrganisationId);
-        Add(parameters, NpgsqlDbType.Text, rows, row => row.Service);
-        Add(parameters, NpgsqlDbType.Text, rows, row => row.Operation);
-        Add(parameters, NpgsqlDbType.Boolean, rows, row => row.Streamed);
-        Add(parameters, NpgsqlDbType.TimestampTz, rows, row => row.AdmittedAt);
-        Add(parameters, NpgsqlDbType.Integer, rows, row => row.Day);
-        Add(parameters, NpgsqlDbType.Bigint, rows, row => row.ReservedTokens);
-        Add(parameters, NpgsqlDbType.Bigint, rows, row => row.ReservedNanos);
-        Add(parameters, NpgsqlDbType.Jsonb, rows, row => JsonSerializer.Serialize(row.Price, Json.Options));
-        Add(parameters, NpgsqlDbType.Double, rows, row => row.MicrosecondsPerToken);
+        Add(parameters, NpgsqlDbType.Uuid, calls, call => call.Admission.RequestId);
+        Add(parameters, NpgsqlDbType.Uuid, calls, call => call.Admission.InstanceId);
+        Add(parameters, NpgsqlDbType.Uuid, calls, call => call.Admission.OrganisationId);
+        Add(parameters, NpgsqlDbType.Bigint, calls, call => call.Admission.Generation);
+        Add(parameters, NpgsqlDbType.Uuid, calls, call => call.Admission.KeyId);
+        Add(parameters, NpgsqlDbType.Uuid, calls, call => call.Admission.ListingId);
+        Add(parameters, NpgsqlDbType.Uuid, calls, call => call.Admission.VersionId);
+        Add(parameters, NpgsqlDbType.Uuid, calls, call => call.Admission.ProviderOrganisationId);
+        Add(parameters, NpgsqlDbType.Text, calls, call => call.Admission.Service);
+        Add(parameters, NpgsqlDbType.Text, calls, call => call.Admission.Operation);
+        Add(parameters, NpgsqlDbType.Boolean, calls, call => call.Admission.Streamed);
+        Add(parameters, NpgsqlDbType.TimestampTz, calls, call => call.Admission.AdmittedAt);
+        Add(parameters, NpgsqlDbType.Integer, calls, call => call.Admission.Day);
+        Add(parameters, NpgsqlDbType.Bigint, calls, call => call.Record is { } record ? record.InputTokens + record.OutputTokens : call.Admission.ReservedTokens);
+        Add(parameters, NpgsqlDbType.Bigint, calls, call => call.Record?.Nanos ?? call.Admission.ReservedNanos);
+        Add(parameters, NpgsqlDbType.Text, calls, call => call.Admission.Currency);
+        Add(parameters, NpgsqlDbType.Double, calls, call => call.Admission.MicrosecondsPerToken);
+        Add(parameters, NpgsqlDbType.Boolean, calls, call => call.Record is not null);
     }
 
-    private static void Add<T>(NpgsqlParameterCollection parameters, NpgsqlDbType type, IReadOnlyList<AdmissionRow> rows, Func<AdmissionRow, T> column)
+    private static void Add<T>(NpgsqlParameterCollection parameters, NpgsqlDbType type, IReadOnlyList<Reported> calls, Func<Reported, T> column)
     {
-        var values = new T[rows.Count];
+        var values = new T[calls.Count];
         for (var i = 0; i < values.Length; i++)
         {
-            values[i] = column(rows[i]);
+            values[i] = column(calls[i]);
         }
 
         parameters.Add(new NpgsqlParameter { Value = values, NpgsqlDbType = NpgsqlDbType.Array | type });

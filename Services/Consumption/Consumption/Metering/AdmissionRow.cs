@@ -1,5 +1,3 @@
-using LlmMarketplace.Consumption.Pricing;
-
 namespace LlmMarketplace.Consumption.Metering;
 
 /// <summary>An admitted call whose outcome is not known yet; gone once it is settled. All that a settlement needs if we die.</summary>
@@ -40,8 +38,8 @@ internal sealed class AdmissionRow
 
     public required long ReservedNanos { get; init; }
 
-    /// <summary>The price in force.</summary>
-    public required Price Price { get; init; }
+    /// <summary>Of the price in force, ISO 4217.</summary>
+    public required string Currency { get; init; }
 
     /// <summary>µs in which the tier's bucket regains one token.</summary>
     public required double MicrosecondsPerToken { get; init; }

@@ -2,31 +2,65 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using StackExchange.Redis;
 
 namespace LlmMarketplace.Consumption.Metering;
 
 /// <summary>
-/// Proves that this process lives: a session of its own holds an advisory lock, and says every <see cref="MeteringOptions.Heartbeat"/> that it is there.
-/// The lock falls with the process, however it dies, but not while it is paused. When the session breaks, the lock is taken again; was
-/// this instance declared ended meanwhile, it goes on as a new one.
+/// Proves that this process lives. It says so every <see cref="MeteringOptions.Heartbeat"/>, to PostgreSQL and to Redis; either is enough.
+/// <code>
+/// beat sent ├──── LeaseTime: admits, streams ────┤ fenced: admits nothing, ends its streams, becomes a new instance as soon as PostgreSQL is there
+///           ├──── LostAfter, seen by a sweeper ──────────────┤ no beat in either place: it may be declared ended, its open calls lost
+/// </code>
+/// So a process that was paused or cut off has stopped, or stops before its next byte, when others write what became of its calls. Time is this process's monotonic clock; a beat
+/// counts from when it was sent, and not at all when its answer took long.
 /// </summary>
-internal sealed partial class InstanceLease(NpgsqlDataSource database, IOptions<MeteringOptions> options, TimeProvider time, ILogger<InstanceLease> logger) : BackgroundService
+internal sealed partial class InstanceLease(NpgsqlDataSource database, IConnectionMultiplexer redis, IOptions<MeteringOptions> options, TimeProvider time, ILogger<InstanceLease> logger) : BackgroundService
 {
+    private static readonly TimeSpan KeptInRedis = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(200);
+    private readonly MeteringOptions settings = options.Value;
     private readonly TaskCompletionSource first = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private (Guid Id, long Lock)? held;
-    private volatile bool leased;
+    private readonly Lock gate = new();
+    private Guid instance;
+    private long until;
 
     /// <summary>Raised when this process goes on as another instance.</summary>
     public event Action? Renewed;
 
     /// <summary>This instance.</summary>
-    /// <exception cref="NotLeasedException">The lock is not held now.</exception>
-    public Guid InstanceId => leased ? held!.Value.Id : throw new NotLeasedException();
+    /// <exception cref="NotLeasedException">It is fenced.</exception>
+    public Guid InstanceId
+    {
+        get
+        {
+            lock (gate)
+            {
+                return time.GetTimestamp() < until ? instance : throw new NotLeasedException();
+            }
+        }
+    }
 
-    public bool Leased => leased;
+    /// <summary>Whether this process may admit calls now.</summary>
+    public bool Leased => time.GetTimestamp() < Volatile.Read(ref until);
 
-    /// <summary>Ends when the lock is held for the first time.</summary>
+    /// <summary>Whether this process may pass on answers of calls that it admitted as this instance.</summary>
+    public bool Holds(Guid epoch)
+    {
+        lock (gate)
+        {
+            return instance == epoch && time.GetTimestamp() < until;
+        }
+    }
+
+    /// <summary>Ends when there is a lease for the first time.</summary>
     public Task FirstLease => first.Task;
+
+    /// <summary>Where an instance's last beat stands in Redis.</summary>
+    public static RedisKey BeatKeyOf(Guid instance) => $"consumption:instance:{{{instance:N}}}:beat";
+
+    /// <summary>What stands in Redis once an instance is declared ended.</summary>
+    public static RedisKey EndedKeyOf(Guid instance) => $"consumption:instance:{{{instance:N}}}:ended";
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -34,94 +68,145 @@ internal sealed partial class InstanceLease(NpgsqlDataSource database, IOptions<
         {
             try
             {
-                await HoldAsync(stoppingToken);
+                var mine = await RegisterAsync(stoppingToken);
+                Log.Held(logger, mine);
+                first.TrySetResult();
+                await HoldAsync(mine, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception broken) when (broken is NpgsqlException or TimeoutException)
+            catch (Exception away) when (away is NpgsqlException or TimeoutException or OperationCanceledException)
             {
-                Log.Lost(logger, broken);
-            }
-            finally
-            {
-                leased = false;
+                Log.NotRegistered(logger, away);
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(200), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(Again, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private async Task HoldAsync(CancellationToken stoppingToken)
+    private async Task<Guid> RegisterAsync(CancellationToken stoppingToken)
     {
-        await using var connection = database.CreateConnection();
-        await connection.OpenAsync(stoppingToken);
-        var before = held;
-        if (before is not { } mine || !await TakeAsync(connection, mine, stoppingToken))
+        var mine = Guid.CreateVersion7(time.GetUtcNow());
+        var sent = time.GetTimestamp();
+        await using var insert = database.CreateCommand("INSERT INTO instances (instance_id, name, started_at, seen_at) VALUES ($1, $2, clock_timestamp(), clock_timestamp())");
+        insert.Parameters.Add(new NpgsqlParameter { Value = mine });
+        insert.Parameters.Add(new NpgsqlParameter { Value = $"{Environment.MachineName}:{Environment.ProcessId}" });
+        await insert.ExecuteNonQueryAsync(stoppingToken);
+        bool renewed;
+        lock (gate)
         {
-            held = await RegisterAsync(connection, stoppingToken);
+            renewed = instance != Guid.Empty;
+            (instance, until) = (mine, After(sent, settings.LeaseTime));
         }
 
-        leased = true;
-        if (before is not null && before != held)
+        if (renewed)
         {
             Renewed?.Invoke();
         }
 
-        Log.Held(logger, held!.Value.Id);
-        first.TrySetResult();
-        using var timer = new PeriodicTimer(options.Value.Heartbeat, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        return mine;
+    }
+
+    /// <summary>Beats until the lease runs out, or somebody ends it.</summary>
+    private async Task HoldAsync(Guid mine, CancellationToken stoppingToken)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        var beats = Task.WhenAll(BeatAsync(mine, BeatInPostgresAsync, ended), BeatAsync(mine, BeatInRedisAsync, ended));
+        while (Leased && !ended.IsCancellationRequested)
         {
-            await using var beat = new NpgsqlCommand("UPDATE instances SET seen_at = clock_timestamp() WHERE instance_id = $1 AND ended_at IS NULL", connection)
+            await Task.Delay(settings.Heartbeat / 4, time, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        await ended.CancelAsync();
+        lock (gate)
+        {
+            until = long.MinValue;
+        }
+
+        await beats;
+        if (!stoppingToken.IsCancellationRequested)
+        {
+            Log.Fenced(logger, mine);
+        }
+    }
+
+    private async Task BeatAsync(Guid mine, Func<Guid, CancellationToken, Task<bool>> beatAsync, CancellationTokenSource ended)
+    {
+        using var timer = new PeriodicTimer(settings.Heartbeat, time);
+        while (!ended.IsCancellationRequested)
+        {
+            var sent = time.GetTimestamp();
+            try
             {
-                Parameters = { new() { Value = held.Value.Id } },
-            };
-            if (await beat.ExecuteNonQueryAsync(stoppingToken) == 0)
+                if (!await beatAsync(mine, ended.Token).WaitAsync(settings.LongestBeat, time, ended.Token))
+                {
+                    await ended.CancelAsync();
+                    return;
+                }
+
+                Extend(sent);
+            }
+            catch (Exception away) when (away is NpgsqlException or RedisException or TimeoutException or OperationCanceledException)
             {
-                return; // Declared ended: go on as a new instance.
+                Log.Unheard(logger, away);
+            }
+
+            try
+            {
+                await timer.WaitForNextTickAsync(ended.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
             }
         }
     }
 
-    private async Task<(Guid Id, long Lock)> RegisterAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private void Extend(long sent)
     {
-        var id = Guid.CreateVersion7(time.GetUtcNow());
-        await using var insert = new NpgsqlCommand(
-            """
-            WITH me AS (INSERT INTO instances (instance_id, name, started_at, seen_at) VALUES ($1, $2, clock_timestamp(), clock_timestamp()) RETURNING lock_id)
-            SELECT lock_id, pg_advisory_lock($3, lock_id::int) FROM me
-            """,
-            connection)
+        lock (gate)
         {
-            Parameters = { new() { Value = id }, new() { Value = $"{Environment.MachineName}:{Environment.ProcessId}" }, new() { Value = LockSpace } },
-        };
-        return (id, (long)(await insert.ExecuteScalarAsync(cancellationToken))!);
+            var now = time.GetTimestamp();
+            if (now < until && now < After(sent, settings.LongestBeat))
+            {
+                until = Math.Max(until, After(sent, settings.LeaseTime));
+            }
+        }
     }
 
-    /// <summary>Takes the lock of an earlier session again, unless the instance was declared ended.</summary>
-    private static async Task<bool> TakeAsync(NpgsqlConnection connection, (Guid Id, long Lock) mine, CancellationToken cancellationToken)
+    private async Task<bool> BeatInPostgresAsync(Guid mine, CancellationToken cancellationToken)
     {
-        await using var take = new NpgsqlCommand("SELECT pg_advisory_lock($1, $2)", connection) { Parameters = { new() { Value = LockSpace }, new() { Value = (int)mine.Lock } } };
-        await take.ExecuteNonQueryAsync(cancellationToken);
-        await using var alive = new NpgsqlCommand("UPDATE instances SET seen_at = clock_timestamp() WHERE instance_id = $1 AND ended_at IS NULL", connection)
-        {
-            Parameters = { new() { Value = mine.Id } },
-        };
-        return await alive.ExecuteNonQueryAsync(cancellationToken) == 1;
+        await using var beat = database.CreateCommand("UPDATE instances SET seen_at = clock_timestamp() WHERE instance_id = $1 AND ended_at IS NULL");
+        beat.Parameters.Add(new NpgsqlParameter { Value = mine });
+        return await beat.ExecuteNonQueryAsync(cancellationToken) == 1;
     }
 
-    /// <summary>Advisory locks of instances, apart from all others.</summary>
-    internal const int LockSpace = 0x4C4C_4D43; // "LLMC"
+    /// <summary>First the beat, then the look: whoever ends this instance between them is seen, and before them sees the beat.</summary>
+    private async Task<bool> BeatInRedisAsync(Guid mine, CancellationToken cancellationToken)
+    {
+        var beat = redis.GetDatabase().StringSetAsync(BeatKeyOf(mine), time.GetTimestamp(), KeptInRedis);
+        var ended = redis.GetDatabase().KeyExistsAsync(EndedKeyOf(mine));
+        await beat.WaitAsync(cancellationToken);
+        return !await ended.WaitAsync(cancellationToken);
+    }
+
+    private long After(long timestamp, TimeSpan span) => timestamp + (long)(span.TotalSeconds * time.TimestampFrequency);
 
     private static partial class Log
     {
         [LoggerMessage(5101, LogLevel.Information, "This process forwards calls as instance {Instance}.")]
         public static partial void Held(ILogger logger, Guid instance);
 
-        [LoggerMessage(5102, LogLevel.Warning, "The session that proves this instance alive broke; no call is admitted until it is back.")]
-        public static partial void Lost(ILogger logger, Exception broken);
+        [LoggerMessage(5103, LogLevel.Error, "Instance {Instance} was not heard of in time, or declared ended: no call is admitted and its streams end until this process is registered anew.")]
+        public static partial void Fenced(ILogger logger, Guid instance);
+
+        [LoggerMessage(5104, LogLevel.Warning, "This process could not be registered as an instance that forwards calls; tried again.")]
+        public static partial void NotRegistered(ILogger logger, Exception away);
+
+        [LoggerMessage(5105, LogLevel.Debug, "A sign of life did not arrive in time.")]
+        public static partial void Unheard(ILogger logger, Exception away);
     }
 }
 

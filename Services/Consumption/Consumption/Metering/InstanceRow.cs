@@ -1,14 +1,12 @@
 namespace LlmMarketplace.Consumption.Metering;
 
 /// <summary>
-/// A process that forwards calls. It lives as long as it holds the advisory lock <see cref="LockId"/>; once that is free and
-/// <see cref="SeenAt"/> is old, whoever sweeps may settle its open calls as lost, and marks it ended: it can admit no more.
+/// A process that forwards calls, in one of its epochs. It says that it lives here and in Redis (<see cref="InstanceLease"/>); once neither place has heard of it for long, or whoever
+/// has its log knows that it is dead, it is marked ended: it admits no more, and its open calls are lost.
 /// </summary>
 internal sealed class InstanceRow
 {
     public required Guid InstanceId { get; init; }
-
-    public long LockId { get; init; }
 
     public required string Name { get; init; }
 
@@ -25,6 +23,9 @@ internal sealed class InstanceOrganisation
     public required Guid InstanceId { get; init; }
 
     public required Guid OrganisationId { get; init; }
+
+    /// <summary>Up to which generation of the organisation's counters it told its calls.</summary>
+    public long ReportedGeneration { get; init; }
 }
 
 /// <summary>Which counters in Redis are true for an organisation.</summary>
@@ -36,4 +37,7 @@ internal sealed class CounterGeneration
 
     /// <summary>Run id of the Redis server that was given them: another run may have come back with old ones.</summary>
     public required string RedisRun { get; init; }
+
+    /// <summary>Whether they are built; until then nobody admits.</summary>
+    public bool Ready { get; init; }
 }

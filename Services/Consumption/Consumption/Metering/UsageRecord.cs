@@ -56,6 +56,14 @@ internal sealed class UsageRecord
     /// <summary>UTC day by Redis's clock, yyyymmdd: the period that is charged.</summary>
     public required int Day { get; init; }
 
+    /// <summary>
+    /// What the provider told of usage, word for word: its <c>usage</c> object, or an array of the first and the last where a stream told several; null when it told nothing.
+    /// </summary>
+    public string? ProviderUsage { get; init; }
+
+    /// <summary>1 as it was first written; one more for each correction.</summary>
+    public int Revision { get; set; } = 1;
+
     /// <summary>What each attempt to reach the provider came to.</summary>
     public required IReadOnlyList<Attempt> Attempts { get; init; }
 

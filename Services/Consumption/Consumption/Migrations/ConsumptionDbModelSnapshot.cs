@@ -224,6 +224,11 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("admitted_at");
 
+                    b.Property<string>("Currency")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("currency");
+
                     b.Property<int>("Day")
                         .HasColumnType("integer")
                         .HasColumnName("day");
@@ -257,11 +262,6 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("organisation_id");
 
-                    b.Property<string>("Price")
-                        .IsRequired()
-                        .HasColumnType("jsonb")
-                        .HasColumnName("price");
-
                     b.Property<Guid>("ProviderOrganisationId")
                         .HasColumnType("uuid")
                         .HasColumnName("provider_organisation_id");
@@ -278,6 +278,12 @@ namespace LlmMarketplace.Consumption.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("service");
+
+                    b.Property<bool>("Settled")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("boolean")
+                        .HasDefaultValue(false)
+                        .HasColumnName("settled");
 
                     b.Property<bool>("Streamed")
                         .HasColumnType("boolean")
@@ -310,6 +316,12 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("generation");
 
+                    b.Property<bool>("Ready")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("boolean")
+                        .HasDefaultValue(true)
+                        .HasColumnName("ready");
+
                     b.Property<string>("RedisRun")
                         .IsRequired()
                         .HasColumnType("text")
@@ -318,7 +330,29 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.HasKey("OrganisationId")
                         .HasName("pk_counters");
 
+                    b.HasIndex("Generation")
+                        .HasDatabaseName("ix_counters_generation");
+
                     b.ToTable("counters", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.Metering.InstanceLog", b =>
+                {
+                    b.Property<Guid>("InstanceId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("instance_id");
+
+                    b.Property<Guid>("LogId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("log_id");
+
+                    b.HasKey("InstanceId", "LogId")
+                        .HasName("pk_instance_logs");
+
+                    b.HasIndex("LogId")
+                        .HasDatabaseName("ix_instance_logs_log_id");
+
+                    b.ToTable("instance_logs", (string)null);
                 });
 
             modelBuilder.Entity("LlmMarketplace.Consumption.Metering.InstanceOrganisation", b =>
@@ -331,8 +365,15 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("organisation_id");
 
+                    b.Property<long>("ReportedGeneration")
+                        .HasColumnType("bigint")
+                        .HasColumnName("reported_generation");
+
                     b.HasKey("InstanceId", "OrganisationId")
                         .HasName("pk_instance_organisations");
+
+                    b.HasIndex("OrganisationId")
+                        .HasDatabaseName("ix_instance_organisations_organisation_id");
 
                     b.ToTable("instance_organisations", (string)null);
                 });
@@ -347,13 +388,6 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.Property<DateTimeOffset?>("EndedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("ended_at");
-
-                    b.Property<long>("LockId")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("bigint")
-                        .HasColumnName("lock_id");
-
-                    NpgsqlPropertyBuilderExtensions.UseIdentityAlwaysColumn(b.Property<long>("LockId"));
 
                     b.Property<string>("Name")
                         .IsRequired()
@@ -372,6 +406,48 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasName("pk_instances");
 
                     b.ToTable("instances", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.Metering.UsageCorrection", b =>
+                {
+                    b.Property<Guid>("RequestId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("request_id");
+
+                    b.Property<int>("Revision")
+                        .HasColumnType("integer")
+                        .HasColumnName("revision");
+
+                    b.Property<string>("Before")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("before");
+
+                    b.Property<DateTimeOffset>("CorrectedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("corrected_at");
+
+                    b.HasKey("RequestId", "Revision")
+                        .HasName("pk_usage_corrections");
+
+                    b.ToTable("usage_corrections", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.Metering.UsageLogPosition", b =>
+                {
+                    b.Property<Guid>("LogId")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("log_id");
+
+                    b.Property<long>("Sequence")
+                        .HasColumnType("bigint")
+                        .HasColumnName("sequence");
+
+                    b.HasKey("LogId")
+                        .HasName("pk_usage_log_positions");
+
+                    b.ToTable("usage_log_positions", (string)null);
                 });
 
             modelBuilder.Entity("LlmMarketplace.Consumption.Metering.UsageRecord", b =>
@@ -452,6 +528,16 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.Property<Guid>("ProviderOrganisationId")
                         .HasColumnType("uuid")
                         .HasColumnName("provider_organisation_id");
+
+                    b.Property<string>("ProviderUsage")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("provider_usage");
+
+                    b.Property<int>("Revision")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(1)
+                        .HasColumnName("revision");
 
                     b.Property<string>("Service")
                         .IsRequired()

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Text.Json;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Keys;
@@ -14,11 +15,12 @@ namespace LlmMarketplace.Consumption.Usage;
 /// <summary><c>GET /api/v1/usage/records</c>: the records of single calls, newest first; <c>?requestId=</c> finds the one of an <c>x-request-id</c>.</summary>
 internal static class ListRecords
 {
-    /// <summary>One call. The members are those of the event <c>marketplace.request.settled.v1</c>, and what became of each attempt.</summary>
+    /// <summary>One call. The members are those of the event <c>marketplace.request.settled.v1</c>, and what became of each attempt; what the provider told of usage,
+    /// word for word; and a revision that is more than 1 when a later outcome corrected the record.</summary>
     internal sealed record Item(
         Guid RequestId, Guid KeyId, Guid ListingId, Guid VersionId, string Service, string Operation, RequestOutcome Outcome, int StatusCode, long InputTokens,
         long CachedInputTokens, long OutputTokens, bool UsageCounted, decimal Cost, string Currency, bool Streamed, DateTimeOffset AdmittedAt, DateTimeOffset SettledAt,
-        double LatencyMs, double? FirstByteMs, IReadOnlyList<Attempt> Attempts);
+        double LatencyMs, double? FirstByteMs, JsonElement? ProviderUsage, int Revision, IReadOnlyList<Attempt> Attempts);
 
     private sealed record Position(DateTimeOffset AdmittedAt, Guid RequestId);
 
@@ -57,7 +59,7 @@ internal static class ListRecords
             rows.Count > size ? Paging.Encode(new Position(rows[size - 1].AdmittedAt, rows[size - 1].RequestId)) : null));
     }
 
-    private static Item Of(UsageRecord r) => new(
+    internal static Item Of(UsageRecord r) => new(
         r.RequestId, r.KeyId, r.ListingId, r.VersionId, r.Service, r.Operation, r.Outcome, r.StatusCode, r.InputTokens, r.CachedInputTokens, r.OutputTokens, r.UsageCounted, r.Cost,
-        r.Currency, r.Streamed, r.AdmittedAt, r.SettledAt, r.LatencyMs, r.FirstByteMs, r.Attempts);
+        r.Currency, r.Streamed, r.AdmittedAt, r.SettledAt, r.LatencyMs, r.FirstByteMs, r.ProviderUsage is { } told ? JsonElement.Parse(told) : null, r.Revision, r.Attempts);
 }

@@ -87,4 +87,5 @@ internal static class ChangeCauses
     public const string Resumed = "resumed";
     public const string Retired = "retired";
     public const string VisibilityChanged = "visibility_changed";
+    public const string SecretRotated = "secret_rotated";
 }

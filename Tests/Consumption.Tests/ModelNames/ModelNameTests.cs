@@ -1,7 +1,7 @@
 using LlmMarketplace.Consumption.Catalogue;
 using Xunit;
 
-namespace LlmMarketplace.Consumption.Tests.Models;
+namespace LlmMarketplace.Consumption.Tests.ModelNames;
 
 public sealed class ModelNameTests
 {

@@ -6,7 +6,7 @@ using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 using Xunit;
 
-namespace LlmMarketplace.Consumption.Tests.Models;
+namespace LlmMarketplace.Consumption.Tests.ModelNames;
 
 /// <summary>What a caller may see is what it may call: <c>/v1/models</c> and the calls themselves say the same.</summary>
 public sealed class ModelsTests(Marketplace marketplace)

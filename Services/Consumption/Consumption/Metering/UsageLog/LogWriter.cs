@@ -1,0 +1,433 @@
+using System.Buffers;
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+
+namespace LlmMarketplace.Consumption.Metering.UsageLog;
+
+/// <summary>How large the log may become.</summary>
+/// <param name="SegmentBytes">Of each segment.</param>
+/// <param name="MaxSegments">Segments on disk, at most: with the current one and the next.</param>
+internal sealed record LogSize(long SegmentBytes, int MaxSegments);
+
+/// <summary>
+/// The log that this process appends to.
+/// <code>
+/// Append ──► the kernel has it: it outlives this process        SyncAsync ──► the disk has it: it outlives the machine
+///   (lock, one write)                                             (one thread; whoever comes while a sync is under way shares the next one)
+/// SyncSoon: the next sync takes it along; there will be one within <see cref="Soon"/>
+/// </code>
+/// A failed write or sync ends the log for good: what the disk has then is not known, and a second sync that succeeds would not tell. The next segment is made ahead by a second
+/// thread; when there may be no more, the log is full until some are <see cref="Release">shipped</see>.
+/// </summary>
+internal sealed partial class LogWriter : IDisposable
+{
+    /// <summary>How long an entry that nobody waits for may stay unsynced.</summary>
+    public static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(5);
+
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(1);
+    private readonly object gate = new(); // A monitor: the threads wait on it.
+    private readonly string folder;
+    private readonly Guid id;
+    private readonly LogSize size;
+    private readonly Action<SafeFileHandle> sync;
+    private readonly ILogger logger;
+    private readonly Queue<string> free = new();
+    private readonly List<uint> used = [];
+    private readonly List<SafeFileHandle> unsynced = [];
+    private readonly Thread syncer;
+    private readonly Thread maker;
+    private SafeFileHandle current;
+    private (SafeFileHandle Handle, uint Number)? next;
+    private LogPosition end;
+    private LogPosition syncedEnd;
+    private long appended;
+    private long synced;
+    private Group waiting = new();
+    private Group syncing = new();
+    private long? due;
+    private bool isWanted;
+    private bool isClosing;
+    private bool isStuck;
+    private Exception? failure;
+
+    /// <param name="folder">Of this log alone; its segments are those that are left from before, and will be released.</param>
+    /// <param name="id">The log's id.</param>
+    /// <param name="lastSequence">Of what is left from before.</param>
+    /// <param name="size">How large it may become.</param>
+    /// <param name="logger">Where failures are told.</param>
+    /// <param name="sync">Makes the disk keep a file; <see cref="Disk.Sync"/> unless a test says otherwise.</param>
+    public LogWriter(string folder, Guid id, long lastSequence, LogSize size, ILogger logger, Action<SafeFileHandle>? sync = null)
+    {
+        (this.folder, this.id, this.size, this.logger, this.sync) = (folder, id, size, logger, sync ?? Disk.Sync);
+        used.AddRange(Segment.In(folder));
+        appended = synced = lastSequence;
+        var first = used.Count == 0 ? 1 : used[^1] + 1;
+        current = Segment.Create(folder, id, first, size.SegmentBytes, null);
+        used.Add(first);
+        end = syncedEnd = new LogPosition(first, Segment.HeaderSize);
+        syncer = new Thread(SyncLoop) { IsBackground = true, Name = "usage log: sync" };
+        maker = new Thread(MakeLoop) { IsBackground = true, Name = "usage log: next segment" };
+        syncer.Start();
+        maker.Start();
+    }
+
+    /// <summary>Where the entries that are on disk end.</summary>
+    public LogPosition SyncedEnd
+    {
+        get
+        {
+            lock (gate)
+            {
+                return syncedEnd;
+            }
+        }
+    }
+
+    /// <summary>The last sequence that is on disk.</summary>
+    public long SyncedSequence
+    {
+        get
+        {
+            lock (gate)
+            {
+                return synced;
+            }
+        }
+    }
+
+    /// <summary>Raised, on a thread of the log's, when more is on disk.</summary>
+    public event Action? Advanced;
+
+    /// <summary>Why nothing can be appended any more, or null.</summary>
+    public Exception? Failure => Volatile.Read(ref failure);
+
+    /// <summary>Whether new calls may come: the rest is kept for the ends of those that are under way.</summary>
+    public bool HasRoom
+    {
+        get
+        {
+            lock (gate)
+            {
+                return failure is null && !isClosing && (next is not null || end.Offset < size.SegmentBytes / 2 || (used.Count < size.MaxSegments && !isStuck));
+            }
+        }
+    }
+
+    /// <summary>Appends an entry and gives its sequence; it outlives this process then, and the machine once <see cref="SyncAsync"/> says so.</summary>
+    /// <exception cref="LogUnavailableException">The log is full, failed or closed; nothing is appended, or nobody knows.</exception>
+    public long Append(EntryKind kind, ReadOnlySpan<byte> payload)
+    {
+        var length = Frame.SizeOf(payload.Length);
+        if (payload.Length > Frame.MaxPayload || length > size.SegmentBytes - Segment.HeaderSize)
+        {
+            throw new LogUnavailableException($"An entry of {payload.Length} bytes is larger than the usage log takes.", null);
+        }
+
+        var frame = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            lock (gate)
+            {
+                EnsureOpen();
+                if (end.Offset + length > size.SegmentBytes)
+                {
+                    Turn();
+                }
+
+                var sequence = appended + 1;
+                Frame.Write(frame.AsSpan(0, length), sequence, end.Segment, kind, payload);
+                try
+                {
+                    RandomAccess.Write(current, frame.AsSpan(0, length), end.Offset);
+                }
+                catch (Exception broken) when (broken is IOException or UnauthorizedAccessException)
+                {
+                    Fail(broken);
+                    throw new LogUnavailableException("The usage log cannot be written.", broken);
+                }
+
+                end = end with { Offset = end.Offset + length };
+                return appended = sequence;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(frame);
+        }
+    }
+
+    /// <summary>Ends when the disk has the entry; by itself if nobody else wants a sync.</summary>
+    /// <exception cref="LogUnavailableException">Nobody knows whether the disk has it.</exception>
+    public Task SyncAsync(long sequence)
+    {
+        lock (gate)
+        {
+            if (sequence <= synced)
+            {
+                return Task.CompletedTask;
+            }
+
+            if (failure is not null)
+            {
+                return Task.FromException(new LogUnavailableException("The usage log failed.", failure));
+            }
+
+            if (sequence <= syncing.Target)
+            {
+                return syncing.Done.Task;
+            }
+
+            isWanted = true;
+            Monitor.PulseAll(gate);
+            return waiting.Done.Task;
+        }
+    }
+
+    /// <summary>Has everything that is appended synced within <see cref="Soon"/>.</summary>
+    public void SyncSoon()
+    {
+        lock (gate)
+        {
+            if (due is null && !isWanted)
+            {
+                due = Stopwatch.GetTimestamp() + (long)(Soon.TotalSeconds * Stopwatch.Frequency);
+                Monitor.PulseAll(gate);
+            }
+        }
+    }
+
+    /// <summary>Segments before this place are not needed any more.</summary>
+    public void Release(LogPosition shipped)
+    {
+        lock (gate)
+        {
+            while (used.Count > 1 && used[0] < shipped.Segment && used[0] < end.Segment)
+            {
+                free.Enqueue(Segment.PathOf(folder, used[0]));
+                used.RemoveAt(0);
+            }
+
+            Monitor.PulseAll(gate);
+        }
+    }
+
+    /// <summary>Closes in order: what is appended is synced.</summary>
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            if (isClosing)
+            {
+                return;
+            }
+        }
+
+        try
+        {
+            Append(EntryKind.Closed, []);
+        }
+        catch (LogUnavailableException)
+        {
+            // Full or failed: it is not closed in order then, and the next reader is told no more than that.
+        }
+
+        lock (gate)
+        {
+            isClosing = true;
+            Monitor.PulseAll(gate);
+        }
+
+        syncer.Join();
+        maker.Join();
+        current.Dispose();
+        next?.Handle.Dispose();
+        unsynced.ForEach(handle => handle.Dispose());
+    }
+
+    /// <summary>Goes on in the next segment.</summary>
+    private void Turn()
+    {
+        var patience = Stopwatch.GetTimestamp() + Stopwatch.Frequency;
+        while (next is null && used.Count < size.MaxSegments && failure is null && !isStuck && Stopwatch.GetTimestamp() < patience)
+        {
+            Monitor.Wait(gate, TimeSpan.FromMilliseconds(50)); // It is being made.
+        }
+
+        EnsureOpen();
+        if (next is not { } made)
+        {
+            throw new LogUnavailableException("The usage log is full.", null);
+        }
+
+        unsynced.Add(current);
+        (current, end, next) = (made.Handle, new LogPosition(made.Number, Segment.HeaderSize), null);
+        used.Add(made.Number);
+        Monitor.PulseAll(gate);
+    }
+
+    private void EnsureOpen()
+    {
+        if (failure is not null || isClosing)
+        {
+            throw new LogUnavailableException(failure is null ? "The usage log is closed." : "The usage log failed.", failure);
+        }
+    }
+
+    private void SyncLoop()
+    {
+        while (true)
+        {
+            Group group;
+            List<SafeFileHandle> files;
+            SafeFileHandle last;
+            LogPosition until;
+            lock (gate)
+            {
+                while (!isWanted && !isClosing && !IsDue())
+                {
+                    Monitor.Wait(gate, due is null ? Timeout.InfiniteTimeSpan : Soon);
+                }
+
+                if (failure is not null || (isClosing && synced == appended))
+                {
+                    return;
+                }
+
+                (isWanted, due) = (false, null);
+                (group, waiting) = (waiting, new Group());
+                group.Target = appended;
+                syncing = group;
+                files = [.. unsynced];
+                unsynced.Clear();
+                (last, until) = (current, end);
+            }
+
+            try
+            {
+                files.ForEach(sync);
+                sync(last);
+            }
+#pragma warning disable CA1031 // Whatever it is: nobody knows what is on disk.
+            catch (Exception broken)
+#pragma warning restore CA1031
+            {
+                lock (gate)
+                {
+                    Fail(broken);
+                }
+
+                group.Done.TrySetException(new LogUnavailableException("The usage log could not be synced.", broken));
+                return;
+            }
+
+            files.ForEach(file => file.Dispose());
+            lock (gate)
+            {
+                (synced, syncedEnd) = (group.Target, until);
+            }
+
+            group.Done.TrySetResult();
+            Advanced?.Invoke();
+        }
+    }
+
+    private bool IsDue() => due is { } at && Stopwatch.GetTimestamp() >= at;
+
+    private void MakeLoop()
+    {
+        while (true)
+        {
+            uint number;
+            string? recycled;
+            string? surplus = null;
+            lock (gate)
+            {
+                while (!isClosing && failure is null && (next is not null || used.Count >= size.MaxSegments) && free.Count <= 1)
+                {
+                    Monitor.Wait(gate);
+                }
+
+                if (isClosing || failure is not null)
+                {
+                    return;
+                }
+
+                recycled = null;
+                if (next is not null || used.Count >= size.MaxSegments)
+                {
+                    surplus = free.Dequeue();
+                }
+                else
+                {
+                    free.TryDequeue(out recycled);
+                }
+
+                number = end.Segment + 1;
+            }
+
+            try
+            {
+                if (surplus is not null)
+                {
+                    File.Delete(surplus);
+                    continue;
+                }
+
+                var handle = Segment.Create(folder, id, number, size.SegmentBytes, recycled);
+                lock (gate)
+                {
+                    (next, isStuck) = ((handle, number), false);
+                    Monitor.PulseAll(gate);
+                }
+            }
+            catch (Exception broken) when (broken is IOException or UnauthorizedAccessException)
+            {
+                Log.NoSegment(logger, folder, broken);
+                lock (gate)
+                {
+                    isStuck = true;
+                    if (!isClosing)
+                    {
+                        Monitor.Wait(gate, Again);
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>Ends the log. The lock is held.</summary>
+    private void Fail(Exception broken)
+    {
+        if (failure is not null)
+        {
+            return;
+        }
+
+        failure = broken;
+        Log.Failed(logger, folder, broken);
+        waiting.Done.TrySetException(new LogUnavailableException("The usage log failed.", broken));
+        Monitor.PulseAll(gate);
+    }
+
+    /// <summary>Those who wait for the same sync.</summary>
+    private sealed class Group
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>The last sequence that it takes along, once it is under way.</summary>
+        public long Target { get; set; }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(5131, LogLevel.Critical, "The usage log in {Folder} failed and takes nothing more; no call is admitted until this process is started again on a sound disk.")]
+        public static partial void Failed(ILogger logger, string folder, Exception broken);
+
+        [LoggerMessage(5132, LogLevel.Error, "The next segment of the usage log in {Folder} could not be made; tried again. When the current one is half full, no call is admitted.")]
+        public static partial void NoSegment(ILogger logger, string folder, Exception broken);
+    }
+}
+
+/// <summary>The usage log takes nothing now.</summary>
+internal sealed class LogUnavailableException(string message, Exception? inner) : Exception(message, inner);
