@@ -90,8 +90,10 @@ var consumption = marketplace.AddService<Projects.Consumption_Host>("consumption
     .WaitFor(kafka)
     .WaitFor(redis);
 
-// The gateway answers /v1 itself, from Consumption's data. Its usage log has to outlive it: here a folder, in a deployment a volume mounted at that path.
-var usageLog = builder.ExecutionContext.IsPublishMode ? "/var/lib/llm-marketplace/usage-log" : Path.Combine(builder.AppHostDirectory, "obj", "usage-log");
+// The gateway answers /v1 itself, from Consumption's data. Its usage log has to outlive it, and belongs to that database: here a folder, in a deployment a volume mounted at that path.
+var usageLog = builder.ExecutionContext.IsPublishMode
+    ? "/var/lib/llm-marketplace/usage-log"
+    : builder.Configuration["UsageLog:Directory"] ?? Path.Combine(builder.AppHostDirectory, "obj", "usage-log");
 gateway
     .WithServiceSettings("gateway", marketplace)
     .WithReference(identity)

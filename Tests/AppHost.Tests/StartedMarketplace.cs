@@ -40,7 +40,7 @@ public sealed class StartedMarketplace : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         using var patience = new CancellationTokenSource(Patience);
-        var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.LlmMarketplace_AppHost>([$"--FirstRun:Directory={directory}"], patience.Token);
+        var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.LlmMarketplace_AppHost>([$"--FirstRun:Directory={directory}", $"--UsageLog:Directory={Path.Combine(directory, "usage-log")}"], patience.Token);
         foreach (var server in builder.Resources.OfType<ContainerResource>())
         {
             foreach (var volume in server.Annotations.OfType<ContainerMountAnnotation>().Where(mount => mount.Type == ContainerMountType.Volume).ToList())
