@@ -145,6 +145,10 @@ public sealed class Market
     /// <summary>The record of a call, once there is one.</summary>
     public Task<JsonNode> RecordAsync(Key key, string requestId) => Until.SomethingAsync($"a record of {requestId}", () => FindRecordAsync(key, requestId));
 
+    /// <summary>The records of a key, newest first, once there are so many: they follow their calls within a moment.</summary>
+    public Task<JsonArray> RecordsAsync(Key key, int count) => Until.SomethingAsync($"{count} records", async () =>
+        (await CallAsync(key.Text, HttpMethod.Get, "api/v1/usage/records")).Expect()["items"]!.AsArray() is { } items && items.Count >= count ? items : null);
+
     public async Task<JsonNode?> FindRecordAsync(Key key, string requestId) =>
         (await CallAsync(key.Text, HttpMethod.Get, $"api/v1/usage/records?requestId={requestId}")).Expect()["items"]!.AsArray().SingleOrDefault();
 

@@ -88,7 +88,7 @@ public abstract class OpenAiClientTests
         var answer = await RunAsync(market, key, "tools", model, "How high is the tide in Brest?");
 
         Assert.Equal(("tool_calls", "tide", """{"port":"Brest"}""", "High water: 4.2 m"), ((string?)answer["finish"], (string?)answer["called"], answer["arguments"]!.ToJsonString(), (string?)answer["text"]));
-        Assert.Equal(2, (int)(await market.CallAsync(key.Text, HttpMethod.Get, "api/v1/usage")).Expect()["total"]!["calls"]!);
+        Assert.Equal(2, (await market.RecordsAsync(key, 2)).Count);
     }
 
     [Fact]
@@ -117,7 +117,7 @@ public abstract class OpenAiClientTests
         var answer = await RunAsync(market, key, "chat", model, "Hello");
 
         Assert.Equal(("At last.", 2, 2), ((string?)answer["text"], (int)answer["requests"]!, provider.CallsOf(name)));
-        var records = (await market.CallAsync(key.Text, HttpMethod.Get, "api/v1/usage/records")).Expect()["items"]!.AsArray();
+        var records = await market.RecordsAsync(key, 2);
         Assert.Equal([("completed", 0.00005m), ("failed", 0m)], records.Select(record => ((string)record!["outcome"]!, (decimal)record["cost"]!)));
     }
 
@@ -195,7 +195,7 @@ public abstract class OpenAiClientTests
             Assert.Equal(("""["The answer begins well, "]""", null), (answer["words"]!.ToJsonString(), (string?)answer["finish"]));
         }
 
-        var record = (await market.CallAsync(key.Text, HttpMethod.Get, "api/v1/usage/records")).Expect()["items"]!.AsArray().Single()!;
+        var record = (await market.RecordsAsync(key, 1)).Single()!;
         Assert.Equal("cut", (string?)record["outcome"]);
     }
 

@@ -49,12 +49,12 @@ public sealed class PublishToBillTests(SharedMarketplace shared)
 
         // And reads usage and cost: 17 × 0.000002 + 9 × 0.000006.
         const decimal Cost = 0.000088m;
+        Assert.True(answer.GetRawResponse().Headers.TryGetValue("x-request-id", out var requestId));
+        var record = await market.RecordAsync(key, requestId!);
         var byKey = (await market.CallAsync(key.Text, HttpMethod.Get, "api/v1/usage?groupBy=service")).Expect();
         var byToken = (await consumer.GetAsync("api/v1/usage?groupBy=key")).Expect();
         Assert.Equal((publication.Model, 1, 17, 9, Cost), Read(byKey["items"]![0]!, "service"));
         Assert.Equal((key.Id.ToString(), 1, 17, 9, Cost), Read(byToken["items"]![0]!, "key"));
-        Assert.True(answer.GetRawResponse().Headers.TryGetValue("x-request-id", out var requestId));
-        var record = await market.RecordAsync(key, requestId!);
         Assert.Equal(("completed", Cost, false), ((string)record["outcome"]!, (decimal)record["cost"]!, (bool)record["usageCounted"]!));
     }
 
@@ -76,7 +76,7 @@ public sealed class PublishToBillTests(SharedMarketplace shared)
         Assert.InRange(Cosine(answer.Value[0].ToFloats().Span, answer.Value[1].ToFloats().Span), 0.5, 0.99);
 
         Assert.True(answer.GetRawResponse().Headers.TryGetValue("x-request-id", out var requestId));
-        var record = (await market.CallAsync(key, HttpMethod.Get, $"api/v1/usage/records?requestId={requestId}")).Expect()["items"]![0]!;
+        var record = await market.RecordAsync(new Key(Guid.Empty, key), requestId!);
         Assert.Equal(answer.Value.Usage.InputTokenCount, (int)record["inputTokens"]!);
         Assert.Equal(answer.Value.Usage.InputTokenCount * 0.00000002m, (decimal)record["cost"]!);
     }

@@ -34,10 +34,13 @@ internal static class LifecycleTrigger
                 RAISE EXCEPTION 'a version that is % cannot become %', OLD.status, NEW.status USING ERRCODE = 'check_violation';
             END IF;
             IF OLD.status NOT IN ('draft', 'validating', 'failed_validation') AND
-                (OLD.version, OLD.listing_id, OLD.document, OLD.open_api::text, OLD.specification, OLD.secret)
-                IS DISTINCT FROM (NEW.version, NEW.listing_id, NEW.document, NEW.open_api::text, NEW.specification, NEW.secret)
+                (OLD.version, OLD.listing_id, OLD.document, OLD.open_api::text, OLD.specification)
+                IS DISTINCT FROM (NEW.version, NEW.listing_id, NEW.document, NEW.open_api::text, NEW.specification)
             THEN
                 RAISE EXCEPTION 'the specification of a version that is % cannot change', OLD.status USING ERRCODE = 'check_violation';
+            END IF;
+            IF OLD.status IN ('rejected', 'retired') AND OLD.secret IS DISTINCT FROM NEW.secret THEN
+                RAISE EXCEPTION 'the credential of a version that is % cannot change', OLD.status USING ERRCODE = 'check_violation';
             END IF;
             RETURN NEW;
         END $$;

@@ -48,9 +48,9 @@ internal static class RotateSecret
             return Problems.Invalid(new Issue(IssueCodes.SecretRequired, "/secret", $"It must be a string of 1 to {MaxLength} characters."));
         }
 
-        if (found.Specification is not { Endpoint.Authentication: not EndpointAuthentication.None } || found.Status == VersionStatus.Retired)
+        if (found.Specification is not { Endpoint.Authentication: not EndpointAuthentication.None } || found.Status is VersionStatus.Rejected or VersionStatus.Retired)
         {
-            return Problems.Conflict("no_credential", "The version is not published, is retired, or its endpoint takes no credential: rewrite the draft, or draft a new version.");
+            return Problems.Conflict("no_credential", "The version is not published, was rejected or retired, or its endpoint takes no credential: rewrite the draft, or draft a new version.");
         }
 
         found.Secret = protector.Protect(found.Id, secret);
