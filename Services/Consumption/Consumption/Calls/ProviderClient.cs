@@ -38,10 +38,9 @@ internal sealed class ProviderClient : IDisposable
     public async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> SendAsync(Call call, CancellationToken deadline)
     {
         var routes = call.Plan!.Routes;
-        Route? last = null;
+        var route = Next(routes, null) ?? routes[0];
         for (var attempt = 1; ; attempt++)
         {
-            var route = Next(routes, last) ?? last ?? routes[0];
             var (answer, failure) = await TryAsync(call, route, deadline);
             Note(route, answer, failure, call);
             var again = answer is null ? failure == AttemptFailure.Connect : IsRetried(answer.StatusCode);
@@ -50,13 +49,14 @@ internal sealed class ProviderClient : IDisposable
                 return (answer, failure);
             }
 
-            last = route;
-            if (Next(routes, last) is null && await WaitAsync(attempt, answer, deadline) is { } stop)
+            var next = Next(routes, route); // Asked once: of an address that was closed it takes the one try.
+            if (next is null && await WaitAsync(attempt, answer, deadline) is { } stop)
             {
                 return (answer, stop && answer is null ? Cancelled(call) : failure);
             }
 
             answer?.Dispose();
+            route = next ?? route;
         }
     }
 
