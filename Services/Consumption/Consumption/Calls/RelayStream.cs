@@ -24,6 +24,8 @@ namespace LlmMarketplace.Consumption.Calls;
 /// </summary>
 internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
+    private const string EventStream = "text/event-stream; charset=utf-8";
+
     private enum End
     {
         Done,
@@ -71,6 +73,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
             return new CallRefusal(end == End.Silent ? CallFailure.ProviderTimeout : CallFailure.ProviderFailed, end == End.Silent ? null : "The provider broke off before it produced anything.");
         }
 
+        call.Copy?.Append(progress.Done);
         await settle.SettleAsync(call, progress.Outcome(call, end == End.Done ? RequestOutcome.Completed : RequestOutcome.Cut, StatusCodes.Status200OK));
         var last = end switch
         {
@@ -105,7 +108,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
                 }
 
                 var end = progress.Translator is { } translator ? TakeTranslated(call, buffer, progress, translator) : Take(call, buffer, progress);
-                if (progress.Unflushed && (await call.Http.Response.BodyWriter.FlushAsync(call.Left)).IsCompleted)
+                if (progress.Unflushed && (await call.Http.Response.BodyWriter.FlushAsync(call.Left)).IsCompleted && !call.GoesOn)
                 {
                     return End.Left;
                 }
@@ -158,7 +161,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
             }
 
             Start(call, progress);
-            call.Http.Response.BodyWriter.Write(text.Span);
+            call.Write(text.Span);
             progress.Unflushed = true;
             if (read.Facts.IsError)
             {
@@ -197,7 +200,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
             if (progress.Translated.WrittenCount > 0)
             {
                 Start(call, progress);
-                call.Http.Response.BodyWriter.Write(progress.Translated.WrittenSpan);
+                call.Write(progress.Translated.WrittenSpan);
                 progress.Unflushed = true;
             }
 
@@ -220,7 +223,8 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         progress.Started = true;
         var response = call.Http.Response;
         response.StatusCode = StatusCodes.Status200OK;
-        response.ContentType = "text/event-stream; charset=utf-8";
+        response.ContentType = EventStream;
+        call.Copy?.Begin(EventStream);
         response.Headers.CacheControl = "no-cache";
         call.Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
     }

@@ -1,4 +1,5 @@
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -16,7 +17,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// 3 to 8 begin anew with the next one, as a call of its own (<see cref="Fallback"/>).
 /// </summary>
 internal sealed partial class ServeCall(
-    KeyCheck keys, PlanCall plans, AdmitCall admission, ProviderClient provider, RelayAnswer answers, RelayStream streams, SettleCall settle,
+    KeyCheck keys, PlanCall plans, AdmitCall admission, ReadClaim claims, ReplayAnswer replay, ProviderClient provider, RelayAnswer answers, RelayStream streams, SettleCall settle,
     ConsumptionTelemetry telemetry, IOptions<CallOptions> options, TimeProvider time, ILogger<ServeCall> logger)
 {
     public async Task HandleAsync(HttpContext http, Surface surface)
@@ -93,9 +94,14 @@ internal sealed partial class ServeCall(
         call.Model = model;
         (call.Plan, var refusal) = plans.Plan(call);
         refusal ??= Fallback.Check(call);
+        if (refusal is not null && call.Claim is not null && await replay.TrySendAsync(call) is { Known: true, Refusal: var reason })
+        {
+            return reason;
+        }
+
         refusal ??= await admission.AdmitAsync(call);
         CallAnswers.SetHeaders(call);
-        return refusal ?? await ForwardAsync(call);
+        return refusal ?? (call.Admission is null ? await replay.SendAsync(call) : await ForwardAsync(call));
     }
 
     private async Task<CallRefusal?> ReadAsync(Call call)
@@ -113,6 +119,12 @@ internal sealed partial class ServeCall(
         }
 
         (call.Request, refusal) = ReadCallRequest.Read(call.Surface, call.Body!.Bytes.Span, options.Value.MaxDepth);
+        if (refusal is null)
+        {
+            (call.Claim, refusal) = claims.Read(call);
+            call.Copy = call.Claim is null ? null : claims.NewCopy();
+        }
+
         return refusal;
     }
 
