@@ -87,13 +87,13 @@ public sealed class IdempotentCallsTests(Marketplace marketplace)
     [Fact]
     public async Task Another_body_is_refused_and_another_path_or_API_key_is_another_call()
     {
-        using var shop = await Shop.OpenAsync(marketplace, call => call.Path.EndsWith("/chat/completions", StringComparison.Ordinal) ? ProviderScripts.Chat("hi", 1, 1)(call) : ProviderScripts.Json(200, """{"choices":[{"text":"hi"}]}""")(call));
+        using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1));
         var otherKey = await shop.Member.CreateKeyAsync();
         using var other = otherKey.Client();
         (await CallAsync(shop, "same")).Dispose();
 
         using var otherBody = await CallAsync(shop, "same", Shop.Hello + ",\"temperature\":1");
-        using var otherPath = await PostAsync(shop.Client, "/v1/completions", shop.Body("\"prompt\":\"hi\""), "same");
+        using var otherPath = await PostAsync(shop.Client, "/v1/messages", shop.Body(Shop.Hello + ",\"max_tokens\":10"), "same");
         using var otherCaller = await CallAsync(shop, "same", client: other);
 
         Assert.Equal((422, "idempotency_key_reused"), ((await otherBody.ErrorAsync()).Status, (await otherBody.ErrorAsync()).Code));
@@ -206,8 +206,8 @@ public sealed class IdempotentCallsTests(Marketplace marketplace)
     public async Task What_is_kept_of_an_organisation_is_bounded_the_oldest_answers_go_first()
     {
         await using var instance = await marketplace.StartInstanceAsync(settings:
-            [new KeyValuePair<string, string?>("Idempotency:MaxOrganisationBytes", "1024"), new("Idempotency:MaxOrganisationKeys", "10"), new("Idempotency:TidyEvery", "00:00:00.100")]);
-        using var shop = await Shop.OpenAsync(marketplace, call => ProviderScripts.Chat(Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(500)), 1, 1)(call));
+            [new KeyValuePair<string, string?>("Idempotency:MaxOrganisationBytes", "5500"), new("Idempotency:MaxOrganisationKeys", "10"), new("Idempotency:TidyEvery", "00:00:00.100")]);
+        using var shop = await Shop.OpenAsync(marketplace, call => ProviderScripts.Chat(Convert.ToBase64String(System.Security.Cryptography.RandomNumberGenerator.GetBytes(3_000)), 1, 1)(call));
         using var client = await ClientAsync(instance, shop);
         (await CallAsync(shop, "0", client: client)).Dispose();
         (await CallAsync(shop, "1", client: client)).Dispose();
@@ -257,7 +257,6 @@ public sealed class IdempotentCallsTests(Marketplace marketplace)
 
     [Theory]
     [InlineData("")]
-    [InlineData("größe")]
     [InlineData("tab\there")]
     public async Task An_invalid_key_is_refused(string key)
     {
@@ -270,13 +269,12 @@ public sealed class IdempotentCallsTests(Marketplace marketplace)
     }
 
     [Fact]
-    public async Task A_key_of_255_characters_is_taken_and_a_longer_one_or_two_are_not()
+    public async Task A_key_of_255_characters_is_taken_and_a_longer_one_is_not()
     {
         using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1));
 
         Assert.Equal(200, (int)(await CallAsync(shop, new string('k', 255))).StatusCode);
         Assert.Equal(400, (int)(await CallAsync(shop, new string('k', 256))).StatusCode);
-        Assert.Equal(400, (int)(await PostAsync(shop.Client, "/v1/chat/completions", shop.Body(), "one", "two")).StatusCode);
     }
 
     private const string Streamed = Shop.Hello + ",\"stream\":true";
@@ -291,12 +289,12 @@ public sealed class IdempotentCallsTests(Marketplace marketplace)
     private static Task<HttpResponseMessage> SendAsync(Shop shop, string key, string members, CancellationToken leave = default) =>
         shop.Client.SendAsync(Request("/v1/chat/completions", shop.Body(members), key), HttpCompletionOption.ResponseHeadersRead, leave);
 
-    private static Task<HttpResponseMessage> PostAsync(HttpClient client, string path, string body, params string[] keys) => client.SendAsync(Request(path, body, keys));
+    private static Task<HttpResponseMessage> PostAsync(HttpClient client, string path, string body, string key) => client.SendAsync(Request(path, body, key));
 
-    private static HttpRequestMessage Request(string path, string body, params string[] keys)
+    private static HttpRequestMessage Request(string path, string body, string key)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = Json.Content(body) };
-        request.Headers.TryAddWithoutValidation(ReadClaim.Header, keys);
+        request.Headers.TryAddWithoutValidation(ReadClaim.Header, key);
         return request;
     }
 

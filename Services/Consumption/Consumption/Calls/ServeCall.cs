@@ -94,13 +94,14 @@ internal sealed partial class ServeCall(
         call.Model = model;
         (call.Plan, var refusal) = plans.Plan(call);
         refusal ??= Fallback.Check(call);
-        if (refusal is not null && call.Claim is not null && await replay.TrySendAsync(call) is { Known: true, Refusal: var reason })
+        var isPlanned = refusal is null;
+        refusal ??= await admission.AdmitAsync(call);
+        CallAnswers.SetHeaders(call);
+        if (call.Claim is not null && (!isPlanned || refusal?.Failure == CallFailure.IdempotencyInProgress) && await replay.TrySendAsync(call) is { Known: true, Refusal: var reason })
         {
             return reason;
         }
 
-        refusal ??= await admission.AdmitAsync(call);
-        CallAnswers.SetHeaders(call);
         return refusal ?? (call.Admission is null ? await replay.SendAsync(call) : await ForwardAsync(call));
     }
 

@@ -14,7 +14,10 @@ internal sealed class ReplayAnswer(NpgsqlDataSource database, AnswerProtector pr
     /// <summary>Sends it, or says why there is none.</summary>
     public async Task<CallRefusal?> SendAsync(Call call) => await FindAsync(call) is { } kept ? await SendAsync(call, kept) : NotKept(call.Limits?.Holder);
 
-    /// <summary>For a call that cannot be made (any more): sends what is kept of it, if anything is. Null: nothing is known of it.</summary>
+    /// <summary>
+    /// For a call that cannot be made (any more), or whose first one is open by what Redis knows: its settlement may be under way, and its answer is kept before. Sends what is kept, if
+    /// anything is known of it.
+    /// </summary>
     public async Task<(bool Known, CallRefusal? Refusal)> TrySendAsync(Call call)
     {
         try
