@@ -96,6 +96,7 @@ public static class ConsumptionService
         services.AddSingleton<Routes>().AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
         services.AddOptions<IdempotencyOptions>().BindConfiguration("Idempotency").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(provider => new AnswerProtector(provider.GetRequiredService<IOptions<KeySecrets>>().Value.ApiKeyHmacBytes));
+        services.AddSingleton<RunningCalls>();
         services.AddSingleton<ReadClaim>().AddSingleton<KeepAnswer>().AddSingleton<ReplayAnswer>();
         services.AddSingleton<TidyAnswers>().AddHostedService(provider => provider.GetRequiredService<TidyAnswers>());
         services.AddSingleton<RelayAnswer>().AddSingleton<RelayStream>().AddSingleton<ServeCall>();

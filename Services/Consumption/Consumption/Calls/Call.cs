@@ -62,6 +62,15 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     public bool Settled { get; set; }
 
+    private volatile bool isEnded;
+
+    /// <summary>Whether its key was revoked together with the calls that run.</summary>
+    public bool IsEnded
+    {
+        get => isEnded;
+        set => isEnded = value;
+    }
+
     /// <summary>Whether the caller wants to know what the call costs: <c>x-marketplace-include: cost</c>.</summary>
     public bool WantsCost { get; } = http.Request.Headers["x-marketplace-include"].Any(values => values?.Split(',', StringSplitOptions.TrimEntries).Contains("cost", StringComparer.OrdinalIgnoreCase) == true);
 

@@ -12,6 +12,7 @@ namespace LlmMarketplace.Consumption.Idempotency;
 internal sealed partial class TidyAnswers(NpgsqlDataSource database, LimitScripts scripts, IOptions<IdempotencyOptions> options, TimeProvider time, ILogger<TidyAnswers> logger) : BackgroundService
 {
     private const int AtOnce = 1_000;
+    private const int MaxLater = 100_000;
     private readonly ConcurrentDictionary<Guid, bool> touched = new();
     private readonly ConcurrentQueue<(Guid Organisation, Claim Claim, Guid Call)> later = new();
 
@@ -19,7 +20,13 @@ internal sealed partial class TidyAnswers(NpgsqlDataSource database, LimitScript
     public void Touched(Guid organisation) => touched[organisation] = true;
 
     /// <summary>PostgreSQL is still to be told that a call was complete, and that its answer is not kept.</summary>
-    public void WriteLater(Guid organisation, Claim claim, Guid call) => later.Enqueue((organisation, claim, call));
+    public void WriteLater(Guid organisation, Claim claim, Guid call)
+    {
+        if (later.Count < MaxLater)
+        {
+            later.Enqueue((organisation, claim, call));
+        }
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

@@ -11,6 +11,7 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
     public const string OrganisationField = "o";
     private const int NumbersPerAdmission = 13;
     private const int ClaimsAtOnce = 1_000;
+    private static readonly List<(int Place, Claim Claim, char State)> NoClaims = [];
     private static readonly string Calls = Read("calls.lua");
     private static readonly string RebuildScript = Read("rebuild.lua");
 
@@ -36,7 +37,13 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
     public async Task<CallsAnswer> RunAsync(Guid organisation, long generation, IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked)
     {
         var claims = Claims(releases, asked);
-        RedisKey[] keys = [KeyOf(organisation), OpenKeyOf(organisation), .. claims.Select(claim => ClaimKeyOf(organisation, claim.Claim.Key))];
+        var keys = new RedisKey[2 + claims.Count];
+        (keys[0], keys[1]) = (KeyOf(organisation), OpenKeyOf(organisation));
+        for (var c = 0; c < claims.Count; c++)
+        {
+            keys[2 + c] = ClaimKeyOf(organisation, claims[c].Claim.Key);
+        }
+
         var result = await redis.GetDatabase().ScriptEvaluateAsync(Calls, keys, Arguments(generation, releases, asked, claims));
         var numbers = (RedisResult[])result!;
         clock.Heard((long)numbers[0]);
@@ -97,12 +104,12 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
     /// <summary>The claims that calls make (their place is positive) or end (negative), if any.</summary>
     private static List<(int Place, Claim Claim, char State)> Claims(IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked)
     {
-        var claims = new List<(int, Claim, char)>();
+        List<(int, Claim, char)>? claims = null;
         for (var i = 0; i < releases.Count; i++)
         {
             if (releases[i].Claim is { } ended)
             {
-                claims.Add((-(i + 1), ended.Claim, ended.IsKept ? ClaimState.Kept : ClaimState.NotKept));
+                (claims ??= []).Add((-(i + 1), ended.Claim, ended.IsKept ? ClaimState.Kept : ClaimState.NotKept));
             }
         }
 
@@ -110,11 +117,11 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         {
             if (asked[i].Asked.Claim is { } claim)
             {
-                claims.Add((i + 1, claim, ClaimState.Open));
+                (claims ??= []).Add((i + 1, claim, ClaimState.Open));
             }
         }
 
-        return claims;
+        return claims ?? NoClaims;
     }
 
     private static RedisValue[] Arguments(

@@ -164,6 +164,10 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("text")
                         .HasColumnName("budget_period");
 
+                    b.Property<DateTimeOffset?>("CallsEndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("calls_ended_at");
+
                     b.PrimitiveCollection<string[]>("Categories")
                         .IsRequired()
                         .HasColumnType("text[]")
