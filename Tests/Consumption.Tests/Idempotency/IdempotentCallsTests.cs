@@ -2,7 +2,6 @@ using System.Net;
 using System.Text;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Tests.Surfaces;
-using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;

@@ -1,6 +1,4 @@
 using System.Net;
-using LlmMarketplace.Consumption.Tests.Surfaces;
-using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 using Xunit;
 
