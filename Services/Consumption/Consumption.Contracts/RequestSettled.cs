@@ -39,6 +39,9 @@ public static class ConsumptionEvents
 /// <param name="SettledAt">When it ended.</param>
 /// <param name="LatencyMs">Milliseconds from admission to the last byte.</param>
 /// <param name="FirstByteMs">Milliseconds from admission to the provider's first byte; null when none came.</param>
+/// <param name="Model">What was called: <c>provider/service@version</c>; null in events that are older than this member.</param>
+/// <param name="EndUser">Whom the call was made for, as its caller said; null when it did not. Personal data.</param>
+/// <param name="Tags">Names and values that its caller gave it; null in events that are older than this member.</param>
 public sealed record RequestSettled(
     Guid RequestId,
     Guid OrganisationId,
@@ -59,7 +62,10 @@ public sealed record RequestSettled(
     DateTimeOffset AdmittedAt,
     DateTimeOffset SettledAt,
     double LatencyMs,
-    double? FirstByteMs);
+    double? FirstByteMs,
+    string? Model = null,
+    string? EndUser = null,
+    IReadOnlyDictionary<string, string>? Tags = null);
 
 /// <summary>
 /// The outcome of a call became known after it had been settled as <see cref="RequestOutcome.Lost"/>: its record is replaced. Sums take <paramref name="Record"/> and give back what

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Consumption.Aliases;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Keys;
@@ -7,6 +8,7 @@ using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Messaging;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace LlmMarketplace.Consumption;
 
@@ -44,6 +46,13 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             budget.Property(b => b.Period).HasConversion<string>();
             budget.Ignore(b => b.Budget);
         });
+        modelBuilder.Entity<AliasRow>(alias =>
+        {
+            alias.ToTable("aliases");
+            alias.HasKey(a => new { a.OrganisationId, a.Name });
+            alias.Property(a => a.Name).UseCollation("C");
+            alias.Ignore(a => a.Alias);
+        });
         modelBuilder.Entity<ListingRow>(listing =>
         {
             listing.ToTable("listings");
@@ -68,6 +77,7 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             admission.HasIndex(a => a.InstanceId);
             admission.HasIndex(a => a.OrganisationId);
             admission.Property<bool>("Settled").HasDefaultValue(false);
+            IsTags(admission.Property(a => a.Tags));
         });
         modelBuilder.Entity<UsageRecord>(record =>
         {
@@ -76,10 +86,13 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             record.HasIndex(r => new { r.OrganisationId, r.AdmittedAt, r.RequestId });
             record.HasIndex(r => new { r.OrganisationId, r.Day });
             record.HasIndex(r => new { r.KeyId, r.AdmittedAt, r.RequestId });
+            record.HasIndex(r => new { r.OrganisationId, r.EndUser, r.Day }).HasFilter("end_user IS NOT NULL");
+            record.Ignore(r => r.Model);
             record.Property(r => r.Outcome).HasConversion<string>();
             record.Property(r => r.Cost).HasColumnType("numeric");
             record.Property(r => r.ProviderUsage).HasColumnType("jsonb");
             record.Property(r => r.Revision).HasDefaultValue(1);
+            IsTags(record.Property(r => r.Tags));
             record.Property(r => r.Attempts).HasColumnType("jsonb").HasConversion(
                 attempts => Text(attempts),
                 text => Read<IReadOnlyList<Attempt>>(text),
@@ -121,6 +134,11 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             counter.Property(c => c.Ready).HasDefaultValue(true);
         });
     }
+
+    private static void IsTags(PropertyBuilder<IReadOnlyDictionary<string, string>> tags) => tags.HasColumnType("jsonb").HasDefaultValueSql("'{}'").HasConversion(
+        value => Text(value),
+        text => Read<Dictionary<string, string>>(text),
+        new ValueComparer<IReadOnlyDictionary<string, string>>((a, b) => ReferenceEquals(a, b), value => value.Count, value => value));
 
     private static string Text<T>(T value) => JsonSerializer.Serialize(value, Json.Options);
 

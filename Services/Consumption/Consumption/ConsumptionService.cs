@@ -1,4 +1,5 @@
 using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Consumption.Aliases;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Catalogue;
@@ -41,12 +42,12 @@ public static class ConsumptionService
             .Consumes<ListingChanged, FollowListings>(PublishingEvents.Producer, PublishingEvents.Services, PublishingEvents.ListingChanged)
             .Consumes<OrganisationChanged, FollowOrganisations>(IdentityEvents.Producer, IdentityEvents.Organisations, IdentityEvents.OrganisationChanged);
         builder.Services.AddValidation();
-        builder.Services.AddSingleton<KeyChanges>();
+        builder.Services.AddSingleton<KeyChanges>().AddSingleton<SumUsage>();
         builder.Services.AddHostedService<SweepLost>();
         return builder;
     }
 
-    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c> and the service's events.</summary>
+    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/aliases</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c> and the service's events.</summary>
     public static WebApplication MapConsumption(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -63,6 +64,12 @@ public static class ConsumptionService
         GetBudget.Map(budgets);
         PutBudget.Map(budgets);
         DeleteBudget.Map(budgets);
+
+        var aliases = app.MapGroup("/api/v1/aliases").ForConsumers("Aliases");
+        ListAliases.Map(aliases);
+        GetAlias.Map(aliases);
+        PutAlias.Map(aliases);
+        DeleteAlias.Map(aliases);
 
         var usage = app.MapGroup("/api/v1").WithTags("Usage").AllowAnonymous().WithMetadata(new TakesApiKey(OrToken: true)); // A token or an API key: UsageCaller decides.
         GetUsage.Map(usage);
@@ -83,6 +90,7 @@ public static class ConsumptionService
         builder.AddTableMirror<BudgetMirror>();
         builder.AddTableMirror<ListingMirror>();
         builder.AddTableMirror<OrganisationMirror>();
+        builder.AddTableMirror<AliasMirror>();
 
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<MeteringOptions>, ValidateLogDirectory>();

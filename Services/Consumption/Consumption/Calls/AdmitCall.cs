@@ -86,6 +86,7 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
             VersionId = plan.Version.Id,
             ProviderOrganisationId = listing.OrganisationId,
             Service = listing.Name,
+            ServiceVersion = plan.Version.Number.ToString(),
             Operation = call.Surface.Name,
             Streamed = call.Request!.Stream,
             AdmittedAt = answer.Now,
@@ -93,6 +94,8 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
             ReservedTokens = plan.ReservedTokens,
             ReservedNanos = plan.ReservedNanos,
             Currency = plan.Price.Currency,
+            EndUser = call.Attribution!.EndUser,
+            Tags = call.Attribution.Tags,
             MicrosecondsPerToken = 60_000_000d / TierLimits.Of(call.Organisation.Tier).TokensPerMinute,
         };
     }

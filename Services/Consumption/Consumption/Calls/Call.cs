@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LlmMarketplace.Consumption.Attribution;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Keys;
@@ -36,6 +37,8 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     public CallRequest? Request { get; set; }
 
+    public CallAttribution? Attribution { get; set; }
+
     /// <summary>The model asked for: the body's own, or one of its fallbacks.</summary>
     public string? Model { get; set; }
 
@@ -67,6 +70,7 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
         Organisation = Organisation,
         Body = Body,
         Request = Request,
+        Attribution = Attribution,
         First = First ?? this,
     };
 

@@ -24,7 +24,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     /// <summary>Plans a call of the model that it names.</summary>
     public (CallPlan? Plan, CallRefusal? Refusal) Plan(Call call)
     {
-        var model = call.Model!;
+        var model = Resolve.Alias(catalogue.Current, call.Organisation!, call.Model!);
         if (Preference.TryParse(model, out var preference))
         {
             return Prefer(call, preference, model);
@@ -32,7 +32,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
 
         if (!ModelName.TryParse(model, out var name))
         {
-            return NotFound(model);
+            return NotFound(call.Model!, model);
         }
 
         var (version, verdict) = Resolve.Version(catalogue.Current, call.Organisation!, call.Key!.Scopes, name);
@@ -41,7 +41,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
             ResolutionVerdict.Suspended => Refuse(CallFailure.ServiceSuspended, $"The service `{name}` is suspended."),
             ResolutionVerdict.Retired => Refuse(CallFailure.ModelRetired, $"The model `{name}` is retired."),
             ResolutionVerdict.OutOfScope => Refuse(CallFailure.OutOfScope, $"This API key's scopes leave `{name.Listing}` out."),
-            _ => NotFound(model),
+            _ => NotFound(call.Model!, model),
         };
     }
 
@@ -184,8 +184,12 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         specification.Endpoint.Protocol == EndpointProtocol.AzureOpenAi || new Uri(specification.Endpoint.Url).Host.EndsWith(".openai.com", StringComparison.OrdinalIgnoreCase)
             ? "max_completion_tokens" : "max_tokens";
 
-    private static (CallPlan?, CallRefusal?) NotFound(string model) =>
-        (null, new CallRefusal(CallFailure.ModelNotFound, $"The model `{(model.Length > 100 ? model[..100] + "…" : model)}` does not exist or you do not have access to it.", "model"));
+    private static (CallPlan?, CallRefusal?) NotFound(string asked, string model)
+    {
+        var name = model.Length > 100 ? model[..100] + "…" : model;
+        return (null, new CallRefusal(
+            CallFailure.ModelNotFound, $"The model `{name}`{(asked == model ? "" : $", for which `{asked}` stands,")} does not exist or you do not have access to it.", "model"));
+    }
 
     private static (CallPlan?, CallRefusal?) Refuse(CallFailure failure, string detail) => (null, new CallRefusal(failure, detail, "model"));
 }

@@ -1,3 +1,4 @@
+using LlmMarketplace.Consumption.Attribution;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Keys;
 using Microsoft.AspNetCore.Http;
@@ -113,6 +114,12 @@ internal sealed partial class ServeCall(
         }
 
         (call.Request, refusal) = ReadCallRequest.Read(call.Surface, call.Body!.Bytes.Span, options.Value.MaxDepth);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
+        (call.Attribution, refusal) = ReadAttribution.Read(call.Http.Request, call.Request!.EndUser);
         return refusal;
     }
 

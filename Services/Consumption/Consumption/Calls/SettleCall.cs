@@ -36,6 +36,7 @@ internal sealed class SettleCall(IAdmissionLog log, ConsumptionTelemetry telemet
             VersionId = admission.VersionId,
             ProviderOrganisationId = admission.ProviderOrganisationId,
             Service = admission.Service,
+            ServiceVersion = admission.ServiceVersion,
             Operation = admission.Operation,
             Outcome = outcome.Outcome,
             StatusCode = outcome.Status,
@@ -52,6 +53,8 @@ internal sealed class SettleCall(IAdmissionLog log, ConsumptionTelemetry telemet
             LatencyMs = latency.TotalMilliseconds,
             FirstByteMs = call.FirstByteMs,
             Day = admission.Day,
+            EndUser = admission.EndUser,
+            Tags = admission.Tags,
             ProviderUsage = outcome.ProviderUsage,
             Attempts = [.. call.Attempts],
         };

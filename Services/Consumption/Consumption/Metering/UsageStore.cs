@@ -23,7 +23,7 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, TimeP
 {
     private const string RecordColumns =
         "request_id, organisation_id, key_id, listing_id, version_id, provider_organisation_id, service, operation, outcome, status_code, input_tokens, cached_input_tokens, output_tokens, "
-        + "usage_counted, cost, currency, nanos, streamed, admitted_at, settled_at, latency_ms, first_byte_ms, day, provider_usage, revision, attempts";
+        + "usage_counted, cost, currency, nanos, streamed, admitted_at, settled_at, latency_ms, first_byte_ms, day, provider_usage, revision, attempts, service_version, end_user, tags";
 
     /// <summary>Writes a batch. Gives the organisations whose records changed in hindsight: their counters say something else.</summary>
     public async Task<IReadOnlyCollection<Guid>> WriteAsync(UsageBatch batch, CancellationToken cancellationToken)
@@ -156,10 +156,19 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, TimeP
             await (r.ProviderUsage is { } told ? copy.WriteAsync(told, NpgsqlDbType.Jsonb, cancellationToken) : copy.WriteNullAsync(cancellationToken));
             await copy.WriteAsync(r.Revision, cancellationToken);
             await copy.WriteAsync(JsonSerializer.Serialize(r.Attempts, Json.Options), NpgsqlDbType.Jsonb, cancellationToken);
+            await WriteAsync(copy, r.ServiceVersion, cancellationToken);
+            await WriteAsync(copy, r.EndUser, cancellationToken);
+            await copy.WriteAsync(Text(r.Tags), NpgsqlDbType.Jsonb, cancellationToken);
         }
 
         await copy.CompleteAsync(cancellationToken);
     }
+
+    private static Task WriteAsync(NpgsqlBinaryImporter copy, string? text, CancellationToken cancellationToken) =>
+        text is null ? copy.WriteNullAsync(cancellationToken) : copy.WriteAsync(text, cancellationToken);
+
+    /// <summary>Tags as JSON.</summary>
+    public static string Text(IReadOnlyDictionary<string, string> tags) => tags.Count == 0 ? "{}" : JsonSerializer.Serialize(tags, Json.Options);
 
     private static async Task NoteOpenAsync(NpgsqlConnection connection, UsageBatch batch, CancellationToken cancellationToken)
     {

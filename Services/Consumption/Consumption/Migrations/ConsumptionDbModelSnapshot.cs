@@ -24,6 +24,36 @@ namespace LlmMarketplace.Consumption.Migrations
 
             modelBuilder.HasSequence("counter_generations");
 
+            modelBuilder.Entity("LlmMarketplace.Consumption.Aliases.AliasRow", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name")
+                        .UseCollation("C");
+
+                    b.Property<DateTimeOffset>("ChangedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("ChangedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("changed_by");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("text")
+                        .HasColumnName("target");
+
+                    b.HasKey("OrganisationId", "Name")
+                        .HasName("pk_aliases");
+
+                    b.ToTable("aliases", (string)null);
+                });
+
             modelBuilder.Entity("LlmMarketplace.Consumption.Budgets.BudgetRow", b =>
                 {
                     b.Property<Guid>("OrganisationId")
@@ -233,6 +263,10 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("day");
 
+                    b.Property<string>("EndUser")
+                        .HasColumnType("text")
+                        .HasColumnName("end_user");
+
                     b.Property<long>("Generation")
                         .HasColumnType("bigint")
                         .HasColumnName("generation");
@@ -279,6 +313,10 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("text")
                         .HasColumnName("service");
 
+                    b.Property<string>("ServiceVersion")
+                        .HasColumnType("text")
+                        .HasColumnName("service_version");
+
                     b.Property<bool>("Settled")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("boolean")
@@ -288,6 +326,13 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.Property<bool>("Streamed")
                         .HasColumnType("boolean")
                         .HasColumnName("streamed");
+
+                    b.Property<string>("Tags")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("tags")
+                        .HasDefaultValueSql("'{}'");
 
                     b.Property<Guid>("VersionId")
                         .HasColumnType("uuid")
@@ -483,6 +528,10 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("day");
 
+                    b.Property<string>("EndUser")
+                        .HasColumnType("text")
+                        .HasColumnName("end_user");
+
                     b.Property<double?>("FirstByteMs")
                         .HasColumnType("double precision")
                         .HasColumnName("first_byte_ms");
@@ -544,6 +593,10 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("text")
                         .HasColumnName("service");
 
+                    b.Property<string>("ServiceVersion")
+                        .HasColumnType("text")
+                        .HasColumnName("service_version");
+
                     b.Property<DateTimeOffset>("SettledAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("settled_at");
@@ -555,6 +608,13 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.Property<bool>("Streamed")
                         .HasColumnType("boolean")
                         .HasColumnName("streamed");
+
+                    b.Property<string>("Tags")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("tags")
+                        .HasDefaultValueSql("'{}'");
 
                     b.Property<bool>("UsageCounted")
                         .HasColumnType("boolean")
@@ -575,6 +635,10 @@ namespace LlmMarketplace.Consumption.Migrations
 
                     b.HasIndex("OrganisationId", "AdmittedAt", "RequestId")
                         .HasDatabaseName("ix_usage_records_organisation_id_admitted_at_request_id");
+
+                    b.HasIndex("OrganisationId", "EndUser", "Day")
+                        .HasDatabaseName("ix_usage_records_organisation_id_end_user_day")
+                        .HasFilter("end_user IS NOT NULL");
 
                     b.ToTable("usage_records", (string)null);
                 });
