@@ -16,6 +16,12 @@ public static class ConsumptionEvents
 
     /// <summary>Type of <see cref="Contracts.RequestCorrected"/>.</summary>
     public const string RequestCorrected = "marketplace.request.corrected.v1";
+
+    /// <summary>Topic of what calls come to over time, keyed by organisation id.</summary>
+    public const string Usage = "marketplace.usage";
+
+    /// <summary>Type of <see cref="Contracts.BudgetThresholdReached"/>.</summary>
+    public const string BudgetThresholdReached = "marketplace.budget.threshold_reached.v1";
 }
 
 /// <summary>An admitted call came to its end: the one usage record of that call.</summary>

@@ -36,6 +36,9 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
                 new ValueComparer<Dictionary<string, string>>((a, b) => ReferenceEquals(a, b), labels => labels.Count, labels => labels));
             key.Property(k => k.Version).IsConcurrencyToken();
             key.Ignore(k => k.Budget);
+            key.Property(k => k.EndUserBudgetAmount).HasColumnType("numeric");
+            key.Property(k => k.EndUserBudgetPeriod).HasConversion<string>();
+            key.Ignore(k => k.EndUserBudget);
             key.Ignore(k => k.Limits);
         });
         modelBuilder.Entity<BudgetRow>(budget =>
@@ -45,6 +48,29 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             budget.Property(b => b.Amount).HasColumnType("numeric");
             budget.Property(b => b.Period).HasConversion<string>();
             budget.Ignore(b => b.Budget);
+        });
+        modelBuilder.Entity<EndUserBudgetRow>(budget =>
+        {
+            budget.ToTable("end_user_budgets");
+            budget.HasKey(b => new { b.OrganisationId, b.EndUser });
+            budget.Property(b => b.EndUser).UseCollation("C");
+            budget.Property(b => b.Amount).HasColumnType("numeric");
+            budget.Property(b => b.Period).HasConversion<string>();
+            budget.Ignore(b => b.Budget);
+        });
+        modelBuilder.Entity<BudgetSpendingRow>(spending =>
+        {
+            spending.ToTable("budget_spending");
+            spending.HasKey(s => new { s.OrganisationId, s.Scope, s.Subject, s.PeriodStart });
+            spending.Property(s => s.Scope).HasConversion<string>();
+            spending.Property(s => s.Spent).HasColumnType("numeric");
+        });
+        modelBuilder.Entity<BudgetAlertRow>(alert =>
+        {
+            alert.ToTable("budget_alerts");
+            alert.HasKey(a => new { a.OrganisationId, a.Scope, a.Subject, a.SetBy, a.PeriodStart });
+            alert.Property(a => a.Scope).HasConversion<string>();
+            alert.Property(a => a.Amount).HasColumnType("numeric");
         });
         modelBuilder.Entity<AliasRow>(alias =>
         {
@@ -132,6 +158,7 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             counter.HasKey(c => c.OrganisationId);
             counter.HasIndex(c => c.Generation);
             counter.Property(c => c.Ready).HasDefaultValue(true);
+            counter.Property(c => c.TracksEndUsers).HasDefaultValue(false);
         });
     }
 

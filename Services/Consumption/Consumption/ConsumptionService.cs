@@ -64,6 +64,9 @@ public static class ConsumptionService
         GetBudget.Map(budgets);
         PutBudget.Map(budgets);
         DeleteBudget.Map(budgets);
+        BudgetEachEndUser.Map(budgets);
+        BudgetOneEndUser.Map(budgets);
+        ListEndUserBudgets.Map(budgets);
 
         var aliases = app.MapGroup("/api/v1/aliases").ForConsumers("Aliases");
         ListAliases.Map(aliases);
@@ -88,6 +91,7 @@ public static class ConsumptionService
         builder.AddProviderNetwork();
         builder.AddTableMirror<KeyMirror>();
         builder.AddTableMirror<BudgetMirror>();
+        builder.AddTableMirror<EndUserBudgetMirror>();
         builder.AddTableMirror<ListingMirror>();
         builder.AddTableMirror<OrganisationMirror>();
         builder.AddTableMirror<AliasMirror>();
@@ -141,7 +145,8 @@ public static class ConsumptionService
         builder.AddServiceDatabase<ConsumptionDb>(Database);
         var messaging = builder.AddMessaging<ConsumptionDb>(ConsumptionEvents.Producer)
             .Publishes<RequestSettled>(ConsumptionEvents.Requests, ConsumptionEvents.RequestSettled, TopicKind.Log)
-            .Publishes<RequestCorrected>(ConsumptionEvents.Requests, ConsumptionEvents.RequestCorrected, TopicKind.Log);
+            .Publishes<RequestCorrected>(ConsumptionEvents.Requests, ConsumptionEvents.RequestCorrected, TopicKind.Log)
+            .Publishes<BudgetThresholdReached>(ConsumptionEvents.Usage, ConsumptionEvents.BudgetThresholdReached, TopicKind.Log);
         services.AddSingleton(new Shared(messaging));
         services.AddSingleton(new RedisDeclaration("redis"));
         services.TryAddSingleton(TimeProvider.System);
@@ -159,7 +164,7 @@ public static class ConsumptionService
         services.AddSingleton<Counters>().AddHostedService(provider => provider.GetRequiredService<Counters>());
         services.AddSingleton<ReadAccounts>();
         services.AddSingleton<CallLimits>().AddHostedService(provider => provider.GetRequiredService<CallLimits>());
-        services.AddSingleton<UsageStore>();
+        services.AddSingleton<WatchBudgets>().AddSingleton<UsageStore>();
         return messaging;
     }
 

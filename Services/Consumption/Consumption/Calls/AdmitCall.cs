@@ -23,7 +23,7 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
 
             for (var attempt = 0; attempt < Attempts; attempt++)
             {
-                var reservation = PlanCall.Reservation(call, instance, keys.BudgetOf(call.Organisation!.Id));
+                var reservation = PlanCall.Reservation(call, instance, keys);
                 var answer = await limits.ReserveAsync(reservation, call.Left);
                 call.Limits = answer;
                 if (answer.Status == LimitStatus.Stale)

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Pricing;
 using LlmMarketplace.Consumption.Routing;
@@ -130,14 +131,17 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         }
     }
 
-    public static Reservation Reservation(Call call, Guid instance, Budgets.Budget? organisationBudget) => new(
+    public static Reservation Reservation(Call call, Guid instance, KeyRing keys) => new(
         call.Id,
         instance,
         call.Organisation!.Id,
-        Account.OfOrganisation(TierLimits.Of(call.Organisation.Tier), organisationBudget),
+        Account.OfOrganisation(TierLimits.Of(call.Organisation.Tier), keys.BudgetOf(call.Organisation.Id)),
         call.Key!.Account,
         call.Plan!.ReservedTokens,
-        call.Plan.ReservedNanos);
+        call.Plan.ReservedNanos)
+    {
+        EndUser = call.Attribution!.EndUser is { } user ? Account.OfEndUser(user, keys.BudgetOf(user, call.Key)) : null,
+    };
 
     private static string Unsupported(Surface asked, IReadOnlyList<string> served)
     {

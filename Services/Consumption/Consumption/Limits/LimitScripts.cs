@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
 using StackExchange.Redis;
 
 namespace LlmMarketplace.Consumption.Limits;
@@ -9,6 +11,7 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
 {
     public const string OrganisationField = "o";
     private const int NumbersPerAdmission = 13;
+    private const int EndUsersAtOnce = 1_000;
     private static readonly string Calls = Read("calls.lua");
     private static readonly string RebuildScript = Read("rebuild.lua");
 
@@ -17,6 +20,12 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
 
     /// <summary>An organisation's open calls.</summary>
     public static RedisKey OpenKeyOf(Guid organisation) => $"consumption:{{{organisation:N}}}:open";
+
+    /// <summary>An organisation's end users' accounts.</summary>
+    public static RedisKey EndUsersKeyOf(Guid organisation) => $"consumption:{{{organisation:N}}}:users";
+
+    /// <summary>An end user's account; the id itself stands in no key, for it may be long, and is personal data.</summary>
+    public static string FieldOfEndUser(string endUser) => "u:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(endUser)).AsSpan(0, 16));
 
     public static string FieldOf(Guid key) => $"k:{key:N}";
 
@@ -30,7 +39,7 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
     /// <param name="asked">What is asked then, with deadlines in µs of Redis's clock.</param>
     public async Task<CallsAnswer> RunAsync(Guid organisation, long generation, IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked)
     {
-        var result = await redis.GetDatabase().ScriptEvaluateAsync(Calls, [KeyOf(organisation), OpenKeyOf(organisation)], Arguments(generation, releases, asked));
+        var result = await redis.GetDatabase().ScriptEvaluateAsync(Calls, [KeyOf(organisation), OpenKeyOf(organisation), EndUsersKeyOf(organisation)], Arguments(generation, releases, asked));
         var numbers = (RedisResult[])result!;
         clock.Heard((long)numbers[0]);
         var traces = new bool[releases.Count];
@@ -48,11 +57,21 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         return new CallsAnswer((long)numbers[0], traces, answers);
     }
 
-    /// <summary>Sets an organisation's counters and open calls.</summary>
-    public Task RebuildAsync(Guid organisation, CounterSums sums) => redis.GetDatabase().ScriptEvaluateAsync(
-        RebuildScript,
-        [KeyOf(organisation), OpenKeyOf(organisation)],
-        [sums.Generation, sums.AccountCount, sums.VersionCount, sums.OpenCount, .. sums.Accounts, .. sums.Versions, .. sums.Open]);
+    /// <summary>Sets an organisation's counters and open calls. End users may be many: their accounts are set piece by piece, and nobody is admitted meanwhile.</summary>
+    public async Task RebuildAsync(Guid organisation, CounterSums sums)
+    {
+        var database = redis.GetDatabase();
+        await database.ScriptEvaluateAsync("redis.call('HDEL', KEYS[1], 'g') redis.call('DEL', KEYS[2]) return 1", [KeyOf(organisation), EndUsersKeyOf(organisation)]);
+        foreach (var piece in sums.EndUsers.Chunk(EndUsersAtOnce))
+        {
+            await database.HashSetAsync(EndUsersKeyOf(organisation), piece);
+        }
+
+        await database.ScriptEvaluateAsync(
+            RebuildScript,
+            [KeyOf(organisation), OpenKeyOf(organisation)],
+            [sums.Generation, sums.AccountCount, sums.VersionCount, sums.OpenCount, sums.TracksEndUsers ? 1 : 0, .. sums.Accounts, .. sums.Versions, .. sums.Open]);
+    }
 
     /// <summary>From now on nobody is admitted by older settings of an account.</summary>
     public Task RaiseVersionAsync(Guid organisation, string account, long version) => redis.GetDatabase().ScriptEvaluateAsync(
@@ -73,7 +92,7 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         var organisation = asked.Count > 0 ? asked[^1].Asked.Organisation : new Account { Field = OrganisationField };
         var accounts = new List<Account>(1 + asked.Count) { organisation };
         var places = new Dictionary<string, int>(asked.Count + releases.Count, StringComparer.Ordinal);
-        var arguments = new List<RedisValue>(4 + (9 * (1 + asked.Count + releases.Count)) + (5 * releases.Count) + (6 * asked.Count));
+        var arguments = new List<RedisValue>(4 + (9 * (1 + (2 * (asked.Count + releases.Count)))) + (6 * releases.Count) + (9 * asked.Count));
         foreach (var (reservation, _) in asked)
         {
             ref var place = ref CollectionsMarshal.GetValueRefOrAddDefault(places, reservation.Key.Field, out var there);
@@ -88,11 +107,11 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
             }
         }
 
-        foreach (var release in releases)
+        foreach (var field in releases.Select(release => release.KeyField).Concat(releases.Select(release => release.EndUserField).Concat(asked.Select(one => one.Asked.EndUser?.Field)).OfType<string>()))
         {
-            if (places.TryAdd(release.KeyField, accounts.Count + 1))
+            if (places.TryAdd(field, accounts.Count + 1))
             {
-                accounts.Add(new Account { Field = release.KeyField });
+                accounts.Add(new Account { Field = field });
             }
         }
 
@@ -102,18 +121,22 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
             arguments.AddRange(
             [
                 account.Field, account.Version, account.RequestsPerMinute, account.Burst, account.TokensPerMinute, account.TokensPerMonth,
-                Period(account), account.Budget?.Nanos ?? 0, account.ConcurrentCalls,
+                Period(account.Budget), account.Budget?.Nanos ?? 0, account.ConcurrentCalls,
             ]);
         }
 
         foreach (var release in releases)
         {
-            arguments.AddRange([release.Call.ToString("N"), places[release.KeyField], release.Tokens, release.Nanos, release.Deadline]);
+            arguments.AddRange([release.Call.ToString("N"), places[release.KeyField], release.Tokens, release.Nanos, release.Deadline, release.EndUserField is { } user ? places[user] : 0]);
         }
 
         foreach (var (reservation, deadline) in asked)
         {
-            arguments.AddRange([reservation.Call.ToString("N"), reservation.Instance.ToString("N"), deadline, reservation.Tokens, reservation.Nanos, places[reservation.Key.Field]]);
+            arguments.AddRange(
+            [
+                reservation.Call.ToString("N"), reservation.Instance.ToString("N"), deadline, reservation.Tokens, reservation.Nanos, places[reservation.Key.Field],
+                reservation.EndUser is { } user ? places[user.Field] : 0, Period(reservation.EndUser?.Budget), reservation.EndUser?.Budget?.Nanos ?? 0,
+            ]);
         }
 
         return [.. arguments];
@@ -131,7 +154,7 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         (long)numbers[11],
         (long)numbers[12] is var left and >= 0 ? left : null);
 
-    private static RedisValue Period(Account account) => account.Budget?.Period switch
+    private static RedisValue Period(Budgets.Budget? budget) => budget?.Period switch
     {
         null => "-",
         Budgets.BudgetPeriod.Day => "d",
@@ -165,6 +188,11 @@ internal sealed class CounterSums(long generation)
 
     public List<RedisValue> Open { get; } = [];
 
+    /// <summary>Whether end users have accounts.</summary>
+    public bool TracksEndUsers { get; init; }
+
+    public List<HashEntry> EndUsers { get; } = [];
+
     public int AccountCount => Accounts.Count / 3;
 
     public int VersionCount => Versions.Count / 2;
@@ -178,6 +206,10 @@ internal sealed class CounterSums(long generation)
         Accounts.Add(string.Create(CultureInfo.InvariantCulture, $"{day} {ofDay:F0} {ofMonth:F0} {total:F0} {tokens:F0}"));
         Accounts.Add(open);
     }
+
+    /// <summary>An end user: nano-units spent on <paramref name="day"/>, in its month, in total.</summary>
+    public void AddEndUser(string endUser, int day, decimal ofDay, decimal ofMonth, decimal total) =>
+        EndUsers.Add(new HashEntry(LimitScripts.FieldOfEndUser(endUser), string.Create(CultureInfo.InvariantCulture, $"{day} {ofDay:F0} {ofMonth:F0} {total:F0}")));
 
     /// <summary>The version of an account's settings.</summary>
     public void AddVersion(string account, long version)

@@ -8,7 +8,11 @@ namespace LlmMarketplace.Consumption.Limits;
 /// <param name="Key">The key's limits.</param>
 /// <param name="Tokens">Tokens in and out, at most.</param>
 /// <param name="Nanos">Price in nano-units, at most.</param>
-internal sealed record Reservation(Guid Call, Guid Instance, Guid OrganisationId, Account Organisation, Account Key, long Tokens, long Nanos);
+internal sealed record Reservation(Guid Call, Guid Instance, Guid OrganisationId, Account Organisation, Account Key, long Tokens, long Nanos)
+{
+    /// <summary>The end user's limits; null when the call names none.</summary>
+    public Account? EndUser { get; init; }
+}
 
 /// <summary>How a reservation ends: replaced by what was used. A call without open reservation changes nothing.</summary>
 /// <param name="Call">The call's id.</param>
@@ -16,7 +20,11 @@ internal sealed record Reservation(Guid Call, Guid Instance, Guid OrganisationId
 /// <param name="Tokens">Tokens used.</param>
 /// <param name="Nanos">Nano-units charged.</param>
 /// <param name="Deadline">Of its admission (µs of Redis's clock) when copies of that may still be under way, else 0.</param>
-internal readonly record struct Release(Guid Call, string KeyField, long Tokens, long Nanos, long Deadline = 0);
+internal readonly record struct Release(Guid Call, string KeyField, long Tokens, long Nanos, long Deadline = 0)
+{
+    /// <summary>The account of the end user whom the call was made for, or null.</summary>
+    public string? EndUserField { get; init; }
+}
 
 /// <summary>What the limits say.</summary>
 internal enum LimitStatus
@@ -60,6 +68,9 @@ internal enum LimitedAccount
 
     /// <summary>The key's.</summary>
     Key = 2,
+
+    /// <summary>The end user's.</summary>
+    EndUser = 3,
 }
 
 /// <summary>A rate as it stands; of several, the one that has least left.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Messaging;
 using Npgsql;
@@ -15,11 +16,11 @@ namespace LlmMarketplace.Consumption.Metering;
 internal sealed record UsageBatch(IReadOnlyList<UsageRecord> Records, IReadOnlyList<AdmissionRow> Open, IReadOnlyCollection<Guid> WereOpen, (Guid Log, long Sequence)? Position);
 
 /// <summary>
-/// The usage records in PostgreSQL. A batch is one transaction: records and their events by COPY, open calls, the log's position. Writing it twice changes nothing: the call's
+/// The usage records in PostgreSQL. A batch is one transaction: records and their events by COPY, open calls, the log's position, what budgets come to. Writing it twice changes nothing: the call's
 /// id is the key. A call that was given up as lost, and whose outcome comes after all, is corrected: the record takes the outcome, the old state goes to
 /// <see cref="UsageCorrection"/>, and an event tells both.
 /// </summary>
-internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, TimeProvider time)
+internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, WatchBudgets budgets, TimeProvider time)
 {
     private const string RecordColumns =
         "request_id, organisation_id, key_id, listing_id, version_id, provider_organisation_id, service, operation, outcome, status_code, input_tokens, cached_input_tokens, output_tokens, "
@@ -62,6 +63,7 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, TimeP
         await outbox.CopyAsync(connection, [.. records.Select(record => (record.RequestId, (long)record.Revision, record.ToEvent()))], cancellationToken);
         await outbox.CopyAsync(connection, [.. late.Select(pair => (pair.Record.RequestId, (long)pair.Record.Revision, pair.Before.ToEvent(pair.Record)))], cancellationToken);
         await NoteOpenAsync(connection, batch, cancellationToken);
+        await budgets.WriteAsync(connection, [.. records, .. late.Select(pair => pair.Record)], cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return [.. late.Select(pair => pair.Record.OrganisationId).Distinct()];
     }

@@ -54,6 +54,42 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.ToTable("aliases", (string)null);
                 });
 
+            modelBuilder.Entity("LlmMarketplace.Consumption.Budgets.BudgetAlertRow", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("Scope")
+                        .HasColumnType("text")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("Subject")
+                        .HasColumnType("text")
+                        .HasColumnName("subject");
+
+                    b.Property<string>("SetBy")
+                        .HasColumnType("text")
+                        .HasColumnName("set_by");
+
+                    b.Property<int>("PeriodStart")
+                        .HasColumnType("integer")
+                        .HasColumnName("period_start");
+
+                    b.Property<decimal>("Amount")
+                        .HasColumnType("numeric")
+                        .HasColumnName("amount");
+
+                    b.Property<int>("Threshold")
+                        .HasColumnType("integer")
+                        .HasColumnName("threshold");
+
+                    b.HasKey("OrganisationId", "Scope", "Subject", "SetBy", "PeriodStart")
+                        .HasName("pk_budget_alerts");
+
+                    b.ToTable("budget_alerts", (string)null);
+                });
+
             modelBuilder.Entity("LlmMarketplace.Consumption.Budgets.BudgetRow", b =>
                 {
                     b.Property<Guid>("OrganisationId")
@@ -86,6 +122,72 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasName("pk_budgets");
 
                     b.ToTable("budgets", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.Budgets.BudgetSpendingRow", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("Scope")
+                        .HasColumnType("text")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("Subject")
+                        .HasColumnType("text")
+                        .HasColumnName("subject");
+
+                    b.Property<int>("PeriodStart")
+                        .HasColumnType("integer")
+                        .HasColumnName("period_start");
+
+                    b.Property<decimal>("Spent")
+                        .HasColumnType("numeric")
+                        .HasColumnName("spent");
+
+                    b.HasKey("OrganisationId", "Scope", "Subject", "PeriodStart")
+                        .HasName("pk_budget_spending");
+
+                    b.ToTable("budget_spending", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.Budgets.EndUserBudgetRow", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("EndUser")
+                        .HasColumnType("text")
+                        .HasColumnName("end_user")
+                        .UseCollation("C");
+
+                    b.Property<decimal?>("Amount")
+                        .HasColumnType("numeric")
+                        .HasColumnName("amount");
+
+                    b.Property<DateTimeOffset>("ChangedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("ChangedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("changed_by");
+
+                    b.Property<string>("Currency")
+                        .HasColumnType("text")
+                        .HasColumnName("currency");
+
+                    b.Property<string>("Period")
+                        .HasColumnType("text")
+                        .HasColumnName("period");
+
+                    b.HasKey("OrganisationId", "EndUser")
+                        .HasName("pk_end_user_budgets");
+
+                    b.ToTable("end_user_budgets", (string)null);
                 });
 
             modelBuilder.Entity("LlmMarketplace.Consumption.Catalogue.ListingRow", b =>
@@ -160,6 +262,18 @@ namespace LlmMarketplace.Consumption.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("created_by");
+
+                    b.Property<decimal?>("EndUserBudgetAmount")
+                        .HasColumnType("numeric")
+                        .HasColumnName("end_user_budget_amount");
+
+                    b.Property<string>("EndUserBudgetCurrency")
+                        .HasColumnType("text")
+                        .HasColumnName("end_user_budget_currency");
+
+                    b.Property<string>("EndUserBudgetPeriod")
+                        .HasColumnType("text")
+                        .HasColumnName("end_user_budget_period");
 
                     b.Property<DateTimeOffset?>("ExpiresAt")
                         .HasColumnType("timestamp with time zone")
@@ -371,6 +485,12 @@ namespace LlmMarketplace.Consumption.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("redis_run");
+
+                    b.Property<bool>("TracksEndUsers")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("boolean")
+                        .HasDefaultValue(false)
+                        .HasColumnName("tracks_end_users");
 
                     b.HasKey("OrganisationId")
                         .HasName("pk_counters");
