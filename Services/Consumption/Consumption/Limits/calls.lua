@@ -155,13 +155,14 @@ for n = 1, N do
   if user and tracks then payers[3] = user end
   local status, refusing, left, wait, day, admitted = 0, 0, 0, 0, today, floor(now / 1000)
   local before = open[id]
-  if had[1] ~= ARGV[1] or (user and not tracks and user.period ~= '-') then status = GENERATION
+  if had[1] ~= ARGV[1] then status = GENERATION
   elseif before then
     local _, on, ms = match(before, '(%x+) (%d+) (%d+)')
     if on then day, admitted = tonumber(on), tonumber(ms) else status = LATE end
   elseif now > tonumber(ARGV[at + 3]) then status = LATE
   else
     for a = 1, #payers do if status == 0 and payers[a].stale then status, refusing = STALE, a end end
+    if status == 0 and user and not tracks and user.period ~= '-' then status = GENERATION end
     for _, check in ipairs({refuses, delays}) do
       for a = 1, #payers do
         if status == 0 then
