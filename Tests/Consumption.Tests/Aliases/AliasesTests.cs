@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
-using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Servers;
 using Xunit;
