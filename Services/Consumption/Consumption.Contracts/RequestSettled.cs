@@ -16,6 +16,12 @@ public static class ConsumptionEvents
 
     /// <summary>Type of <see cref="Contracts.RequestCorrected"/>.</summary>
     public const string RequestCorrected = "marketplace.request.corrected.v1";
+
+    /// <summary>Topic of what calls come to over time, keyed by organisation id.</summary>
+    public const string Usage = "marketplace.usage";
+
+    /// <summary>Type of <see cref="Contracts.BudgetThresholdReached"/>.</summary>
+    public const string BudgetThresholdReached = "marketplace.budget.threshold_reached.v1";
 }
 
 /// <summary>An admitted call came to its end: the one usage record of that call.</summary>
@@ -39,6 +45,9 @@ public static class ConsumptionEvents
 /// <param name="SettledAt">When it ended.</param>
 /// <param name="LatencyMs">Milliseconds from admission to the last byte.</param>
 /// <param name="FirstByteMs">Milliseconds from admission to the provider's first byte; null when none came.</param>
+/// <param name="Model">What was called: <c>provider/service@version</c>; null in events that are older than this member.</param>
+/// <param name="EndUser">Whom the call was made for, as its caller said; null when it did not. Personal data.</param>
+/// <param name="Tags">Names and values that its caller gave it; null in events that are older than this member.</param>
 public sealed record RequestSettled(
     Guid RequestId,
     Guid OrganisationId,
@@ -59,7 +68,10 @@ public sealed record RequestSettled(
     DateTimeOffset AdmittedAt,
     DateTimeOffset SettledAt,
     double LatencyMs,
-    double? FirstByteMs);
+    double? FirstByteMs,
+    string? Model = null,
+    string? EndUser = null,
+    IReadOnlyDictionary<string, string>? Tags = null);
 
 /// <summary>
 /// The outcome of a call became known after it had been settled as <see cref="RequestOutcome.Lost"/>: its record is replaced. Sums take <paramref name="Record"/> and give back what

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Consumption.Aliases;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Idempotency;
@@ -8,6 +9,7 @@ using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Messaging;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace LlmMarketplace.Consumption;
 
@@ -35,6 +37,9 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
                 new ValueComparer<Dictionary<string, string>>((a, b) => ReferenceEquals(a, b), labels => labels.Count, labels => labels));
             key.Property(k => k.Version).IsConcurrencyToken();
             key.Ignore(k => k.Budget);
+            key.Property(k => k.EndUserBudgetAmount).HasColumnType("numeric");
+            key.Property(k => k.EndUserBudgetPeriod).HasConversion<string>();
+            key.Ignore(k => k.EndUserBudget);
             key.Ignore(k => k.Limits);
         });
         modelBuilder.Entity<BudgetRow>(budget =>
@@ -44,6 +49,36 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             budget.Property(b => b.Amount).HasColumnType("numeric");
             budget.Property(b => b.Period).HasConversion<string>();
             budget.Ignore(b => b.Budget);
+        });
+        modelBuilder.Entity<EndUserBudgetRow>(budget =>
+        {
+            budget.ToTable("end_user_budgets");
+            budget.HasKey(b => new { b.OrganisationId, b.EndUser });
+            budget.Property(b => b.EndUser).UseCollation("C");
+            budget.Property(b => b.Amount).HasColumnType("numeric");
+            budget.Property(b => b.Period).HasConversion<string>();
+            budget.Ignore(b => b.Budget);
+        });
+        modelBuilder.Entity<BudgetSpendingRow>(spending =>
+        {
+            spending.ToTable("budget_spending");
+            spending.HasKey(s => new { s.OrganisationId, s.Scope, s.Subject, s.PeriodStart });
+            spending.Property(s => s.Scope).HasConversion<string>();
+            spending.Property(s => s.Spent).HasColumnType("numeric");
+        });
+        modelBuilder.Entity<BudgetAlertRow>(alert =>
+        {
+            alert.ToTable("budget_alerts");
+            alert.HasKey(a => new { a.OrganisationId, a.Scope, a.Subject, a.SetBy, a.PeriodStart });
+            alert.Property(a => a.Scope).HasConversion<string>();
+            alert.Property(a => a.Amount).HasColumnType("numeric");
+        });
+        modelBuilder.Entity<AliasRow>(alias =>
+        {
+            alias.ToTable("aliases");
+            alias.HasKey(a => new { a.OrganisationId, a.Name });
+            alias.Property(a => a.Name).UseCollation("C");
+            alias.Ignore(a => a.Alias);
         });
         modelBuilder.Entity<ListingRow>(listing =>
         {
@@ -69,6 +104,7 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             admission.HasIndex(a => a.InstanceId);
             admission.HasIndex(a => a.OrganisationId);
             admission.Property<bool>("Settled").HasDefaultValue(false);
+            IsTags(admission.Property(a => a.Tags));
         });
         modelBuilder.Entity<KeptAnswer>(answer =>
         {
@@ -84,10 +120,13 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             record.HasIndex(r => new { r.OrganisationId, r.AdmittedAt, r.RequestId });
             record.HasIndex(r => new { r.OrganisationId, r.Day });
             record.HasIndex(r => new { r.KeyId, r.AdmittedAt, r.RequestId });
+            record.HasIndex(r => new { r.OrganisationId, r.EndUser, r.Day }).HasFilter("end_user IS NOT NULL");
+            record.Ignore(r => r.Model);
             record.Property(r => r.Outcome).HasConversion<string>();
             record.Property(r => r.Cost).HasColumnType("numeric");
             record.Property(r => r.ProviderUsage).HasColumnType("jsonb");
             record.Property(r => r.Revision).HasDefaultValue(1);
+            IsTags(record.Property(r => r.Tags));
             record.Property(r => r.Attempts).HasColumnType("jsonb").HasConversion(
                 attempts => Text(attempts),
                 text => Read<IReadOnlyList<Attempt>>(text),
@@ -127,8 +166,14 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             counter.HasKey(c => c.OrganisationId);
             counter.HasIndex(c => c.Generation);
             counter.Property(c => c.Ready).HasDefaultValue(true);
+            counter.Property(c => c.TracksEndUsers).HasDefaultValue(false);
         });
     }
+
+    private static void IsTags(PropertyBuilder<IReadOnlyDictionary<string, string>> tags) => tags.HasColumnType("jsonb").HasDefaultValueSql("'{}'").HasConversion(
+        value => Text(value),
+        text => Read<Dictionary<string, string>>(text),
+        new ValueComparer<IReadOnlyDictionary<string, string>>((a, b) => ReferenceEquals(a, b), value => value.Count, value => value));
 
     private static string Text<T>(T value) => JsonSerializer.Serialize(value, Json.Options);
 

@@ -1,4 +1,5 @@
 using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Consumption.Aliases;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Catalogue;
@@ -42,12 +43,12 @@ public static class ConsumptionService
             .Consumes<ListingChanged, FollowListings>(PublishingEvents.Producer, PublishingEvents.Services, PublishingEvents.ListingChanged)
             .Consumes<OrganisationChanged, FollowOrganisations>(IdentityEvents.Producer, IdentityEvents.Organisations, IdentityEvents.OrganisationChanged);
         builder.Services.AddValidation();
-        builder.Services.AddSingleton<KeyChanges>();
+        builder.Services.AddSingleton<KeyChanges>().AddSingleton<SumUsage>();
         builder.Services.AddHostedService<SweepLost>();
         return builder;
     }
 
-    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c> and the service's events.</summary>
+    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/aliases</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c> and the service's events.</summary>
     public static WebApplication MapConsumption(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -64,6 +65,15 @@ public static class ConsumptionService
         GetBudget.Map(budgets);
         PutBudget.Map(budgets);
         DeleteBudget.Map(budgets);
+        BudgetEachEndUser.Map(budgets);
+        BudgetOneEndUser.Map(budgets);
+        ListEndUserBudgets.Map(budgets);
+
+        var aliases = app.MapGroup("/api/v1/aliases").ForConsumers("Aliases");
+        ListAliases.Map(aliases);
+        GetAlias.Map(aliases);
+        PutAlias.Map(aliases);
+        DeleteAlias.Map(aliases);
 
         var usage = app.MapGroup("/api/v1").WithTags("Usage").AllowAnonymous().WithMetadata(new TakesApiKey(OrToken: true)); // A token or an API key: UsageCaller decides.
         GetUsage.Map(usage);
@@ -82,8 +92,10 @@ public static class ConsumptionService
         builder.AddProviderNetwork();
         builder.AddTableMirror<KeyMirror>();
         builder.AddTableMirror<BudgetMirror>();
+        builder.AddTableMirror<EndUserBudgetMirror>();
         builder.AddTableMirror<ListingMirror>();
         builder.AddTableMirror<OrganisationMirror>();
+        builder.AddTableMirror<AliasMirror>();
 
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<MeteringOptions>, ValidateLogDirectory>();
@@ -139,7 +151,8 @@ public static class ConsumptionService
         builder.AddServiceDatabase<ConsumptionDb>(Database);
         var messaging = builder.AddMessaging<ConsumptionDb>(ConsumptionEvents.Producer)
             .Publishes<RequestSettled>(ConsumptionEvents.Requests, ConsumptionEvents.RequestSettled, TopicKind.Log)
-            .Publishes<RequestCorrected>(ConsumptionEvents.Requests, ConsumptionEvents.RequestCorrected, TopicKind.Log);
+            .Publishes<RequestCorrected>(ConsumptionEvents.Requests, ConsumptionEvents.RequestCorrected, TopicKind.Log)
+            .Publishes<BudgetThresholdReached>(ConsumptionEvents.Usage, ConsumptionEvents.BudgetThresholdReached, TopicKind.Log);
         services.AddSingleton(new Shared(messaging));
         services.AddSingleton(new RedisDeclaration("redis"));
         services.TryAddSingleton(TimeProvider.System);
@@ -157,7 +170,7 @@ public static class ConsumptionService
         services.AddSingleton<Counters>().AddHostedService(provider => provider.GetRequiredService<Counters>());
         services.AddSingleton<ReadAccounts>();
         services.AddSingleton<CallLimits>().AddHostedService(provider => provider.GetRequiredService<CallLimits>());
-        services.AddSingleton<UsageStore>();
+        services.AddSingleton<WatchBudgets>().AddSingleton<UsageStore>();
         return messaging;
     }
 

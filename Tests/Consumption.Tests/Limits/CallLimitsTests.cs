@@ -326,5 +326,39 @@ public abstract class CallLimitsSpecification(Marketplace marketplace)
         await Until.TrueAsync(async () => (await world.StateAsync()) is { Spent: 19, TokensOfMonth: 5, Open: 1 });
     }
 
+    [Fact]
+    public async Task Counters_that_are_built_while_calls_come_and_go_count_each_call_once()
+    {
+        await using var world = await WorldAsync();
+        var limits = await world.InstanceAsync();
+        var log = world.Of<Consumption.Metering.IAdmissionLog>();
+        var counters = world.Of<Counters>();
+        await limits.ReserveAsync(world.Ask(), CancellationToken.None);
+
+        for (var round = 0; round < 10; round++)
+        {
+            await Task.WhenAll([counters.RebuildAsync(world.Organisation, CancellationToken.None), .. Enumerable.Range(0, 60).Select(_ => CallAsync())]);
+        }
+
+        await Until.TrueAsync(() => !world.Of<Consumption.Metering.OpenCalls>().HasUnshipped(world.Organisation));
+        await counters.RebuildAsync(world.Organisation, CancellationToken.None);
+        Assert.Equal((600 * 9, 0), ((await world.StateAsync()).Spent, (await world.StateAsync()).Open));
+
+        async Task CallAsync()
+        {
+            while (true)
+            {
+                var asked = world.Ask(nanos: 90);
+                var answer = await limits.ReserveAsync(asked, CancellationToken.None);
+                var row = world.Row(asked, answer);
+                if (answer.Status == LimitStatus.Admitted && log.Admit(row)) // Else its counters were given up meanwhile.
+                {
+                    await log.SettleAsync(new(row, Records.Of(row, cost: 0.000000009m)));
+                    return;
+                }
+            }
+        }
+    }
+
     private async Task<LimitsWorld> WorldAsync() => new(marketplace, await RedisAsync());
 }

@@ -27,7 +27,7 @@ public sealed class LimitModelTests(Marketplace marketplace)
         await using var second = await ConnectionMultiplexer.ConnectAsync(connection);
         LimitScripts[] instances = [new(first, new RedisClock(TimeProvider.System)), new(second, new RedisClock(TimeProvider.System))];
         var world = new Model();
-        await instances[0].RebuildAsync(world.Organisation, new CounterSums(1));
+        await instances[0].RebuildAsync(world.Organisation, new CounterSums(1) { TracksEndUsers = true });
         var never = await instances[0].TimeAsync(world.Organisation) + 3_600_000_000;
 
         var batch = new Dictionary<int, (bool Admit, long Tokens, long Nanos, bool Trace)>();
@@ -53,15 +53,27 @@ public sealed class LimitModelTests(Marketplace marketplace)
     private static async Task FlushAsync(LimitScripts scripts, IDatabase redis, Model world, Dictionary<int, (bool Admit, long Tokens, long Nanos, bool Trace)> batch, long never)
     {
         var releases = batch.Where(step => !step.Value.Admit).Select(step => (Slot: step.Key, Release: new Release(
-            world.Calls[step.Key].Id, world.KeyAt(step.Key).Field, step.Value.Tokens, step.Value.Nanos, step.Value.Trace ? never : 0))).ToArray();
+            world.Calls[step.Key].Id, world.KeyAt(step.Key).Field, step.Value.Tokens, step.Value.Nanos, step.Value.Trace ? never : 0)
+        {
+            EndUserField = world.EndUserAt(step.Key)?.Field,
+        })).ToArray();
         var asked = batch.Where(step => step.Value.Admit).Select(step => (Slot: step.Key, Asked: new Reservation(
-            world.Calls[step.Key].Id, Guid.CreateVersion7(), world.Organisation, Model.OrganisationAccount, world.KeyAt(step.Key), step.Value.Tokens, step.Value.Nanos))).ToArray();
+            world.Calls[step.Key].Id, Guid.CreateVersion7(), world.Organisation, Model.OrganisationAccount, world.KeyAt(step.Key), step.Value.Tokens, step.Value.Nanos)
+        {
+            EndUser = world.EndUserAt(step.Key),
+        })).ToArray();
 
         var answer = await scripts.RunAsync(world.Organisation, 1, [.. releases.Select(release => release.Release)], [.. asked.Select(ask => (ask.Asked, never))]);
 
         Assert.Equal(releases.Select(release => world.Settle(release.Slot, release.Release)), answer.Traces);
         Assert.Equal(asked.Select(ask => world.Admit(ask.Slot, ask.Asked)), answer.Answers.Select(told => (told.Status, told.Account)));
-        foreach (var account in world.Accounts)
+        foreach (var account in world.Accounts.Where(account => account.Key.StartsWith("u:", StringComparison.Ordinal)))
+        {
+            var packed = (string?)await redis.HashGetAsync(LimitScripts.EndUsersKeyOf(world.Organisation), account.Key) ?? "0 0 0 0";
+            Assert.Equal($"{account.Value.Spent}", packed.Split(' ')[3]);
+        }
+
+        foreach (var account in world.Accounts.Where(account => !account.Key.StartsWith("u:", StringComparison.Ordinal)))
         {
             var packed = (string?)await redis.HashGetAsync(LimitScripts.KeyOf(world.Organisation), account.Key) ?? "0 0 0 0 0 0 0 0";
             var told = packed.Split(' ');
@@ -84,6 +96,14 @@ public sealed class LimitModelTests(Marketplace marketplace)
         public Dictionary<string, Totals> Accounts { get; } = [];
 
         public Account KeyAt(int slot) => new() { Field = LimitScripts.FieldOf(keys[slot % 2]), Budget = LimitsWorld.Nanos(200), ConcurrentCalls = 3 };
+
+        /// <summary>Of every third call nobody says whom it is for; the others are for two, one of whom has no budget.</summary>
+        public Account? EndUserAt(int slot) => (slot % 3) switch
+        {
+            0 => Account.OfEndUser("ann", LimitsWorld.Nanos(120)),
+            1 => Account.OfEndUser("bob", null),
+            _ => null,
+        };
 
         public bool Settle(int slot, Release release)
         {
@@ -126,6 +146,11 @@ public sealed class LimitModelTests(Marketplace marketplace)
                 return (LimitStatus.Budget, LimitedAccount.Key);
             }
 
+            if (asked.EndUser is { Budget: { } budget } user && Of(user.Field).Spent + asked.Nanos > budget.Nanos)
+            {
+                return (LimitStatus.Budget, LimitedAccount.EndUser);
+            }
+
             if (key.Open >= 3)
             {
                 return (LimitStatus.Concurrency, LimitedAccount.Key);
@@ -138,7 +163,7 @@ public sealed class LimitModelTests(Marketplace marketplace)
 
         private void Add(int slot, long tokens, long nanos, long open)
         {
-            foreach (var account in new[] { Of(LimitScripts.OrganisationField), Of(KeyAt(slot).Field) })
+            foreach (var account in new[] { LimitScripts.OrganisationField, KeyAt(slot).Field, EndUserAt(slot)?.Field }.OfType<string>().Select(Of))
             {
                 account.Spent += nanos;
                 account.Tokens += tokens;

@@ -31,6 +31,24 @@ public sealed class LogEntryTests
     }
 
     [Fact]
+    public void Entries_that_an_earlier_release_wrote_are_read()
+    {
+        const string intent =
+            "ATp8mQEAAABwgAAAAAAAABA6fJkBAAAAcIAAAAAAAAACOnyZAQAAAHCAAAAAAAAAAQAAAAAAAAAAOnyZAQAAAHCAAAAAAAAAETp8mQEAAABwgAAAAAAAABI6fJkBAAAAcIAAAAAAAAATOnyZAQAAAHCAAAAAAAAAFAwAAABhY21lL2dyw7bDn2UQ"
+            + "AAAAY2hhdC5jb21wbGV0aW9ucwEAIIwQinfeCM0lNQFkAAAAAAAAAIgTAAAAAAAAAwAAAFVTRAAAAAAAAMA/";
+        const string outcome =
+            "ATp8mQEAAABwgAAAAAAAABA6fJkBAAAAcIAAAAAAAAABOnyZAQAAAHCAAAAAAAAAETp8mQEAAABwgAAAAAAAABI6fJkBAAAAcIAAAAAAAAATOnyZAQAAAHCAAAAAAAAAFAwAAABhY21lL2dyw7bDn2UQAAAAY2hhdC5jb21wbGV0aW9ucwPIAAAA"
+            + "AwAAAAAAAAABAAAAAAAAAAcAAAAAAAAAAHsAAAAAAAAAAAAAAAAABwADAAAAVVNEDDAAAAAAAAABACCMEIp33giAtiQRinfeCAAAAAAARI9AAAAAAAAA+P/NJTUBARMAAAB7InByb21wdF90b2tlbnMiOjN9AwAAAPcBAAAAAAAAAAAA+D8A/////wEH"
+            + "AAAAY29ubmVjdAAAAAAAANA/AMgAAAAAAAAAAAAACEABBgAAAHNlY29uZA==";
+
+        var admission = LogEntry.ReadIntent(Convert.FromBase64String(intent));
+        var record = LogEntry.ReadOutcome(Convert.FromBase64String(outcome));
+
+        Assert.Equal(("acme/größe", 0.125, null, null, 0), (admission.Service, admission.MicrosecondsPerToken, admission.ServiceVersion, admission.EndUser, admission.Tags.Count));
+        Assert.Equal((RequestOutcome.Cut, 0.0000123m, "second", null, null, 0), (record.Outcome, record.Cost, record.Attempts[2].Endpoint, record.ServiceVersion, record.EndUser, record.Tags.Count));
+    }
+
+    [Fact]
     public void An_entry_of_another_version_is_refused()
     {
         var buffer = new ArrayBufferWriter<byte>();

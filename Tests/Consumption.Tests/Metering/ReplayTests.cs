@@ -47,6 +47,7 @@ public sealed class ReplayTests(Marketplace marketplace) : IDisposable
         {
             var records = await RecordsAsync();
             Assert.Equal([RequestOutcome.Completed, RequestOutcome.Failed, RequestOutcome.Lost], calls.Select(call => records[call.RequestId].Outcome));
+            Assert.All(records.Values, record => Assert.Equal(("zoë@example.org", "acme/größe@1.2.0", "sökning"), (record.EndUser, record.Model, record.Tags["team"])));
             Assert.Equal([0.25m, 0, 0], calls.Select(call => records[call.RequestId].Cost));
             foreach (var call in calls)
             {

@@ -48,7 +48,7 @@ internal abstract record EventSample(string Producer, string Topic, string Type,
             Id(6),
             1,
             new RequestSettled(
-                Id(6), Id(7), Id(8), Id(2), Id(3), Id(1), "chat.completions", RequestOutcome.Completed, 200, 1_200, 200, 350, UsageCounted: false, 0.003_512_5m, "USD", Streamed: true, At(12), At(13), 1_250.5, 180.25)),
+                Id(6), Id(7), Id(8), Id(2), Id(3), Id(1), "chat.completions", RequestOutcome.Completed, 200, 1_200, 200, 350, UsageCounted: false, 0.003_512_5m, "USD", Streamed: true, At(12), At(13), 1_250.5, 180.25, "acme/chat-large@1.2.0", "customer-4711", new Dictionary<string, string> { ["team"] = "search" })),
         new EventSample<RequestCorrected>(
             ConsumptionEvents.Producer,
             ConsumptionEvents.Requests,
@@ -57,7 +57,14 @@ internal abstract record EventSample(string Producer, string Topic, string Type,
             2,
             new RequestCorrected(
                 2, RequestOutcome.Lost, 0, 0, 0m, new RequestSettled(
-                    Id(9), Id(7), Id(8), Id(2), Id(3), Id(1), "chat.completions", RequestOutcome.Completed, 200, 1_200, 200, 350, UsageCounted: false, 0.003_512_5m, "USD", Streamed: true, At(12), At(13), 1_250.5, 180.25))),
+                    Id(9), Id(7), Id(8), Id(2), Id(3), Id(1), "chat.completions", RequestOutcome.Completed, 200, 1_200, 200, 350, UsageCounted: false, 0.003_512_5m, "USD", Streamed: true, At(12), At(13), 1_250.5, 180.25, "acme/chat-large@1.2.0", "customer-4711", new Dictionary<string, string> { ["team"] = "search" }))),
+        new EventSample<BudgetThresholdReached>(
+            ConsumptionEvents.Producer,
+            ConsumptionEvents.Usage,
+            ConsumptionEvents.BudgetThresholdReached,
+            Id(7),
+            80,
+            new BudgetThresholdReached(Id(7), BudgetScope.EndUser, Id(8), "customer-4711", SpendingPeriod.Month, new DateOnly(2026, 3, 1), 80, 25m, "USD", 20.003_512_5m, At(13))),
     ];
 
     private static ListingChanged Listing() => new(

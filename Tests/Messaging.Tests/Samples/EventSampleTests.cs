@@ -97,7 +97,7 @@ public sealed partial class EventSampleTests(EventSampleTests.Wire wire) : IClas
         return JsonNode.Parse(JsonSerializer.Serialize(Assert.Single(prepared.Handlers).Data, sample.Event, Json.Options))!.ToJsonString();
     }
 
-    /// <summary>Adds a member to every object, but not to those whose shape is a provider's own.</summary>
+    /// <summary>Adds a member to every object, but not to those whose shape is a provider's or a caller's own.</summary>
     private static void Extend(JsonNode? node)
     {
         if (node is JsonArray array)
@@ -108,7 +108,7 @@ public sealed partial class EventSampleTests(EventSampleTests.Wire wire) : IClas
         {
             foreach (var (name, value) in members.ToList())
             {
-                if (name is not ("parameters" or "request" or "response"))
+                if (name is not ("parameters" or "request" or "response" or "tags"))
                 {
                     Extend(value);
                 }

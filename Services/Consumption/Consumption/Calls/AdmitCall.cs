@@ -26,7 +26,7 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
 
             for (var attempt = 0; attempt < Attempts; attempt++)
             {
-                var reservation = PlanCall.Reservation(call, instance, keys.BudgetOf(call.Organisation!.Id));
+                var reservation = PlanCall.Reservation(call, instance, keys);
                 var answer = await limits.ReserveAsync(reservation, call.Left);
                 call.Limits = answer;
                 if (answer.Status == LimitStatus.Stale)
@@ -94,6 +94,7 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
             VersionId = plan.Version.Id,
             ProviderOrganisationId = listing.OrganisationId,
             Service = listing.Name,
+            ServiceVersion = plan.Version.Number.ToString(),
             Operation = call.Surface.Name,
             Streamed = call.Request!.Stream,
             AdmittedAt = answer.Now,
@@ -101,6 +102,8 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
             ReservedTokens = plan.ReservedTokens,
             ReservedNanos = plan.ReservedNanos,
             Currency = plan.Price.Currency,
+            EndUser = call.Attribution!.EndUser,
+            Tags = call.Attribution.Tags,
             MicrosecondsPerToken = 60_000_000d / TierLimits.Of(call.Organisation.Tier).TokensPerMinute,
             Claim = call.Claim is { } claim ? $"{claim.Key} {claim.Body}" : null,
         };

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using LlmMarketplace.Consumption.Attribution;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Idempotency;
@@ -43,6 +44,8 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     /// <summary>Collects the answer for a repeat, when there is a claim.</summary>
     public AnswerCopy? Copy { get; set; }
+
+    public CallAttribution? Attribution { get; set; }
 
     /// <summary>The model asked for: the body's own, or one of its fallbacks.</summary>
     public string? Model { get; set; }
@@ -97,6 +100,7 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
         Request = Request,
         Claim = Claim,
         Copy = Copy,
+        Attribution = Attribution,
         First = First ?? this,
     };
 

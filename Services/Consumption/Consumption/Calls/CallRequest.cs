@@ -55,6 +55,9 @@ internal sealed class CallRequest
     /// <summary>Bytes of text in the input: a quarter of it is the least it can be in tokens when nobody tells us.</summary>
     public long TextBytes { get; init; }
 
+    /// <summary>Whom the call is made for, as the body says, and in which member; null when it does not say.</summary>
+    public (string? Id, string Field) EndUser { get; init; }
+
     /// <summary>Where the outermost object begins.</summary>
     public int ObjectStart { get; init; }
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Pricing;
 using LlmMarketplace.Consumption.Routing;
@@ -24,7 +25,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     /// <summary>Plans a call of the model that it names.</summary>
     public (CallPlan? Plan, CallRefusal? Refusal) Plan(Call call)
     {
-        var model = call.Model!;
+        var model = Resolve.Alias(catalogue.Current, call.Organisation!, call.Model!);
         if (Preference.TryParse(model, out var preference))
         {
             return Prefer(call, preference, model);
@@ -32,7 +33,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
 
         if (!ModelName.TryParse(model, out var name))
         {
-            return NotFound(model);
+            return NotFound(call.Model!, model);
         }
 
         var (version, verdict) = Resolve.Version(catalogue.Current, call.Organisation!, call.Key!.Scopes, name);
@@ -41,7 +42,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
             ResolutionVerdict.Suspended => Refuse(CallFailure.ServiceSuspended, $"The service `{name}` is suspended."),
             ResolutionVerdict.Retired => Refuse(CallFailure.ModelRetired, $"The model `{name}` is retired."),
             ResolutionVerdict.OutOfScope => Refuse(CallFailure.OutOfScope, $"This API key's scopes leave `{name.Listing}` out."),
-            _ => NotFound(model),
+            _ => NotFound(call.Model!, model),
         };
     }
 
@@ -130,15 +131,18 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         }
     }
 
-    public static Reservation Reservation(Call call, Guid instance, Budgets.Budget? organisationBudget) => new(
+    public static Reservation Reservation(Call call, Guid instance, KeyRing keys) => new(
         call.Id,
         instance,
         call.Organisation!.Id,
-        Account.OfOrganisation(TierLimits.Of(call.Organisation.Tier), organisationBudget),
+        Account.OfOrganisation(TierLimits.Of(call.Organisation.Tier), keys.BudgetOf(call.Organisation.Id)),
         call.Key!.Account,
         call.Plan!.ReservedTokens,
         call.Plan.ReservedNanos,
-        call.Claim);
+        call.Claim)
+    {
+        EndUser = call.Attribution!.EndUser is { } user ? Account.OfEndUser(user, keys.BudgetOf(user, call.Key)) : null,
+    };
 
     private static string Unsupported(Surface asked, IReadOnlyList<string> served)
     {
@@ -185,8 +189,12 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         specification.Endpoint.Protocol == EndpointProtocol.AzureOpenAi || new Uri(specification.Endpoint.Url).Host.EndsWith(".openai.com", StringComparison.OrdinalIgnoreCase)
             ? "max_completion_tokens" : "max_tokens";
 
-    private static (CallPlan?, CallRefusal?) NotFound(string model) =>
-        (null, new CallRefusal(CallFailure.ModelNotFound, $"The model `{(model.Length > 100 ? model[..100] + "…" : model)}` does not exist or you do not have access to it.", "model"));
+    private static (CallPlan?, CallRefusal?) NotFound(string asked, string model)
+    {
+        var name = model.Length > 100 ? model[..100] + "…" : model;
+        return (null, new CallRefusal(
+            CallFailure.ModelNotFound, $"The model `{name}`{(asked == model ? "" : $", for which `{asked}` stands,")} does not exist or you do not have access to it.", "model"));
+    }
 
     private static (CallPlan?, CallRefusal?) Refuse(CallFailure failure, string detail) => (null, new CallRefusal(failure, detail, "model"));
 }

@@ -23,8 +23,9 @@ internal static partial class ReadCallRequest
         {
             return new Reading(surface, body, maxDepth).Read();
         }
-        catch (JsonException broken)
+        catch (Exception broken) when (broken is JsonException or InvalidOperationException)
         {
+            // The latter: a string that escapes half of a surrogate pair, which is found only when it is read.
             return (null, new CallRefusal(CallFailure.InvalidBody, $"The body is not JSON as it should be: {broken.Message}"));
         }
     }
@@ -53,6 +54,9 @@ internal static partial class ReadCallRequest
         private Slice? nullMaximum;
         private Seen seen;
         private long textBytes;
+        private string? user;
+        private string? safetyIdentifier;
+        private string? metadataUser;
 
         public (CallRequest? Request, CallRefusal? Refusal) Read()
         {
@@ -98,6 +102,7 @@ internal static partial class ReadCallRequest
                 SearchesWeb = searchesWeb,
                 MaxWebSearches = maxWebSearches,
                 TextBytes = textBytes,
+                EndUser = EndUser(),
                 ObjectStart = start,
             }, null);
         }
@@ -127,7 +132,7 @@ internal static partial class ReadCallRequest
                 Once("n", Seen.N);
                 choices = Math.Max(choices ?? 1, ReadCount("n", MaxChoices) ?? 1);
             }
-            else if (!ReadInputMember() && !ReadMaximumMember() && !ReadCostlyMember())
+            else if (!ReadInputMember() && !ReadMaximumMember() && !ReadEndUserMember() && !ReadCostlyMember())
             {
                 reader.Read();
                 reader.Skip();
@@ -372,5 +377,9 @@ internal static partial class ReadCallRequest
         Modalities = 1 << 18,
         WebSearchOptions = 1 << 19,
         Models = 1 << 20,
+        User = 1 << 21,
+        SafetyIdentifier = 1 << 22,
+        Metadata = 1 << 23,
+        MetadataUser = 1 << 24,
     }
 }

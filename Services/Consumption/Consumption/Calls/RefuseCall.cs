@@ -13,8 +13,12 @@ internal static class RefuseCall
 
     public static CallRefusal By(LimitAnswer answer, Reservation asked, CallPlan plan, int choices)
     {
-        var ofKey = answer.Account == LimitedAccount.Key;
-        var (account, whose) = ofKey ? (asked.Key, "this API key") : (asked.Organisation, "your organisation");
+        var (account, whose, budget) = answer.Account switch
+        {
+            LimitedAccount.EndUser => (asked.EndUser!, "this end user", CallFailure.EndUserBudget),
+            LimitedAccount.Key => (asked.Key, "this API key", CallFailure.KeyBudget),
+            _ => (asked.Organisation, "your organisation", CallFailure.OrganisationBudget),
+        };
         var wait = answer.Wait < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : answer.Wait;
         return answer.Status switch
         {
@@ -23,7 +27,7 @@ internal static class RefuseCall
                 $"This call may use {asked.Tokens} tokens, and of the {account.TokensPerMonth} that {whose} has a month {answer.Left} are left. They begin anew on the 1st, UTC. {Affordable(TokensAfterInput(answer.Left, plan), choices)}",
                 RetryAfter: Periods.UntilNext(Budgets.BudgetPeriod.Month, answer.Now)),
             LimitStatus.Budget => new CallRefusal(
-                ofKey ? CallFailure.KeyBudget : CallFailure.OrganisationBudget,
+                budget,
                 $"This call may cost {Amount(asked.Nanos)} {plan.Price.Currency}, and of the budget of {whose} {Amount(answer.Left)} are left. {Affordable(OutputWithin(answer.Left, plan), choices)}",
                 RetryAfter: Periods.UntilNext(account.Budget!.Period, answer.Now)),
             LimitStatus.Concurrency => new CallRefusal(

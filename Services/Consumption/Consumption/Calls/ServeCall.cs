@@ -1,3 +1,4 @@
+using LlmMarketplace.Consumption.Attribution;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
@@ -120,6 +121,12 @@ internal sealed partial class ServeCall(
         }
 
         (call.Request, refusal) = ReadCallRequest.Read(call.Surface, call.Body!.Bytes.Span, options.Value.MaxDepth);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
+        (call.Attribution, refusal) = ReadAttribution.Read(call.Http.Request, call.Request!.EndUser);
         if (refusal is null)
         {
             (call.Claim, refusal) = claims.Read(call);

@@ -48,6 +48,7 @@ internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, Consumption
             VersionId = admission.VersionId,
             ProviderOrganisationId = admission.ProviderOrganisationId,
             Service = admission.Service,
+            ServiceVersion = admission.ServiceVersion,
             Operation = admission.Operation,
             Outcome = outcome.Outcome,
             StatusCode = outcome.Status,
@@ -64,6 +65,8 @@ internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, Consumption
             LatencyMs = latency.TotalMilliseconds,
             FirstByteMs = call.FirstByteMs,
             Day = admission.Day,
+            EndUser = admission.EndUser,
+            Tags = admission.Tags,
             ProviderUsage = outcome.ProviderUsage,
             Attempts = [.. call.Attempts],
         };

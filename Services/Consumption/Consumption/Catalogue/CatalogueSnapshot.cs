@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using LlmMarketplace.Consumption.Aliases;
 
 namespace LlmMarketplace.Consumption.Catalogue;
 
@@ -9,6 +10,9 @@ internal sealed record CatalogueSnapshot(
 {
     public static CatalogueSnapshot Empty { get; } = new(
         ImmutableDictionary.Create<string, Listing>(StringComparer.Ordinal), ImmutableDictionary<Guid, Organisation>.Empty);
+
+    /// <summary>What organisations call models, by organisation and name.</summary>
+    public ImmutableDictionary<Guid, ImmutableDictionary<string, Alias>> Aliases { get; init; } = ImmutableDictionary<Guid, ImmutableDictionary<string, Alias>>.Empty;
 
     /// <summary>An organisation that is not known yet (its event is on the way) is not active.</summary>
     public bool IsActive(Guid organisation) => Organisations.TryGetValue(organisation, out var found) && found.Active;
@@ -26,6 +30,19 @@ internal sealed class Catalogue
 
     public void Apply(IEnumerable<Organisation> organisations) => Replace(snapshot =>
         snapshot with { Organisations = snapshot.Organisations.SetItems(organisations.Select(organisation => KeyValuePair.Create(organisation.Id, organisation))) });
+
+    /// <summary>Takes aliases that are new, changed or gone (null).</summary>
+    public void Apply(IEnumerable<(Guid Organisation, string Name, Alias? Alias)> aliases) => Replace(snapshot =>
+    {
+        var all = snapshot.Aliases.ToBuilder();
+        foreach (var (organisation, name, alias) in aliases)
+        {
+            var own = all.GetValueOrDefault(organisation) ?? ImmutableDictionary.Create<string, Alias>(StringComparer.Ordinal);
+            all[organisation] = alias is null ? own.Remove(name) : own.SetItem(name, alias);
+        }
+
+        return snapshot with { Aliases = all.ToImmutable() };
+    });
 
     private void Replace(Func<CatalogueSnapshot, CatalogueSnapshot> change)
     {

@@ -32,6 +32,10 @@ internal enum ResolutionVerdict
 /// </summary>
 internal static class Resolve
 {
+    /// <summary>What a name stands for: an organisation's own alias for its target, any other name for itself. A target is never an alias.</summary>
+    public static string Alias(CatalogueSnapshot catalogue, Organisation caller, string model) =>
+        catalogue.Aliases.TryGetValue(caller.Id, out var aliases) && aliases.TryGetValue(model, out var alias) ? alias.Target : model;
+
     public static Resolution Version(CatalogueSnapshot catalogue, Organisation caller, KeyScopes scopes, ModelName name)
     {
         if (!catalogue.Listings.TryGetValue(name.Listing, out var listing))

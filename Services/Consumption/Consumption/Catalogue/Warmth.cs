@@ -1,3 +1,4 @@
+using LlmMarketplace.Consumption.Aliases;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Metering;
@@ -6,11 +7,11 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace LlmMarketplace.Consumption.Catalogue;
 
 /// <summary>Calls are answered from memory: until it is filled, and this instance can prove that it lives, none is.</summary>
-internal sealed class Warmth(KeyMirror keys, BudgetMirror budgets, ListingMirror listings, OrganisationMirror organisations, InstanceLease lease, IAdmissionLog log) : IHealthCheck
+internal sealed class Warmth(KeyMirror keys, BudgetMirror budgets, EndUserBudgetMirror endUsers, ListingMirror listings, OrganisationMirror organisations, AliasMirror aliases, InstanceLease lease, IAdmissionLog log) : IHealthCheck
 {
     private volatile bool warm;
 
-    public bool IsWarm => warm || (warm = keys.Warm.IsCompleted && budgets.Warm.IsCompleted && listings.Warm.IsCompleted && organisations.Warm.IsCompleted);
+    public bool IsWarm => warm || (warm = keys.Warm.IsCompleted && budgets.Warm.IsCompleted && endUsers.Warm.IsCompleted && listings.Warm.IsCompleted && organisations.Warm.IsCompleted && aliases.Warm.IsCompleted);
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
         !IsWarm ? HealthCheckResult.Unhealthy("The projections are not warm yet.")

@@ -12,7 +12,7 @@ namespace LlmMarketplace.Consumption.Keys;
 /// <summary><c>PATCH /api/v1/keys/{id}</c>, as a merge patch (RFC 7396): what is not there stays, null takes away.</summary>
 internal static class ChangeKey
 {
-    public static void Map(IEndpointRouteBuilder keys) => keys.MapPatch("/{id:guid}", HandleAsync).WithName("ChangeKey").Accepts<CreateKey.Request>("application/json").WithSummary("Change an API key's name, labels, expiry, scopes, limits or budget");
+    public static void Map(IEndpointRouteBuilder keys) => keys.MapPatch("/{id:guid}", HandleAsync).WithName("ChangeKey").Accepts<CreateKey.Request>("application/json").WithSummary("Change an API key's name, labels, expiry, scopes, limits or budgets");
 
     private static async Task<Results<Ok<KeyView>, ProblemHttpResult>> HandleAsync(
         Guid id, JsonElement patch, ClaimsPrincipal caller, ConsumptionDb db, KeyChanges changes, TimeProvider time, CancellationToken cancellationToken)
@@ -77,8 +77,11 @@ internal static class ChangeKey
             case "budget":
                 row.Budget = Read<Budget>(member);
                 return [.. BudgetRules.Check(row.Budget, "/budget")];
+            case "endUserBudget":
+                row.EndUserBudget = Read<Budget>(member);
+                return [.. BudgetRules.Check(row.EndUserBudget, "/endUserBudget")];
             default:
-                return [new Issue("unknown_field", "/" + member.Name, $"`{member.Name}` cannot be changed: name, labels, expiresAt, scopes, limits and budget can.")];
+                return [new Issue("unknown_field", "/" + member.Name, $"`{member.Name}` cannot be changed: name, labels, expiresAt, scopes, limits, budget and endUserBudget can.")];
         }
     }
 

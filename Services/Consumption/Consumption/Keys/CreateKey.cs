@@ -18,7 +18,8 @@ internal static class CreateKey
     /// <param name="Scopes">What it may call; everything unless said.</param>
     /// <param name="Limits">Limits of its own.</param>
     /// <param name="Budget">The most that may be spent with it.</param>
-    internal sealed record Request(string? Name, Dictionary<string, string>? Labels, DateTimeOffset? ExpiresAt, KeyScopes? Scopes, KeyLimits? Limits, Budget? Budget);
+    /// <param name="EndUserBudget">What each end user may spend who calls by it and has no budget of its own.</param>
+    internal sealed record Request(string? Name, Dictionary<string, string>? Labels, DateTimeOffset? ExpiresAt, KeyScopes? Scopes, KeyLimits? Limits, Budget? Budget, Budget? EndUserBudget);
 
     public static void Map(IEndpointRouteBuilder keys) => keys.MapPost("/", HandleAsync).WithName("CreateKey").WithSummary("Create an API key; it is shown this once");
 
@@ -30,6 +31,7 @@ internal static class CreateKey
         [
             .. KeyRules.Name(request.Name), .. KeyRules.Labels(request.Labels), .. KeyRules.Expiry(request.ExpiresAt, now),
             .. KeyRules.Scopes(request.Scopes), .. (request.Limits ?? KeyLimits.None).Check(), .. BudgetRules.Check(request.Budget, "/budget"),
+            .. BudgetRules.Check(request.EndUserBudget, "/endUserBudget"),
         ];
         if (issues.Length > 0)
         {
@@ -50,6 +52,7 @@ internal static class CreateKey
             Categories = [.. request.Scopes?.Categories ?? []],
             Limits = request.Limits ?? KeyLimits.None,
             Budget = request.Budget,
+            EndUserBudget = request.EndUserBudget,
             CreatedBy = caller.Subject(),
             CreatedAt = now,
             ExpiresAt = (request.ExpiresAt ?? now + KeyRules.DefaultLifetime).ToUniversalTime(),

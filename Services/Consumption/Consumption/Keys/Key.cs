@@ -7,21 +7,30 @@ namespace LlmMarketplace.Consumption.Keys;
 /// <summary>A key as calls see it.</summary>
 internal sealed record Key(
     Guid Id, string Identifier, byte[] Hash, byte[]? PreviousHash, DateTimeOffset? PreviousUntil, Guid OrganisationId, string Name, DateTimeOffset? ExpiresAt, DateTimeOffset? SuspendedAt,
-    DateTimeOffset? RevokedAt, KeyScopes Scopes, KeyLimits Limits, Budget? Budget, long Version, DateTimeOffset? CallsEndedAt = null)
+    DateTimeOffset? RevokedAt, KeyScopes Scopes, KeyLimits Limits, Budget? Budget, long Version, DateTimeOffset? CallsEndedAt = null, Budget? EndUserBudget = null)
 {
     /// <summary>As the limits see it.</summary>
     public Account Account { get; } = Account.OfKey(Id, Version, Limits, Budget);
 }
 
-/// <summary>All keys and the organisations' budgets in memory; replaced whole by every change.</summary>
+/// <summary>All keys, and the budgets of organisations and end users, in memory; replaced whole by every change.</summary>
 internal sealed class KeyRing
 {
     private ImmutableDictionary<string, Key> keys = ImmutableDictionary.Create<string, Key>(StringComparer.Ordinal);
     private ImmutableDictionary<Guid, Budget> budgets = ImmutableDictionary<Guid, Budget>.Empty;
 
+    private ImmutableDictionary<(Guid Organisation, string EndUser), Budget> endUsers = ImmutableDictionary<(Guid, string), Budget>.Empty;
+
     public Key? Find(string identifier) => Volatile.Read(ref keys).GetValueOrDefault(identifier);
 
     public Budget? BudgetOf(Guid organisation) => Volatile.Read(ref budgets).GetValueOrDefault(organisation);
+
+    /// <summary>What an end user may spend who calls by this key: its own budget, else the key's for each, else the organisation's for each; null: no limit.</summary>
+    public Budget? BudgetOf(string endUser, Key key)
+    {
+        var known = Volatile.Read(ref endUsers);
+        return known.IsEmpty ? key.EndUserBudget : known.GetValueOrDefault((key.OrganisationId, endUser)) ?? key.EndUserBudget ?? known.GetValueOrDefault((key.OrganisationId, EndUserBudgetRow.Each));
+    }
 
     /// <summary>Takes keys that are new or changed. One thread at a time: the mirror's.</summary>
     public void Apply(IEnumerable<Key> changed) => Volatile.Write(ref keys, keys.SetItems(changed.Select(key => KeyValuePair.Create(key.Identifier, key))));
@@ -43,5 +52,24 @@ internal sealed class KeyRing
         }
 
         Volatile.Write(ref budgets, next.ToImmutable());
+    }
+
+    /// <summary>Takes budgets of end users that are new, changed or gone (null).</summary>
+    public void Apply(IEnumerable<KnownEndUserBudget> changed)
+    {
+        var next = endUsers.ToBuilder();
+        foreach (var (organisation, endUser, budget) in changed)
+        {
+            if (budget is null)
+            {
+                next.Remove((organisation, endUser));
+            }
+            else
+            {
+                next[(organisation, endUser)] = budget;
+            }
+        }
+
+        Volatile.Write(ref endUsers, next.ToImmutable());
     }
 }

@@ -16,7 +16,8 @@ internal sealed class KeyMirror(KeyRing keys, RunningCalls calls) : TableMirror<
     internal const string KeyColumns =
         """
         id, identifier, hash, previous_hash, previous_until, organisation_id, name, expires_at, suspended_at, revoked_at, services, categories,
-        requests_per_minute, tokens_per_minute, concurrent_calls, budget_amount, budget_currency, budget_period, version, calls_ended_at
+        requests_per_minute, tokens_per_minute, concurrent_calls, budget_amount, budget_currency, budget_period, version, calls_ended_at,
+        end_user_budget_amount, end_user_budget_currency, end_user_budget_period
         """;
 
     public override Key Read(NpgsqlDataReader reader) => ReadKey(reader);
@@ -34,9 +35,13 @@ internal sealed class KeyMirror(KeyRing keys, RunningCalls calls) : TableMirror<
         Time(reader, 9),
         new KeyScopes(reader.GetFieldValue<string[]>(10), reader.GetFieldValue<string[]>(11)),
         new KeyLimits(Number(reader, 12), Number(reader, 13), Number(reader, 14)),
-        reader.IsDBNull(15) ? null : new Budget(reader.GetDecimal(15), reader.GetString(16), Enum.Parse<BudgetPeriod>(reader.GetString(17))),
+        Budget(reader, 15),
         reader.GetInt64(18),
-        Time(reader, 19));
+        Time(reader, 19),
+        Budget(reader, 20));
+
+    private static Budget? Budget(NpgsqlDataReader reader, int column) =>
+        reader.IsDBNull(column) ? null : new Budget(reader.GetDecimal(column), reader.GetString(column + 1), Enum.Parse<BudgetPeriod>(reader.GetString(column + 2)));
 
     private static DateTimeOffset? Time(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
 

@@ -37,6 +37,12 @@ internal sealed class KeyRow
 
     public BudgetPeriod? BudgetPeriod { get; set; }
 
+    public decimal? EndUserBudgetAmount { get; set; }
+
+    public string? EndUserBudgetCurrency { get; set; }
+
+    public BudgetPeriod? EndUserBudgetPeriod { get; set; }
+
     public required string CreatedBy { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
@@ -69,5 +75,12 @@ internal sealed class KeyRow
     {
         get => BudgetAmount is { } amount ? new Budget(amount, BudgetCurrency!, BudgetPeriod!.Value) : null;
         set => (BudgetAmount, BudgetCurrency, BudgetPeriod) = (value?.Amount, value?.Currency, value?.Period);
+    }
+
+    /// <summary>What each end user may spend, by the organisation's keys together, when it calls by this one.</summary>
+    public Budget? EndUserBudget
+    {
+        get => EndUserBudgetAmount is { } amount ? new Budget(amount, EndUserBudgetCurrency!, EndUserBudgetPeriod!.Value) : null;
+        set => (EndUserBudgetAmount, EndUserBudgetCurrency, EndUserBudgetPeriod) = (value?.Amount, value?.Currency, value?.Period);
     }
 }

@@ -14,6 +14,7 @@ namespace LlmMarketplace.Consumption.Keys;
 /// <param name="Scopes">What it may call; empty lists: everything that its organisation may.</param>
 /// <param name="Limits">Limits of its own; null where it has none.</param>
 /// <param name="Budget">The most that may be spent with it, or null.</param>
+/// <param name="EndUserBudget">What each end user may spend who calls by it and has no budget of its own, or null.</param>
 /// <param name="CreatedBy">Subject who created it.</param>
 /// <param name="CreatedAt">When.</param>
 /// <param name="ExpiresAt">When it ends.</param>
@@ -30,6 +31,7 @@ internal sealed record KeyView(
     KeyScopes Scopes,
     KeyLimits Limits,
     Budget? Budget,
+    Budget? EndUserBudget,
     string CreatedBy,
     DateTimeOffset CreatedAt,
     DateTimeOffset? ExpiresAt,
@@ -47,6 +49,7 @@ internal sealed record KeyView(
         new KeyScopes(row.Services, row.Categories),
         row.Limits,
         row.Budget,
+        row.EndUserBudget,
         row.CreatedBy,
         row.CreatedAt,
         row.ExpiresAt,

@@ -3,7 +3,7 @@ using LlmMarketplace.Consumption.Keys;
 
 namespace LlmMarketplace.Consumption.Limits;
 
-/// <summary>Who is limited and charged: an organisation, and each of its keys. All have the same limits, set or not.</summary>
+/// <summary>Who is limited and charged: an organisation, each of its keys, and end users, who have a budget alone. All have the same limits, set or not.</summary>
 internal sealed record Account
 {
     /// <summary>Where its counters lie in the organisation's hash.</summary>
@@ -39,6 +39,8 @@ internal sealed record Account
         TokensPerMonth = tier.TokensPerMonth,
         Budget = budget,
     };
+
+    public static Account OfEndUser(string endUser, Budget? budget) => new() { Field = LimitScripts.FieldOfEndUser(endUser), Budget = budget };
 
     public static Account OfKey(Guid key, long version, KeyLimits limits, Budget? budget) => new()
     {

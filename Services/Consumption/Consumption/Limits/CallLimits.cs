@@ -26,10 +26,13 @@ internal sealed class CallLimits(LimitScripts scripts, RedisClock clock, Counter
     /// the organisation, or within <see cref="LimitOptions.SettleWithin"/>. Settling twice, or what was never reserved, changes nothing.
     /// </summary>
     public void Settle(AdmissionRow admission, long tokens, long nanos, EndedClaim? claim = null) =>
-        LaneOf(admission.OrganisationId).Settle(new Release(admission.RequestId, LimitScripts.FieldOf(admission.KeyId), tokens, nanos, Claim: claim));
+        LaneOf(admission.OrganisationId).Settle(new Release(admission.RequestId, LimitScripts.FieldOf(admission.KeyId), tokens, nanos, Claim: claim)
+        {
+            EndUserField = admission.EndUser is { } user ? LimitScripts.FieldOfEndUser(user) : null,
+        });
 
     /// <summary>Gives back all that was reserved for a call that will not be forwarded.</summary>
-    public void GiveBack(Reservation reservation) => LaneOf(reservation.OrganisationId).Settle(new Release(reservation.Call, reservation.Key.Field, 0, 0));
+    public void GiveBack(Reservation reservation) => LaneOf(reservation.OrganisationId).Settle(new Release(reservation.Call, reservation.Key.Field, 0, 0) { EndUserField = reservation.EndUser?.Field });
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

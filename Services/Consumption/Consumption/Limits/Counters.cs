@@ -29,6 +29,10 @@ internal sealed partial class Counters : BackgroundService
 {
     private const string GenerationField = "g";
     private const long Any = -1;
+    private const int OfEndUsers = 2; // What grouping(key_id, end_user) is of sums by end user.
+    private const string EndUserBudgets =
+        "(EXISTS (SELECT FROM end_user_budgets WHERE organisation_id = $1) OR EXISTS (SELECT FROM keys WHERE organisation_id = $1 AND end_user_budget_amount IS NOT NULL))";
+
     private const int LockSpace = 0x4C4C_4D42; // "LLMB"
     private const int AtOnce = 4; // Each holds a connection while it waits, and those who have to report need some too.
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(25);
@@ -161,8 +165,8 @@ internal sealed partial class Counters : BackgroundService
             WITH note AS (
                 INSERT INTO instance_organisations (instance_id, organisation_id, reported_generation)
                 VALUES ($2, $1, coalesce((SELECT generation FROM counters WHERE organisation_id = $1), 0)) ON CONFLICT DO NOTHING)
-            SELECT generation FROM counters WHERE organisation_id = $1 AND redis_run = $3 AND ready
-            """,
+            SELECT generation FROM counters WHERE organisation_id = $1 AND redis_run = $3 AND ready AND (tracks_end_users OR NOT 
+            """ + EndUserBudgets + ")",
             connection)
         {
             Parameters = { new() { Value = organisation }, new() { Value = lease.InstanceId }, new() { Value = run } },
@@ -239,15 +243,15 @@ internal sealed partial class Counters : BackgroundService
 
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
         var today = DateTimeOffset.FromUnixTimeMilliseconds(await scripts.TimeAsync(organisation) / 1_000);
-        var sums = new CounterSums(generation);
+        var sums = new CounterSums(generation) { TracksEndUsers = await TracksEndUsersAsync(connection, organisation, cancellationToken) };
         await SumAsync(connection, organisation, Periods.Day(today), sums);
         await AddOpenAsync(connection, organisation, sums);
         await AddAnswersAsync(connection, organisation, sums);
         await AddVersionsAsync(connection, organisation, sums);
         await scripts.RebuildAsync(organisation, sums);
-        await using var ready = new NpgsqlCommand("UPDATE counters SET ready = true WHERE organisation_id = $1 AND generation = $2", connection)
+        await using var ready = new NpgsqlCommand("UPDATE counters SET ready = true, tracks_end_users = $3 WHERE organisation_id = $1 AND generation = $2", connection)
         {
-            Parameters = { new() { Value = organisation }, new() { Value = generation } },
+            Parameters = { new() { Value = organisation }, new() { Value = generation }, new() { Value = sums.TracksEndUsers } },
         };
         await ready.ExecuteNonQueryAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
@@ -277,14 +281,14 @@ internal sealed partial class Counters : BackgroundService
     private static async Task SumAsync(NpgsqlConnection connection, Guid organisation, int day, CounterSums into)
     {
         await using var sums = new NpgsqlCommand(
-            """
-            SELECT key_id,
+            $"""
+            SELECT key_id, {(into.TracksEndUsers ? "end_user, grouping(key_id, end_user)" : "NULL, 0")},
                    coalesce(sum(nanos) FILTER (WHERE day = $2), 0), coalesce(sum(nanos) FILTER (WHERE day / 100 = $2 / 100), 0), coalesce(sum(nanos), 0),
                    coalesce(sum(tokens) FILTER (WHERE day / 100 = $2 / 100), 0), count(*) FILTER (WHERE open)
-            FROM (SELECT key_id, day, nanos::numeric AS nanos, (input_tokens + output_tokens)::numeric AS tokens, false AS open FROM usage_records WHERE organisation_id = $1
+            FROM (SELECT key_id, end_user, day, nanos::numeric AS nanos, (input_tokens + output_tokens)::numeric AS tokens, false AS open FROM usage_records WHERE organisation_id = $1
                   UNION ALL
-                  SELECT key_id, day, reserved_nanos, reserved_tokens, NOT settled FROM admissions WHERE organisation_id = $1) AS calls
-            GROUP BY GROUPING SETS ((key_id), ())
+                  SELECT key_id, end_user, day, reserved_nanos, reserved_tokens, NOT settled FROM admissions WHERE organisation_id = $1) AS calls
+            GROUP BY GROUPING SETS ((key_id), {(into.TracksEndUsers ? "(end_user), " : "")}())
             """,
             connection)
         {
@@ -293,9 +297,27 @@ internal sealed partial class Counters : BackgroundService
         await using var reader = await sums.ExecuteReaderAsync();
         while (await reader.ReadAsync())
         {
+            var (ofDay, ofMonth, total) = (reader.GetDecimal(3), reader.GetDecimal(4), reader.GetDecimal(5));
+            if (reader.GetInt32(2) == OfEndUsers)
+            {
+                if (!await reader.IsDBNullAsync(1))
+                {
+                    into.AddEndUser(reader.GetString(1), day, ofDay, ofMonth, total);
+                }
+
+                continue;
+            }
+
             var field = await reader.IsDBNullAsync(0) ? LimitScripts.OrganisationField : LimitScripts.FieldOf(reader.GetGuid(0));
-            into.AddAccount(field, day, reader.GetDecimal(1), reader.GetDecimal(2), reader.GetDecimal(3), reader.GetDecimal(4), reader.GetInt64(5));
+            into.AddAccount(field, day, ofDay, ofMonth, total, reader.GetDecimal(6), reader.GetInt64(7));
         }
+    }
+
+    /// <summary>End users have accounts of their own in Redis only where somebody set a budget for them.</summary>
+    private static async Task<bool> TracksEndUsersAsync(NpgsqlConnection connection, Guid organisation, CancellationToken cancellationToken)
+    {
+        await using var tracks = new NpgsqlCommand("SELECT " + EndUserBudgets, connection) { Parameters = { new() { Value = organisation } } };
+        return (bool)(await tracks.ExecuteScalarAsync(cancellationToken))!;
     }
 
     private static async Task AddOpenAsync(NpgsqlConnection connection, Guid organisation, CounterSums into)

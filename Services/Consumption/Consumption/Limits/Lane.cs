@@ -346,7 +346,7 @@ internal sealed partial class Lane : IDisposable
     {
         lock (gate)
         {
-            releases.Add(new Release(waiting.Reservation.Call, waiting.Reservation.Key.Field, 0, 0, waiting.Deadline));
+            releases.Add(new Release(waiting.Reservation.Call, waiting.Reservation.Key.Field, 0, 0, waiting.Deadline) { EndUserField = waiting.Reservation.EndUser?.Field });
             retried.Remove(waiting.Reservation.Call);
         }
     }

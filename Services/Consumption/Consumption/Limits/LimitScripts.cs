@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
 using LlmMarketplace.Consumption.Idempotency;
 using StackExchange.Redis;
 
@@ -10,8 +12,10 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
 {
     public const string OrganisationField = "o";
     private const int NumbersPerAdmission = 13;
+    private const int OwnKeys = 3;
     private const int ClaimsAtOnce = 1_000;
     private static readonly List<(int Place, Claim Claim, char State)> NoClaims = [];
+    private const int EndUsersAtOnce = 1_000;
     private static readonly string Calls = Read("calls.lua");
     private static readonly string RebuildScript = Read("rebuild.lua");
 
@@ -23,6 +27,12 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
 
     /// <summary>What is known of an idempotency key.</summary>
     public static RedisKey ClaimKeyOf(Guid organisation, string claim) => $"consumption:{{{organisation:N}}}:claim:{claim}";
+
+    /// <summary>An organisation's end users' accounts.</summary>
+    public static RedisKey EndUsersKeyOf(Guid organisation) => $"consumption:{{{organisation:N}}}:users";
+
+    /// <summary>An end user's account; the id itself stands in no key, for it may be long, and is personal data.</summary>
+    public static string FieldOfEndUser(string endUser) => "u:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(endUser)).AsSpan(0, 16));
 
     public static string FieldOf(Guid key) => $"k:{key:N}";
 
@@ -37,11 +47,11 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
     public async Task<CallsAnswer> RunAsync(Guid organisation, long generation, IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked)
     {
         var claims = Claims(releases, asked);
-        var keys = new RedisKey[2 + claims.Count];
-        (keys[0], keys[1]) = (KeyOf(organisation), OpenKeyOf(organisation));
+        var keys = new RedisKey[OwnKeys + claims.Count];
+        (keys[0], keys[1], keys[2]) = (KeyOf(organisation), OpenKeyOf(organisation), EndUsersKeyOf(organisation));
         for (var c = 0; c < claims.Count; c++)
         {
-            keys[2 + c] = ClaimKeyOf(organisation, claims[c].Claim.Key);
+            keys[OwnKeys + c] = ClaimKeyOf(organisation, claims[c].Claim.Key);
         }
 
         var result = await redis.GetDatabase().ScriptEvaluateAsync(Calls, keys, Arguments(generation, releases, asked, claims));
@@ -70,19 +80,27 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         return new CallsAnswer((long)numbers[0], traces, answers);
     }
 
-    /// <summary>Sets an organisation's claims, counters and open calls, in this order: while the counters are not those expected, nobody asks for a claim.</summary>
+    /// <summary>
+    /// Sets an organisation's claims, counters and open calls. Claims and the accounts of end users may be many: they are set piece by piece, and nobody is admitted meanwhile.
+    /// </summary>
     public async Task RebuildAsync(Guid organisation, CounterSums sums)
     {
         var database = redis.GetDatabase();
+        await database.ScriptEvaluateAsync("redis.call('HDEL', KEYS[1], 'g') redis.call('DEL', KEYS[2]) return 1", [KeyOf(organisation), EndUsersKeyOf(organisation)]);
         foreach (var some in sums.Claims.Chunk(ClaimsAtOnce))
         {
             await Task.WhenAll(some.Select(claim => database.StringSetAsync(ClaimKeyOf(organisation, claim.Claim), claim.State, claim.Left)));
         }
 
+        foreach (var piece in sums.EndUsers.Chunk(EndUsersAtOnce))
+        {
+            await database.HashSetAsync(EndUsersKeyOf(organisation), piece);
+        }
+
         await database.ScriptEvaluateAsync(
             RebuildScript,
             [KeyOf(organisation), OpenKeyOf(organisation)],
-            [sums.Generation, sums.AccountCount, sums.VersionCount, sums.OpenCount, .. sums.Accounts, .. sums.Versions, .. sums.Open]);
+            [sums.Generation, sums.AccountCount, sums.VersionCount, sums.OpenCount, sums.TracksEndUsers ? 1 : 0, .. sums.Accounts, .. sums.Versions, .. sums.Open]);
     }
 
     /// <summary>Forgets what is known of idempotency keys.</summary>
@@ -131,7 +149,7 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         var organisation = asked.Count > 0 ? asked[^1].Asked.Organisation : new Account { Field = OrganisationField };
         var accounts = new List<Account>(1 + asked.Count) { organisation };
         var places = new Dictionary<string, int>(asked.Count + releases.Count, StringComparer.Ordinal);
-        var arguments = new List<RedisValue>(4 + (9 * (1 + asked.Count + releases.Count)) + (5 * releases.Count) + (6 * asked.Count) + (4 * claims.Count));
+        var arguments = new List<RedisValue>(4 + (9 * (1 + (2 * (asked.Count + releases.Count)))) + (6 * releases.Count) + (9 * asked.Count) + (4 * claims.Count));
         foreach (var (reservation, _) in asked)
         {
             ref var place = ref CollectionsMarshal.GetValueRefOrAddDefault(places, reservation.Key.Field, out var there);
@@ -146,11 +164,11 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
             }
         }
 
-        foreach (var release in releases)
+        foreach (var field in releases.Select(release => release.KeyField).Concat(releases.Select(release => release.EndUserField).Concat(asked.Select(one => one.Asked.EndUser?.Field)).OfType<string>()))
         {
-            if (places.TryAdd(release.KeyField, accounts.Count + 1))
+            if (places.TryAdd(field, accounts.Count + 1))
             {
-                accounts.Add(new Account { Field = release.KeyField });
+                accounts.Add(new Account { Field = field });
             }
         }
 
@@ -160,18 +178,22 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
             arguments.AddRange(
             [
                 account.Field, account.Version, account.RequestsPerMinute, account.Burst, account.TokensPerMinute, account.TokensPerMonth,
-                Period(account), account.Budget?.Nanos ?? 0, account.ConcurrentCalls,
+                Period(account.Budget), account.Budget?.Nanos ?? 0, account.ConcurrentCalls,
             ]);
         }
 
         foreach (var release in releases)
         {
-            arguments.AddRange([release.Call.ToString("N"), places[release.KeyField], release.Tokens, release.Nanos, release.Deadline]);
+            arguments.AddRange([release.Call.ToString("N"), places[release.KeyField], release.Tokens, release.Nanos, release.Deadline, release.EndUserField is { } user ? places[user] : 0]);
         }
 
         foreach (var (reservation, deadline) in asked)
         {
-            arguments.AddRange([reservation.Call.ToString("N"), reservation.Instance.ToString("N"), deadline, reservation.Tokens, reservation.Nanos, places[reservation.Key.Field]]);
+            arguments.AddRange(
+            [
+                reservation.Call.ToString("N"), reservation.Instance.ToString("N"), deadline, reservation.Tokens, reservation.Nanos, places[reservation.Key.Field],
+                reservation.EndUser is { } user ? places[user.Field] : 0, Period(reservation.EndUser?.Budget), reservation.EndUser?.Budget?.Nanos ?? 0,
+            ]);
         }
 
         foreach (var (place, claim, state) in claims)
@@ -194,7 +216,7 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         (long)numbers[11],
         (long)numbers[12] is var left and >= 0 ? left : null);
 
-    private static RedisValue Period(Account account) => account.Budget?.Period switch
+    private static RedisValue Period(Budgets.Budget? budget) => budget?.Period switch
     {
         null => "-",
         Budgets.BudgetPeriod.Day => "d",
@@ -231,6 +253,11 @@ internal sealed class CounterSums(long generation)
     /// <summary>Claims, what they say, and how long they stand.</summary>
     public List<(string Claim, string State, TimeSpan Left)> Claims { get; } = [];
 
+    /// <summary>Whether end users have accounts.</summary>
+    public bool TracksEndUsers { get; init; }
+
+    public List<HashEntry> EndUsers { get; } = [];
+
     public int AccountCount => Accounts.Count / 3;
 
     public int VersionCount => Versions.Count / 2;
@@ -244,6 +271,10 @@ internal sealed class CounterSums(long generation)
         Accounts.Add(string.Create(CultureInfo.InvariantCulture, $"{day} {ofDay:F0} {ofMonth:F0} {total:F0} {tokens:F0}"));
         Accounts.Add(open);
     }
+
+    /// <summary>An end user: nano-units spent on <paramref name="day"/>, in its month, in total.</summary>
+    public void AddEndUser(string endUser, int day, decimal ofDay, decimal ofMonth, decimal total) =>
+        EndUsers.Add(new HashEntry(LimitScripts.FieldOfEndUser(endUser), string.Create(CultureInfo.InvariantCulture, $"{day} {ofDay:F0} {ofMonth:F0} {total:F0}")));
 
     /// <summary>The version of an account's settings.</summary>
     public void AddVersion(string account, long version)

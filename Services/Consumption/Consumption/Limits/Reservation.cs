@@ -11,7 +11,11 @@ namespace LlmMarketplace.Consumption.Limits;
 /// <param name="Tokens">Tokens in and out, at most.</param>
 /// <param name="Nanos">Price in nano-units, at most.</param>
 /// <param name="Claim">The idempotency key that the call claims with its reservation, or null.</param>
-internal sealed record Reservation(Guid Call, Guid Instance, Guid OrganisationId, Account Organisation, Account Key, long Tokens, long Nanos, Claim? Claim = null);
+internal sealed record Reservation(Guid Call, Guid Instance, Guid OrganisationId, Account Organisation, Account Key, long Tokens, long Nanos, Claim? Claim = null)
+{
+    /// <summary>The end user's limits; null when the call names none.</summary>
+    public Account? EndUser { get; init; }
+}
 
 /// <summary>How a reservation ends: replaced by what was used. A call without open reservation changes nothing.</summary>
 /// <param name="Call">The call's id.</param>
@@ -20,7 +24,11 @@ internal sealed record Reservation(Guid Call, Guid Instance, Guid OrganisationId
 /// <param name="Nanos">Nano-units charged.</param>
 /// <param name="Deadline">Of its admission (µs of Redis's clock) when copies of that may still be under way, else 0.</param>
 /// <param name="Claim">What becomes of the call's idempotency key when its answer is complete; null: it has none, or it is free again.</param>
-internal readonly record struct Release(Guid Call, string KeyField, long Tokens, long Nanos, long Deadline = 0, EndedClaim? Claim = null);
+internal readonly record struct Release(Guid Call, string KeyField, long Tokens, long Nanos, long Deadline = 0, EndedClaim? Claim = null)
+{
+    /// <summary>The account of the end user whom the call was made for, or null.</summary>
+    public string? EndUserField { get; init; }
+}
 
 /// <summary>What the limits say.</summary>
 internal enum LimitStatus
@@ -76,6 +84,9 @@ internal enum LimitedAccount
 
     /// <summary>The key's.</summary>
     Key = 2,
+
+    /// <summary>The end user's.</summary>
+    EndUser = 3,
 }
 
 /// <summary>A rate as it stands; of several, the one that has least left.</summary>

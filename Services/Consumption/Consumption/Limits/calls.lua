@@ -4,13 +4,15 @@
 --            a bucket is the time (µs) at which it will be full again (GCRA).
 --            "g" is the generation of the counters: they are rebuilt from the records whenever it is not the one expected.
 --            "v" .. account: the version of its settings; who knows only an older one admits nothing.
+--            "u" is 1 when end users have accounts too: they do from the first rebuild on that finds a budget for end users.
 --   KEYS[2]  hash of open calls, by id: "instance day admitted-at(ms) tokens nanos" and µs per token of the accounts; or "x instance": an admission
 --            that was given up before its deadline, and will not be admitted however late it comes.
+--   KEYS[3]  hash of end users' accounts, "u:<hash of the id>": "day  spent that day, in its month, in total". What one may spend comes with each admission, for keys may differ in it.
 -- Numbers are doubles, exact below 2^53: limits are held below that, and numbers are written as integers.
 -- ARGV: 1 generation  2 accounts  3 settlements  4 admissions, then of each
 --   account     field, version, requests a minute, burst, tokens a minute, tokens a month, budget's period (d, m, t or -), budget's nanos, concurrent calls; 0: no limit
---   settlement  id, key's account, tokens used, nanos used, deadline of the admission when it may still be under way, else 0
---   admission   id, instance, deadline (µs of this clock), tokens, nanos, key's account
+--   settlement  id, key's account, tokens used, nanos used, deadline of the admission when it may still be under way, else 0, end user's account or 0
+--   admission   id, instance, deadline (µs of this clock), tokens, nanos, key's account, end user's account or 0, period and nanos of the end user's budget
 --   of each claim: place (n-th admission, or minus s-th settlement), body, state that the settlement leaves (d or u, else o), ms until it is forgotten
 -- The first account is the organisation's. Answer: now (µs), for each settlement 1 (a trace is left until its deadline) or 0, for each admission
 --   status, account that refuses, day, admitted at (ms), requests: limit, remaining, ms until full, tokens: the same, ms to wait, what is left of the limit
@@ -21,28 +23,38 @@ local floor, ceil, max, format, match = math.floor, math.ceil, math.max, string.
 local unpack = table.unpack or unpack
 local A, S, N = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local settlements = 4 + A * 9
-local admissions = settlements + S * 5
-local claims = admissions + N * 6
+local admissions = settlements + S * 6
+local claims = admissions + N * 9
 
 local fields, ids = {'g'}, {}
 for a = 1, A do
   fields[2 * a] = ARGV[a * 9 - 4]
   fields[2 * a + 1] = 'v' .. ARGV[a * 9 - 4]
 end
-for s = 1, S do ids[s] = ARGV[settlements + s * 5 - 4] end
-for n = 1, N do ids[S + n] = ARGV[admissions + n * 6 - 5] end
+fields[2 * A + 2] = 'u'
+for s = 1, S do ids[s] = ARGV[settlements + s * 6 - 5] end
+for n = 1, N do ids[S + n] = ARGV[admissions + n * 9 - 8] end
 local had = redis.call('HMGET', KEYS[1], unpack(fields))
+local tracks = had[2 * A + 2] == '1'
+local users, spent = {}, {}
+for a = 1, A do
+  if tracks and string.sub(ARGV[a * 9 - 4], 1, 2) == 'u:' then users[#users + 1] = ARGV[a * 9 - 4] end
+end
+if #users > 0 then
+  local found = redis.call('HMGET', KEYS[3], unpack(users))
+  for i = 1, #users do spent[users[i]] = found[i] or false end
+end
 local opened = redis.call('HMGET', KEYS[2], unpack(ids))
 local open, changed = {}, {}
 for i = 1, S + N do open[ids[i]] = opened[i] or nil end
 
 local held, claim_of, taken = {}, {}, {}
-if #KEYS > 2 then
-  local values = redis.call('MGET', unpack(KEYS, 3))
-  for c = 1, #KEYS - 2 do
-    held[KEYS[c + 2]] = values[c] or nil
+if #KEYS > 3 then
+  local values = redis.call('MGET', unpack(KEYS, 4))
+  for c = 1, #KEYS - 3 do
+    held[KEYS[c + 3]] = values[c] or nil
     local place = tonumber(ARGV[claims + c * 4 - 3])
-    claim_of[place] = {key = KEYS[c + 2], body = ARGV[claims + c * 4 - 2], state = ARGV[claims + c * 4 - 1], ms = ARGV[claims + c * 4], against = ''}
+    claim_of[place] = {key = KEYS[c + 3], body = ARGV[claims + c * 4 - 2], state = ARGV[claims + c * 4 - 1], ms = ARGV[claims + c * 4], against = ''}
   end
 end
 
@@ -89,6 +101,10 @@ for a = 1, A do
     local day, d, m, t, used, requests, tokens, calls = match(had[2 * a], '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
     account.day, account.d, account.m, account.t = tonumber(day), tonumber(d), tonumber(m), tonumber(t)
     account.used, account.requests, account.tokens, account.open = tonumber(used), tonumber(requests), tonumber(tokens), tonumber(calls)
+  elseif spent[account.field] ~= nil then
+    account.user = true
+    local day, d, m, t = match(spent[account.field] or '0 0 0 0', '(%d+) (%d+) (%d+) (%d+)')
+    account.day, account.d, account.m, account.t = tonumber(day), tonumber(d), tonumber(m), tonumber(t)
   end
   today = max(today, account.day) -- A server whose clock is behind does not bring an old period back.
   accounts[a] = account
@@ -121,7 +137,7 @@ end
 
 local answer = {now}
 for s = 1, S do
-  local at = settlements + s * 5 - 5
+  local at = settlements + s * 6 - 6
   local id, deadline = ARGV[at + 1], tonumber(ARGV[at + 5])
   local instance, day, _, tokens, nanos, per_token, key_per_token
   if open[id] then instance, day, _, tokens, nanos, per_token, key_per_token = match(open[id], '(%x+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+)') end
@@ -129,6 +145,8 @@ for s = 1, S do
     tokens, nanos = tonumber(ARGV[at + 3]) - tonumber(tokens), tonumber(ARGV[at + 4]) - tonumber(nanos)
     add(accounts[1], tonumber(day), tokens, nanos, tonumber(per_token), -1)
     add(accounts[tonumber(ARGV[at + 2])], tonumber(day), tokens, nanos, tonumber(key_per_token), -1)
+    local user = accounts[tonumber(ARGV[at + 6])]
+    if user and tracks then add(user, tonumber(day), 0, nanos, 0, -1) end
   end
   local trace = now <= deadline
   if trace then open[id] = 'x ' .. (instance or '0') elseif open[id] then open[id] = nil end
@@ -165,9 +183,12 @@ local function delays(account, tokens)
 end
 
 for n = 1, N do
-  local at = admissions + n * 6 - 6
+  local at = admissions + n * 9 - 9
   local id, tokens, nanos = ARGV[at + 1], tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
-  local pair = {accounts[1], accounts[tonumber(ARGV[at + 6])]}
+  local payers = {accounts[1], accounts[tonumber(ARGV[at + 6])]}
+  local user = accounts[tonumber(ARGV[at + 7])]
+  if user then user.period, user.budget = ARGV[at + 8], tonumber(ARGV[at + 9]) end
+  if user and tracks then payers[3] = user end
   local status, refusing, left, wait, day, admitted = 0, 0, 0, 0, today, floor(now / 1000)
   local before = open[id]
   if had[1] ~= ARGV[1] then status = GENERATION
@@ -176,7 +197,8 @@ for n = 1, N do
     if on then day, admitted = tonumber(on), tonumber(ms) else status = LATE end
   elseif now > tonumber(ARGV[at + 3]) then status = LATE
   else
-    for a = 1, 2 do if status == 0 and pair[a].stale then status, refusing = STALE, a end end
+    for a = 1, #payers do if status == 0 and payers[a].stale then status, refusing = STALE, a end end
+    if status == 0 and user and not tracks and user.period ~= '-' then status = GENERATION end
     local claim, checks = claim_of[n], {refuses, delays}
     local state, holder, body
     if claim and status == 0 then state, holder, body = standing(claim, id) end
@@ -188,34 +210,34 @@ for n = 1, N do
       else checks = {hurries} end -- A repeat costs nothing, but is a request.
     end
     for _, check in ipairs(checks) do
-      for a = 1, 2 do
+      for a = 1, #payers do
         if status == 0 then
-          local no, remains, until_then = check(pair[a], tokens, nanos)
+          local no, remains, until_then = check(payers[a], tokens, nanos)
           if no then status, refusing, left, wait = no, a, remains, until_then end
         end
       end
     end
     if status == 0 and state then
       status = KEPT
-      for a = 1, 2 do
-        pair[a].requests = pair[a].requests + pair[a].per_request
-        pair[a].changed = true
+      for a = 1, #payers do
+        payers[a].requests = payers[a].requests + payers[a].per_request
+        payers[a].changed = true
       end
     elseif status == 0 then
       if claim then take(claim, 'o', id) end
-      for a = 1, 2 do
-        add(pair[a], today, tokens, nanos, pair[a].per_token, 1)
-        pair[a].requests = pair[a].requests + pair[a].per_request
+      for a = 1, #payers do
+        add(payers[a], today, tokens, nanos, payers[a].per_token, 1)
+        payers[a].requests = payers[a].requests + payers[a].per_request
       end
-      open[id] = format('%s %.0f %.0f %.0f %.0f %.17g %.17g', ARGV[at + 2], today, admitted, tokens, nanos, pair[1].per_token, pair[2].per_token)
+      open[id] = format('%s %.0f %.0f %.0f %.0f %.17g %.17g', ARGV[at + 2], today, admitted, tokens, nanos, payers[1].per_token, payers[2].per_token)
       changed[id] = true
     end
   end
 
   -- Of each rate, the account that has least left.
   local requests, requests_left, requests_full, rate, rate_left, rate_full, budget = 0, 0, 0, 0, 0, 0, -1
-  for a = 1, 2 do
-    local account = pair[a]
+  for a = 1, #payers do
+    local account = payers[a]
     if account.per_request > 0 then
       local rest = max(0, floor(account.burst - (account.requests - now) / account.per_request + 0.000001))
       if requests == 0 or rest < requests_left then requests, requests_left, requests_full = account.burst, rest, account.requests - now end
@@ -236,10 +258,13 @@ for n = 1, N do
   answer[k + 11], answer[k + 12], answer[k + 13] = ceil(wait / 1000), max(0, left), budget
 end
 
-local set, put, gone = {}, {}, {}
+local set, charged, put, gone = {}, {}, {}, {}
 for a = 1, A do
   local account = accounts[a]
-  if account.changed then
+  if account.changed and account.user then
+    charged[#charged + 1] = account.field
+    charged[#charged + 1] = format('%.0f %.0f %.0f %.0f', account.day, account.d, account.m, account.t)
+  elseif account.changed then
     set[#set + 1] = account.field
     set[#set + 1] = format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f %.0f',
       account.day, account.d, account.m, account.t, account.used, account.requests, account.tokens, account.open)
@@ -253,9 +278,10 @@ for id in pairs(changed) do
     gone[#gone + 1] = id
   end
 end
-for c = 1, #KEYS - 2 do answer[#answer + 1] = claim_of[tonumber(ARGV[claims + c * 4 - 3])].against end
+for c = 1, #KEYS - 3 do answer[#answer + 1] = claim_of[tonumber(ARGV[claims + c * 4 - 3])].against end
 for key, ms in pairs(taken) do redis.call('SET', key, held[key], 'PX', ms) end
 if #set > 0 then redis.call('HSET', KEYS[1], unpack(set)) end
+if #charged > 0 then redis.call('HSET', KEYS[3], unpack(charged)) end
 if #put > 0 then redis.call('HSET', KEYS[2], unpack(put)) end
 if #gone > 0 then redis.call('HDEL', KEYS[2], unpack(gone)) end
 return answer

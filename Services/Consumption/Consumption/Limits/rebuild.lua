@@ -1,6 +1,7 @@
 -- Sets an organisation's counters and open calls to what the records say; never adds to what was there. Laid out in calls.lua.
 -- The buckets stay, for they hold no money; of the versions of settings the higher, for a change may have come between.
--- ARGV: 1 generation  2 accounts  3 versions  4 open calls, then of each
+-- The end users' accounts were set before, while there was no generation by which anybody is admitted.
+-- ARGV: 1 generation  2 accounts  3 versions  4 open calls  5 whether end users have accounts, then of each
 --   account   field, "day d m t used", "open calls"
 --   version   field, number
 --   open call id, value
@@ -12,12 +13,12 @@ end
 
 local had = hash(KEYS[1])
 redis.call('DEL', KEYS[1], KEYS[2])
-redis.call('HSET', KEYS[1], 'g', ARGV[1])
+redis.call('HSET', KEYS[1], 'g', ARGV[1], 'u', ARGV[5])
 for field, value in pairs(had) do
   if string.sub(field, 1, 1) == 'v' then redis.call('HSET', KEYS[1], field, value) end
 end
 
-local at = 5
+local at = 6
 for _ = 1, tonumber(ARGV[2]) do
   local field = ARGV[at]
   local requests, tokens = string.match(had[field] or '', '%d+ %d+ %d+ %d+ %d+ (%d+) (%d+) %d+')

@@ -25,6 +25,9 @@ internal sealed class AdmissionRow
     /// <summary><c>provider/service</c>.</summary>
     public required string Service { get; init; }
 
+    /// <summary>Which version of it, as SemVer; null in records that are older than this column.</summary>
+    public string? ServiceVersion { get; init; }
+
     public required string Operation { get; init; }
 
     public required bool Streamed { get; init; }
@@ -40,6 +43,12 @@ internal sealed class AdmissionRow
 
     /// <summary>Of the price in force, ISO 4217.</summary>
     public required string Currency { get; init; }
+
+    /// <summary>Whom the call was made for, as its caller said: personal data.</summary>
+    public string? EndUser { get; init; }
+
+    /// <summary>Names and values that its caller gave it.</summary>
+    public IReadOnlyDictionary<string, string> Tags { get; init; } = Attribution.Tags.None;
 
     /// <summary>µs in which the tier's bucket regains one token.</summary>
     public required double MicrosecondsPerToken { get; init; }

@@ -40,4 +40,7 @@ internal sealed class CounterGeneration
 
     /// <summary>Whether they are built; until then nobody admits.</summary>
     public bool Ready { get; init; }
+
+    /// <summary>Whether end users have accounts among them.</summary>
+    public bool TracksEndUsers { get; init; }
 }

@@ -13,7 +13,9 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
     private long seen = -1;
     private int looks;
 
-    public async Task RunAsync(CancellationToken cancellationToken)
+    /// <param name="knownAsOpen">Gets the calls that are told: PostgreSQL knows them as open until their records come.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
+    public async Task RunAsync(ISet<Guid> knownAsOpen, CancellationToken cancellationToken)
     {
         if (!lease.Leased)
         {
@@ -27,7 +29,7 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
         {
             foreach (var (organisation, asked) in await AskedAsync(connection, cancellationToken))
             {
-                await ReportAsync(connection, organisation, asked, cancellationToken);
+                await ReportAsync(connection, organisation, asked, knownAsOpen, cancellationToken);
             }
 
             (seen, looks) = (generation, 0);
@@ -53,10 +55,11 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
         return found;
     }
 
-    private async Task ReportAsync(NpgsqlConnection connection, Guid organisation, long generation, CancellationToken cancellationToken)
+    private async Task ReportAsync(NpgsqlConnection connection, Guid organisation, long generation, ISet<Guid> knownAsOpen, CancellationToken cancellationToken)
     {
         var open = calls.Close(organisation, generation);
         counters.Forget(organisation, generation - 1);
+        knownAsOpen.UnionWith(open.Select(call => call.Admission.RequestId));
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await using var batch = new NpgsqlBatch(connection);
         if (open.Count > 0)

@@ -46,7 +46,7 @@ internal sealed partial class ShipUsage(
                     Volatile.Write(ref shipped, await ShipAsync(tail, log, folder.Id, stoppingToken));
                 }
 
-                await report.RunAsync(stoppingToken);
+                await report.RunAsync(knownAsOpen, stoppingToken);
                 pause = options.Value.ShipEvery;
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

@@ -177,6 +177,7 @@ internal sealed partial class SweepLost(
         VersionId = admission.VersionId,
         ProviderOrganisationId = admission.ProviderOrganisationId,
         Service = admission.Service,
+        ServiceVersion = admission.ServiceVersion,
         Operation = admission.Operation,
         Outcome = RequestOutcome.Lost,
         StatusCode = 0,
@@ -193,6 +194,8 @@ internal sealed partial class SweepLost(
         LatencyMs = Math.Max(0, (time.GetUtcNow() - admission.AdmittedAt).TotalMilliseconds),
         FirstByteMs = null,
         Day = admission.Day,
+        EndUser = admission.EndUser,
+        Tags = admission.Tags,
         Attempts = [],
     };
 

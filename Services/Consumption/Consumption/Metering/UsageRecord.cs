@@ -20,6 +20,9 @@ internal sealed class UsageRecord
     /// <summary><c>provider/service</c>.</summary>
     public required string Service { get; init; }
 
+    /// <summary>Which version of it, as SemVer; null in records that are older than this column.</summary>
+    public string? ServiceVersion { get; init; }
+
     public required string Operation { get; init; }
 
     public required RequestOutcome Outcome { get; init; }
@@ -56,6 +59,12 @@ internal sealed class UsageRecord
     /// <summary>UTC day by Redis's clock, yyyymmdd: the period that is charged.</summary>
     public required int Day { get; init; }
 
+    /// <summary>Whom the call was made for, as its caller said: personal data.</summary>
+    public string? EndUser { get; init; }
+
+    /// <summary>Names and values that its caller gave it.</summary>
+    public IReadOnlyDictionary<string, string> Tags { get; init; } = Attribution.Tags.None;
+
     /// <summary>
     /// What the provider told of usage, word for word: its <c>usage</c> object, or an array of the first and the last where a stream told several; null when it told nothing.
     /// </summary>
@@ -67,9 +76,12 @@ internal sealed class UsageRecord
     /// <summary>What each attempt to reach the provider came to.</summary>
     public required IReadOnlyList<Attempt> Attempts { get; init; }
 
+    /// <summary><c>provider/service@version</c>.</summary>
+    public string Model => ServiceVersion is null ? Service : $"{Service}@{ServiceVersion}";
+
     public RequestSettled ToEvent() => new(
         RequestId, OrganisationId, KeyId, ListingId, VersionId, ProviderOrganisationId, Operation, Outcome, StatusCode, InputTokens, CachedInputTokens, OutputTokens,
-        UsageCounted, Cost, Currency, Streamed, AdmittedAt, SettledAt, LatencyMs, FirstByteMs);
+        UsageCounted, Cost, Currency, Streamed, AdmittedAt, SettledAt, LatencyMs, FirstByteMs, Model, EndUser, Tags);
 }
 
 /// <summary>One attempt to reach the provider.</summary>

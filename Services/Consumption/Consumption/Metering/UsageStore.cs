@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Messaging;
 using Npgsql;
@@ -15,15 +16,15 @@ namespace LlmMarketplace.Consumption.Metering;
 internal sealed record UsageBatch(IReadOnlyList<UsageRecord> Records, IReadOnlyList<AdmissionRow> Open, IReadOnlyCollection<Guid> WereOpen, (Guid Log, long Sequence)? Position);
 
 /// <summary>
-/// The usage records in PostgreSQL. A batch is one transaction: records and their events by COPY, open calls, the log's position. Writing it twice changes nothing: the call's
+/// The usage records in PostgreSQL. A batch is one transaction: records and their events by COPY, open calls, the log's position, what budgets come to. Writing it twice changes nothing: the call's
 /// id is the key. A call that was given up as lost, and whose outcome comes after all, is corrected: the record takes the outcome, the old state goes to
 /// <see cref="UsageCorrection"/>, and an event tells both.
 /// </summary>
-internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, TimeProvider time)
+internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, WatchBudgets budgets, TimeProvider time)
 {
     private const string RecordColumns =
         "request_id, organisation_id, key_id, listing_id, version_id, provider_organisation_id, service, operation, outcome, status_code, input_tokens, cached_input_tokens, output_tokens, "
-        + "usage_counted, cost, currency, nanos, streamed, admitted_at, settled_at, latency_ms, first_byte_ms, day, provider_usage, revision, attempts";
+        + "usage_counted, cost, currency, nanos, streamed, admitted_at, settled_at, latency_ms, first_byte_ms, day, provider_usage, revision, attempts, service_version, end_user, tags";
 
     /// <summary>Writes a batch. Gives the organisations whose records changed in hindsight: their counters say something else.</summary>
     public async Task<IReadOnlyCollection<Guid>> WriteAsync(UsageBatch batch, CancellationToken cancellationToken)
@@ -62,6 +63,7 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, TimeP
         await outbox.CopyAsync(connection, [.. records.Select(record => (record.RequestId, (long)record.Revision, record.ToEvent()))], cancellationToken);
         await outbox.CopyAsync(connection, [.. late.Select(pair => (pair.Record.RequestId, (long)pair.Record.Revision, pair.Before.ToEvent(pair.Record)))], cancellationToken);
         await NoteOpenAsync(connection, batch, cancellationToken);
+        await budgets.WriteAsync(connection, [.. records, .. late.Select(pair => pair.Record)], cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return [.. late.Select(pair => pair.Record.OrganisationId).Distinct()];
     }
@@ -156,10 +158,19 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, TimeP
             await (r.ProviderUsage is { } told ? copy.WriteAsync(told, NpgsqlDbType.Jsonb, cancellationToken) : copy.WriteNullAsync(cancellationToken));
             await copy.WriteAsync(r.Revision, cancellationToken);
             await copy.WriteAsync(JsonSerializer.Serialize(r.Attempts, Json.Options), NpgsqlDbType.Jsonb, cancellationToken);
+            await WriteAsync(copy, r.ServiceVersion, cancellationToken);
+            await WriteAsync(copy, r.EndUser, cancellationToken);
+            await copy.WriteAsync(Text(r.Tags), NpgsqlDbType.Jsonb, cancellationToken);
         }
 
         await copy.CompleteAsync(cancellationToken);
     }
+
+    private static Task WriteAsync(NpgsqlBinaryImporter copy, string? text, CancellationToken cancellationToken) =>
+        text is null ? copy.WriteNullAsync(cancellationToken) : copy.WriteAsync(text, cancellationToken);
+
+    /// <summary>Tags as JSON.</summary>
+    public static string Text(IReadOnlyDictionary<string, string> tags) => tags.Count == 0 ? "{}" : JsonSerializer.Serialize(tags, Json.Options);
 
     private static async Task NoteOpenAsync(NpgsqlConnection connection, UsageBatch batch, CancellationToken cancellationToken)
     {

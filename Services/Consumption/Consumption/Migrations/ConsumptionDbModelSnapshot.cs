@@ -24,6 +24,72 @@ namespace LlmMarketplace.Consumption.Migrations
 
             modelBuilder.HasSequence("counter_generations");
 
+            modelBuilder.Entity("LlmMarketplace.Consumption.Aliases.AliasRow", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name")
+                        .UseCollation("C");
+
+                    b.Property<DateTimeOffset>("ChangedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("ChangedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("changed_by");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("text")
+                        .HasColumnName("target");
+
+                    b.HasKey("OrganisationId", "Name")
+                        .HasName("pk_aliases");
+
+                    b.ToTable("aliases", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.Budgets.BudgetAlertRow", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("Scope")
+                        .HasColumnType("text")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("Subject")
+                        .HasColumnType("text")
+                        .HasColumnName("subject");
+
+                    b.Property<string>("SetBy")
+                        .HasColumnType("text")
+                        .HasColumnName("set_by");
+
+                    b.Property<int>("PeriodStart")
+                        .HasColumnType("integer")
+                        .HasColumnName("period_start");
+
+                    b.Property<decimal>("Amount")
+                        .HasColumnType("numeric")
+                        .HasColumnName("amount");
+
+                    b.Property<int>("Threshold")
+                        .HasColumnType("integer")
+                        .HasColumnName("threshold");
+
+                    b.HasKey("OrganisationId", "Scope", "Subject", "SetBy", "PeriodStart")
+                        .HasName("pk_budget_alerts");
+
+                    b.ToTable("budget_alerts", (string)null);
+                });
+
             modelBuilder.Entity("LlmMarketplace.Consumption.Budgets.BudgetRow", b =>
                 {
                     b.Property<Guid>("OrganisationId")
@@ -56,6 +122,72 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasName("pk_budgets");
 
                     b.ToTable("budgets", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.Budgets.BudgetSpendingRow", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("Scope")
+                        .HasColumnType("text")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("Subject")
+                        .HasColumnType("text")
+                        .HasColumnName("subject");
+
+                    b.Property<int>("PeriodStart")
+                        .HasColumnType("integer")
+                        .HasColumnName("period_start");
+
+                    b.Property<decimal>("Spent")
+                        .HasColumnType("numeric")
+                        .HasColumnName("spent");
+
+                    b.HasKey("OrganisationId", "Scope", "Subject", "PeriodStart")
+                        .HasName("pk_budget_spending");
+
+                    b.ToTable("budget_spending", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.Budgets.EndUserBudgetRow", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("EndUser")
+                        .HasColumnType("text")
+                        .HasColumnName("end_user")
+                        .UseCollation("C");
+
+                    b.Property<decimal?>("Amount")
+                        .HasColumnType("numeric")
+                        .HasColumnName("amount");
+
+                    b.Property<DateTimeOffset>("ChangedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("ChangedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("changed_by");
+
+                    b.Property<string>("Currency")
+                        .HasColumnType("text")
+                        .HasColumnName("currency");
+
+                    b.Property<string>("Period")
+                        .HasColumnType("text")
+                        .HasColumnName("period");
+
+                    b.HasKey("OrganisationId", "EndUser")
+                        .HasName("pk_end_user_budgets");
+
+                    b.ToTable("end_user_budgets", (string)null);
                 });
 
             modelBuilder.Entity("LlmMarketplace.Consumption.Catalogue.ListingRow", b =>
@@ -186,6 +318,18 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("text")
                         .HasColumnName("created_by");
 
+                    b.Property<decimal?>("EndUserBudgetAmount")
+                        .HasColumnType("numeric")
+                        .HasColumnName("end_user_budget_amount");
+
+                    b.Property<string>("EndUserBudgetCurrency")
+                        .HasColumnType("text")
+                        .HasColumnName("end_user_budget_currency");
+
+                    b.Property<string>("EndUserBudgetPeriod")
+                        .HasColumnType("text")
+                        .HasColumnName("end_user_budget_period");
+
                     b.Property<DateTimeOffset?>("ExpiresAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("expires_at");
@@ -292,6 +436,10 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("day");
 
+                    b.Property<string>("EndUser")
+                        .HasColumnType("text")
+                        .HasColumnName("end_user");
+
                     b.Property<long>("Generation")
                         .HasColumnType("bigint")
                         .HasColumnName("generation");
@@ -338,6 +486,10 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("text")
                         .HasColumnName("service");
 
+                    b.Property<string>("ServiceVersion")
+                        .HasColumnType("text")
+                        .HasColumnName("service_version");
+
                     b.Property<bool>("Settled")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("boolean")
@@ -347,6 +499,13 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.Property<bool>("Streamed")
                         .HasColumnType("boolean")
                         .HasColumnName("streamed");
+
+                    b.Property<string>("Tags")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("tags")
+                        .HasDefaultValueSql("'{}'");
 
                     b.Property<Guid>("VersionId")
                         .HasColumnType("uuid")
@@ -385,6 +544,12 @@ namespace LlmMarketplace.Consumption.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("redis_run");
+
+                    b.Property<bool>("TracksEndUsers")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("boolean")
+                        .HasDefaultValue(false)
+                        .HasColumnName("tracks_end_users");
 
                     b.HasKey("OrganisationId")
                         .HasName("pk_counters");
@@ -542,6 +707,10 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("day");
 
+                    b.Property<string>("EndUser")
+                        .HasColumnType("text")
+                        .HasColumnName("end_user");
+
                     b.Property<double?>("FirstByteMs")
                         .HasColumnType("double precision")
                         .HasColumnName("first_byte_ms");
@@ -603,6 +772,10 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("text")
                         .HasColumnName("service");
 
+                    b.Property<string>("ServiceVersion")
+                        .HasColumnType("text")
+                        .HasColumnName("service_version");
+
                     b.Property<DateTimeOffset>("SettledAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("settled_at");
@@ -614,6 +787,13 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.Property<bool>("Streamed")
                         .HasColumnType("boolean")
                         .HasColumnName("streamed");
+
+                    b.Property<string>("Tags")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("tags")
+                        .HasDefaultValueSql("'{}'");
 
                     b.Property<bool>("UsageCounted")
                         .HasColumnType("boolean")
@@ -634,6 +814,10 @@ namespace LlmMarketplace.Consumption.Migrations
 
                     b.HasIndex("OrganisationId", "AdmittedAt", "RequestId")
                         .HasDatabaseName("ix_usage_records_organisation_id_admitted_at_request_id");
+
+                    b.HasIndex("OrganisationId", "EndUser", "Day")
+                        .HasDatabaseName("ix_usage_records_organisation_id_end_user_day")
+                        .HasFilter("end_user IS NOT NULL");
 
                     b.ToTable("usage_records", (string)null);
                 });

@@ -69,15 +69,16 @@ internal static class GetQuota
             tier.Burst,
             tier.TokensPerMinute,
             new MonthlyTokens(tier.TokensPerMonth, used, Math.Max(0, tier.TokensPerMonth - used), now + Periods.UntilNext(BudgetPeriod.Month, now)!.Value),
-            await StateAsync(db, budget, scope.Organisation, null, day, cancellationToken),
-            await StateAsync(db, keyBudget, scope.Organisation, scope.Key, day, cancellationToken)));
+            await StateAsync(db, budget, scope.Organisation, null, null, day, cancellationToken),
+            await StateAsync(db, keyBudget, scope.Organisation, scope.Key, null, day, cancellationToken)));
     }
 
     private static async Task<long> TokensAsync(ConsumptionDb db, Guid organisation, int month, CancellationToken cancellationToken) =>
         await db.Set<UsageRecord>().Where(r => r.OrganisationId == organisation && r.Day / 100 == month).SumAsync(r => r.InputTokens + r.OutputTokens, cancellationToken)
         + await db.Set<AdmissionRow>().Where(a => a.OrganisationId == organisation && a.Day / 100 == month).SumAsync(a => a.ReservedTokens, cancellationToken);
 
-    private static async Task<BudgetState?> StateAsync(ConsumptionDb db, Budget? budget, Guid organisation, Guid? key, int day, CancellationToken cancellationToken)
+    /// <summary>How a budget stands, of an organisation or one of its keys or end users.</summary>
+    internal static async Task<BudgetState?> StateAsync(ConsumptionDb db, Budget? budget, Guid organisation, Guid? key, string? endUser, int day, CancellationToken cancellationToken)
     {
         if (budget is null)
         {
@@ -91,9 +92,9 @@ internal static class GetQuota
             _ => (0, int.MaxValue),
         };
         var spent = await db.Set<UsageRecord>()
-            .Where(r => r.OrganisationId == organisation && (key == null || r.KeyId == key) && r.Day >= from && r.Day <= to).SumAsync(r => r.Cost, cancellationToken);
+            .Where(r => r.OrganisationId == organisation && (key == null || r.KeyId == key) && (endUser == null || r.EndUser == endUser) && r.Day >= from && r.Day <= to).SumAsync(r => r.Cost, cancellationToken);
         var reserved = await db.Set<AdmissionRow>()
-            .Where(a => a.OrganisationId == organisation && (key == null || a.KeyId == key) && a.Day >= from && a.Day <= to).SumAsync(a => a.ReservedNanos, cancellationToken);
+            .Where(a => a.OrganisationId == organisation && (key == null || a.KeyId == key) && (endUser == null || a.EndUser == endUser) && a.Day >= from && a.Day <= to).SumAsync(a => a.ReservedNanos, cancellationToken);
         var all = spent + (reserved / Price.NanosPerUnit);
         return new BudgetState(budget.Amount, budget.Currency, budget.Period, all, Math.Max(0, budget.Amount - all));
     }

@@ -1,19 +1,20 @@
 using System.ComponentModel;
+using System.Text.Json.Serialization;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Keys;
-using LlmMarketplace.Consumption.Metering;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.EntityFrameworkCore;
 
 namespace LlmMarketplace.Consumption.Usage;
 
-/// <summary><c>GET /api/v1/usage?from&amp;to&amp;groupBy=key|service|day</c>: what was used and what it cost, exactly.</summary>
+/// <summary><c>GET /api/v1/usage</c>: what was used and what it cost, exactly, by group; as JSON in pages or, with <c>Accept: text/csv</c>, all of it as CSV.</summary>
 internal static class GetUsage
 {
+    private const int MaxPage = 100;
+
     /// <param name="Key">The key's id, when grouped by key.</param>
     /// <param name="Service"><c>provider/service</c>, when grouped by service.</param>
     /// <param name="Day">The UTC day, when grouped by day.</param>
@@ -23,22 +24,29 @@ internal static class GetUsage
     /// <param name="CachedInputTokens">Of these, cached.</param>
     /// <param name="OutputTokens">Tokens out.</param>
     /// <param name="Cost">Exact.</param>
-    internal sealed record Item(Guid? Key, string? Service, DateOnly? Day, long Calls, long Completed, long InputTokens, long CachedInputTokens, long OutputTokens, decimal Cost);
+    /// <param name="Model"><c>provider/service@version</c>, when grouped by model.</param>
+    /// <param name="Tag"><c>name=value</c>, when grouped by tag; null: calls without.</param>
+    /// <param name="EndUser">When grouped by end user; null: calls that named none.</param>
+    /// <param name="Outcome">When grouped by outcome.</param>
+    /// <param name="Group">The group's key as text, by which items are in order.</param>
+    internal sealed record Item(
+        Guid? Key, string? Service, DateOnly? Day, long Calls, long Completed, long InputTokens, long CachedInputTokens, long OutputTokens, decimal Cost,
+        string? Model, string? Tag, string? EndUser, RequestOutcome? Outcome, [property: JsonIgnore] string? Group);
 
     /// <param name="From">Calls admitted at or after this moment.</param>
     /// <param name="To">And before this one.</param>
     /// <param name="Currency">Of all costs.</param>
-    /// <param name="Total">All together.</param>
-    /// <param name="Items">By group, in the group's order.</param>
-    internal sealed record Response(DateTimeOffset From, DateTimeOffset To, string Currency, Item Total, IReadOnlyList<Item> Items);
+    /// <param name="Total">All together, each call once; not only this page.</param>
+    /// <param name="Items">By group, in the group's order. Grouped by <c>tag</c>, a call with several tags is in the item of each.</param>
+    /// <param name="NextCursor">Pass it as <c>cursor</c> for the next page; null on the last one.</param>
+    internal sealed record Response(DateTimeOffset From, DateTimeOffset To, string Currency, Item Total, IReadOnlyList<Item> Items, string? NextCursor);
 
-    public static void Map(IEndpointRouteBuilder usage) => usage.MapGet("/usage", HandleAsync).WithName("GetUsage").WithSummary("Usage and cost by key, service or day; with a token or an API key");
+    public static void Map(IEndpointRouteBuilder usage) => usage.MapGet("/usage", HandleAsync).WithName("GetUsage")
+        .WithSummary("Usage and cost by day, service, key, model, tag, end user or outcome; with a token or an API key; as CSV with `Accept: text/csv`");
 
-    private static async Task<Results<Ok<Response>, ProblemHttpResult>> HandleAsync(
-        HttpContext http, ConsumptionDb db, ApiKeyHasher hasher, TimeProvider time, CancellationToken cancellationToken,
-        [Description("Calls admitted at or after this moment; the beginning of the month, in UTC, unless given.")] DateTimeOffset? from = null,
-        [Description("And before this one; now unless given.")] DateTimeOffset? to = null,
-        [Description("key, service or day.")] string groupBy = "day")
+    private static async Task<Results<Ok<Response>, PushStreamHttpResult, ProblemHttpResult>> HandleAsync(
+        HttpContext http, ConsumptionDb db, SumUsage sums, ApiKeyHasher hasher, TimeProvider time, [AsParameters] UsageFilter filter, CancellationToken cancellationToken,
+        [Description(UsageGroup.Choices)] string groupBy = "day", [Description("Items on a page, at most 100.")] int? limit = null, string? cursor = null)
     {
         var (scope, refusal) = await UsageCaller.FindAsync(http, db, hasher, time);
         if (refusal is not null)
@@ -46,45 +54,36 @@ internal static class GetUsage
             return refusal;
         }
 
-        var now = time.GetUtcNow();
-        var begin = (from ?? new DateTimeOffset(now.Year, now.Month, 1, 0, 0, 0, TimeSpan.Zero)).ToUniversalTime();
-        var end = (to ?? now.AddMinutes(1)).ToUniversalTime(); // Redis's clock dates the calls; it may be a little ahead.
-        var records = db.Set<UsageRecord>().Where(record =>
-            record.OrganisationId == scope.Organisation && (scope.Key == null || record.KeyId == scope.Key) && record.AdmittedAt >= begin && record.AdmittedAt < end);
-        List<Item>? items = groupBy switch
+        Issue[] issues = [.. filter.Check()];
+        if (UsageGroup.Find(groupBy) is not { } group)
         {
-            "key" => await Sum(records.GroupBy(record => new Group { Key = record.KeyId })).ToListAsync(cancellationToken),
-            "service" => await Sum(records.GroupBy(record => new Group { Service = record.Service })).ToListAsync(cancellationToken),
-            "day" => await Sum(records.GroupBy(record => new Group { Day = record.Day })).ToListAsync(cancellationToken),
-            _ => null,
-        };
-        if (items is null)
-        {
-            return Problems.Invalid(new Issue("invalid_group", "", "`groupBy` must be key, service or day."));
+            issues = [.. issues, new Issue("invalid_group", "", $"`groupBy` must be {UsageGroup.Choices}.")];
+            return Problems.Invalid(issues);
         }
 
-        var total = new Item(
-            null, null, null, items.Sum(i => i.Calls), items.Sum(i => i.Completed), items.Sum(i => i.InputTokens), items.Sum(i => i.CachedInputTokens), items.Sum(i => i.OutputTokens), items.Sum(i => i.Cost));
-        return TypedResults.Ok(new Response(begin, end, "USD", total, [.. items.OrderBy(item => item.Day).ThenBy(item => item.Service, StringComparer.Ordinal).ThenBy(item => item.Key)]));
-    }
+        if (issues.Length > 0)
+        {
+            return Problems.Invalid(issues);
+        }
 
-    private static IQueryable<Item> Sum(IQueryable<IGrouping<Group, UsageRecord>> groups) => groups.Select(group => new Item(
-        group.Key.Key,
-        group.Key.Service,
-        group.Key.Day == null ? null : new DateOnly(group.Key.Day.Value / 10_000, group.Key.Day.Value / 100 % 100, group.Key.Day.Value % 100),
-        group.LongCount(),
-        group.LongCount(record => record.Outcome == RequestOutcome.Completed),
-        group.Sum(record => record.InputTokens),
-        group.Sum(record => record.CachedInputTokens),
-        group.Sum(record => record.OutputTokens),
-        group.Sum(record => record.Cost)));
+        string? after = null;
+        if (cursor is not null && !Paging.TryDecode(cursor, out after))
+        {
+            return Problems.Of(StatusCodes.Status400BadRequest, "invalid_cursor", "The cursor is not one of ours: take it from `nextCursor`.");
+        }
 
-    private sealed record Group
-    {
-        public Guid? Key { get; init; }
+        var now = time.GetUtcNow();
+        var begin = (filter.From ?? new DateTimeOffset(now.Year, now.Month, 1, 0, 0, 0, TimeSpan.Zero)).ToUniversalTime();
+        var end = (filter.To ?? now.AddMinutes(1)).ToUniversalTime(); // Redis's clock dates the calls; it may be a little ahead.
+        string Where(Npgsql.NpgsqlParameterCollection parameters) => filter.Where(scope, begin, end, parameters);
+        http.Response.Headers.Vary = "Accept";
+        if (UsageCsv.IsAskedFor(http.Request))
+        {
+            return TypedResults.Stream(to => UsageCsv.WriteAsync(to, group, sums.StreamAsync(Where, group, http.RequestAborted), http.RequestAborted), UsageCsv.MediaType, "usage.csv");
+        }
 
-        public string? Service { get; init; }
-
-        public int? Day { get; init; }
+        var size = Math.Clamp(limit ?? MaxPage, 1, MaxPage);
+        var (total, items) = await sums.PageAsync(Where, group, after, size + 1, cancellationToken);
+        return TypedResults.Ok(new Response(begin, end, "USD", total, [.. items.Take(size)], items.Count > size ? Paging.Encode(items[size - 1].Group) : null));
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using LlmMarketplace.Consumption.Attribution;
 using LlmMarketplace.Consumption.Contracts;
 
 namespace LlmMarketplace.Consumption.Metering.UsageLog;
@@ -9,7 +10,8 @@ namespace LlmMarketplace.Consumption.Metering.UsageLog;
 /// </summary>
 internal static class LogEntry
 {
-    private const byte Version = 1;
+    /// <summary>1: without whom the call was made for.</summary>
+    private const byte Version = 2;
 
     public static void Write(this IBufferWriter<byte> buffer, AdmissionRow row)
     {
@@ -32,6 +34,7 @@ internal static class LogEntry
         to.Int64(row.ReservedNanos);
         to.Text(row.Currency);
         to.Double(row.MicrosecondsPerToken);
+        Write(to, row.ServiceVersion, row.EndUser, row.Tags);
     }
 
     public static AdmissionRow ReadIntent(ReadOnlySpan<byte> payload)
@@ -56,6 +59,9 @@ internal static class LogEntry
             ReservedNanos = from.Int64(),
             Currency = from.Text(),
             MicrosecondsPerToken = from.Double(),
+            ServiceVersion = from.Version < 2 ? null : from.OptionalText(),
+            EndUser = from.Version < 2 ? null : from.OptionalText(),
+            Tags = from.Version < 2 ? Tags.None : ReadTags(ref from),
         };
     }
 
@@ -95,6 +101,8 @@ internal static class LogEntry
             to.Double(attempt.Ms);
             to.OptionalText(attempt.Endpoint);
         }
+
+        Write(to, record.ServiceVersion, record.EndUser, record.Tags);
     }
 
     public static UsageRecord ReadOutcome(ReadOnlySpan<byte> payload)
@@ -127,7 +135,39 @@ internal static class LogEntry
             Day = from.Int32(),
             ProviderUsage = from.OptionalText(),
             Attempts = ReadAttempts(ref from),
+            ServiceVersion = from.Version < 2 ? null : from.OptionalText(),
+            EndUser = from.Version < 2 ? null : from.OptionalText(),
+            Tags = from.Version < 2 ? Tags.None : ReadTags(ref from),
         };
+    }
+
+    private static void Write(PayloadWriter to, string? serviceVersion, string? endUser, IReadOnlyDictionary<string, string> tags)
+    {
+        to.OptionalText(serviceVersion);
+        to.OptionalText(endUser);
+        to.Int32(tags.Count);
+        foreach (var (name, value) in tags)
+        {
+            to.Text(name);
+            to.Text(value);
+        }
+    }
+
+    private static IReadOnlyDictionary<string, string> ReadTags(ref PayloadReader from)
+    {
+        var count = from.Int32();
+        if (count == 0)
+        {
+            return Tags.None;
+        }
+
+        var tags = new Dictionary<string, string>(count, StringComparer.Ordinal);
+        for (var i = 0; i < count; i++)
+        {
+            tags.Add(from.Text(), from.Text());
+        }
+
+        return tags;
     }
 
     private static Attempt[] ReadAttempts(ref PayloadReader from)

@@ -74,15 +74,19 @@ internal ref struct PayloadReader
 {
     private ReadOnlySpan<byte> rest;
 
-    /// <exception cref="LogFormatException">It is of another version.</exception>
-    public PayloadReader(ReadOnlySpan<byte> payload, byte version)
+    /// <exception cref="LogFormatException">It is of a version that is not known yet.</exception>
+    public PayloadReader(ReadOnlySpan<byte> payload, byte newest)
     {
         rest = payload;
-        if (Byte() is var other && other != version)
+        Version = Byte();
+        if (Version is 0 || Version > newest)
         {
-            throw new LogFormatException($"An entry of the usage log has version {other}, and this program knows {version}: start the program that wrote it once more, so that it ships what is left.");
+            throw new LogFormatException($"An entry of the usage log has version {Version}, and this program knows {newest}: start the program that wrote it once more, so that it ships what is left.");
         }
     }
+
+    /// <summary>Of what follows.</summary>
+    public byte Version { get; }
 
     public byte Byte() => Take(1)[0];
 
