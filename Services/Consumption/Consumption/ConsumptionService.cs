@@ -92,7 +92,8 @@ public static class ConsumptionService
         services.AddOptions<CallOptions>().BindConfiguration("Calls").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>().AddSingleton<FreshKey>();
         services.AddSingleton<ConsumptionTelemetry>();
-        services.AddSingleton<Routes>().AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
+        services.TryAddSingleton<Routes>();
+        services.AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
         services.AddSingleton<RelayAnswer>().AddSingleton<RelayStream>().AddSingleton<ServeCall>();
         services.AddHealthChecks().AddCheck<Warmth>("consumption-calls", tags: ["ready"]);
         return builder;

@@ -36,11 +36,14 @@ internal sealed record Seen(Guid Id, int Gateway, int Status, Ending Ending)
         line.Split(' ') is [var id, var gateway, var status, var ending] ? new(Guid.Parse(id), int.Parse(gateway, null), int.Parse(status, null), Enum.Parse<Ending>(ending)) : throw new FormatException(line);
 }
 
-/// <summary>The clients: callers that call on, one call after the other, plain and streamed in turn, half of them to each gateway, until they are asked to stop; calls under way go to their end.</summary>
+/// <summary>
+/// The clients: callers that call on, one call after the other, half of them to each gateway, until they are asked to stop; calls under way go to their end. Plain and streamed in turn; every
+/// other stream is a long one, of three seconds, so that whenever something breaks there are streams under way.
+/// </summary>
 internal static class Callers
 {
-    private const string Plain = """{"model":"faults/chat","max_tokens":20,"messages":[{"role":"user","content":"Is this so?"}]}""";
-    private const string Streamed = """{"model":"faults/chat","max_tokens":20,"stream":true,"messages":[{"role":"user","content":"Is this so?"}]}""";
+    private const int Short = 10;
+    private const int Long = 200;
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromMilliseconds(100);
 
     public static async Task<int> RunAsync(Uri[] gateways, string key, string ledgerFile, int callers, CancellationToken stop)
@@ -51,10 +54,10 @@ internal static class Callers
         Console.WriteLine("ready");
         await Task.WhenAll(Enumerable.Range(0, callers).Select(async caller =>
         {
-            for (var call = caller / gateways.Length; !stop.IsCancellationRequested; call++)
+            for (var call = caller; !stop.IsCancellationRequested; call++)
             {
                 var gateway = caller % gateways.Length;
-                var seen = await CallAsync(client, gateways[gateway], gateway, streamed: call % 2 == 1);
+                var seen = await CallAsync(client, gateways[gateway], gateway, streamed: call % 2 == 1, call % 4 == 3 ? Long : Short);
                 ledger.Write(seen.ToString());
                 if (seen.Ending is not Ending.Whole)
                 {
@@ -65,12 +68,13 @@ internal static class Callers
         return 0;
     }
 
-    private static async Task<Seen> CallAsync(HttpClient client, Uri address, int gateway, bool streamed)
+    private static async Task<Seen> CallAsync(HttpClient client, Uri address, int gateway, bool streamed, int tokens)
     {
+        var body = $$"""{"model":"faults/chat","max_tokens":{{tokens}},"stream":{{(streamed ? "true" : "false")}},"messages":[{"role":"user","content":"Is this so?"}]}""";
         var (id, status) = (Guid.Empty, 0);
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, "v1/chat/completions")) { Content = new StringContent(streamed ? Streamed : Plain, Encoding.UTF8, "application/json") };
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, "v1/chat/completions")) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
             using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
             (id, status) = (Guid.Parse(answer.Headers.GetValues("x-request-id").Single()), (int)answer.StatusCode);
             var text = await answer.Content.ReadAsStringAsync();

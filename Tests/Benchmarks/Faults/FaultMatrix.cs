@@ -19,7 +19,7 @@ internal sealed record FaultOptions(IReadOnlyCollection<string> Only, int Caller
 /// </summary>
 internal static class FaultMatrix
 {
-    private const int Load = 150;
+    private const int Load = 100;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
 

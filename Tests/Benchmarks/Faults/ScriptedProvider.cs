@@ -7,11 +7,10 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmMarketplace.Benchmarks.Faults;
 
-/// <summary>A provider that takes a moment, as models do, and notes each call that reached it before anything else: the attempts that a provider saw.</summary>
+/// <summary>A provider that takes a moment for each token, as models do, produces as many as it may, and notes each call that reached it before anything else: the attempts that a provider saw.</summary>
 internal static class ScriptedProvider
 {
-    public const int Chunks = 10;
-    private const string Usage = """{"prompt_tokens":20,"completion_tokens":10,"total_tokens":30}""";
+    private const int Input = 20;
     private static readonly TimeSpan BetweenChunks = TimeSpan.FromMilliseconds(15);
 
     public static async Task<int> RunAsync(int port, string ledgerFile, CancellationToken cancellation)
@@ -34,7 +33,8 @@ internal static class ScriptedProvider
         ledger.Write(http.Request.Headers["x-request-id"].ToString());
         try
         {
-            await (body.RootElement.TryGetProperty("stream", out var stream) && stream.GetBoolean() ? StreamAsync(http) : WholeAsync(http));
+            var tokens = body.RootElement.GetProperty("max_tokens").GetInt32();
+            await (body.RootElement.TryGetProperty("stream", out var stream) && stream.GetBoolean() ? StreamAsync(http, tokens) : WholeAsync(http, tokens));
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -42,19 +42,21 @@ internal static class ScriptedProvider
         }
     }
 
-    private static async Task WholeAsync(HttpContext http)
+    private static string Usage(int output) => $$"""{"prompt_tokens":{{Input}},"completion_tokens":{{output}},"total_tokens":{{Input + output}}}""";
+
+    private static async Task WholeAsync(HttpContext http, int tokens)
     {
-        await Task.Delay(BetweenChunks * Chunks, http.RequestAborted);
+        await Task.Delay(BetweenChunks * tokens, http.RequestAborted);
         http.Response.ContentType = "application/json";
         await http.Response.WriteAsync(
-            $$$"""{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"faults","choices":[{"index":0,"message":{"role":"assistant","content":"Yes."},"finish_reason":"stop"}],"usage":{{{Usage}}}}""",
+            $$$"""{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"faults","choices":[{"index":0,"message":{"role":"assistant","content":"Yes."},"finish_reason":"stop"}],"usage":{{{Usage(tokens)}}}}""",
             http.RequestAborted);
     }
 
-    private static async Task StreamAsync(HttpContext http)
+    private static async Task StreamAsync(HttpContext http, int tokens)
     {
         http.Response.ContentType = "text/event-stream";
-        for (var chunk = 0; chunk < Chunks; chunk++)
+        for (var chunk = 0; chunk < tokens; chunk++)
         {
             await http.Response.WriteAsync(
                 """data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"faults","choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}]}""" + "\n\n",
@@ -64,6 +66,6 @@ internal static class ScriptedProvider
         }
 
         await http.Response.WriteAsync(
-            $$"""data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"faults","choices":[],"usage":{{Usage}}}""" + "\n\ndata: [DONE]\n\n", http.RequestAborted);
+            $$"""data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"faults","choices":[],"usage":{{Usage(tokens)}}}""" + "\n\ndata: [DONE]\n\n", http.RequestAborted);
     }
 }

@@ -50,6 +50,9 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     // 5 forwarding
     public List<Attempt> Attempts { get; } = [];
 
+    /// <summary>The address that was asked last.</summary>
+    public Route? Route { get; set; }
+
     public double? FirstByteMs { get; set; }
 
     public bool Settled { get; set; }

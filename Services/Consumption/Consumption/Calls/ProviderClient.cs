@@ -43,6 +43,7 @@ internal sealed class ProviderClient : IDisposable
         {
             var (answer, failure) = await TryAsync(call, route, deadline);
             Note(route, answer, failure, call);
+            call.Route = route;
             var again = answer is null ? failure == AttemptFailure.Connect : IsRetried(answer.StatusCode);
             if (!again || attempt == MaxAttempts)
             {
@@ -98,7 +99,12 @@ internal sealed class ProviderClient : IDisposable
                 route.Health.Failed();
                 break;
             default:
-                route.Health.Succeeded(call.Attempts[^1].Ms);
+                route.Health.Answered(call.Attempts[^1].Ms);
+                if (!answer.IsSuccessStatusCode)
+                {
+                    route.Health.Succeeded(); // It refuses, and does so as it should.
+                }
+
                 break;
         }
     }

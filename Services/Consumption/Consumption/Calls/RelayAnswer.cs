@@ -64,6 +64,7 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
             usage = usage with { Images = facts.Images };
         }
 
+        call.Route!.Health.Succeeded();
         await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, Counted: told is null) { ProviderUsage = fields.ToText() });
         await SendAsync(call, StatusCodes.Status200OK, answer, whole);
         return null;

@@ -71,6 +71,15 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
             return new CallRefusal(end == End.Silent ? CallFailure.ProviderTimeout : CallFailure.ProviderFailed, end == End.Silent ? null : "The provider broke off before it produced anything.");
         }
 
+        if (end == End.Done)
+        {
+            call.Route!.Health.Succeeded();
+        }
+        else
+        {
+            call.Route!.Health.Failed();
+        }
+
         await settle.SettleAsync(call, progress.Outcome(call, end == End.Done ? RequestOutcome.Completed : RequestOutcome.Cut, StatusCodes.Status200OK));
         var last = end switch
         {

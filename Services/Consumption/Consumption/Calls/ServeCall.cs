@@ -147,6 +147,11 @@ internal sealed partial class ServeCall(
 
             if (refusal is not null)
             {
+                if (answer is { IsSuccessStatusCode: true } && CallErrors.Of(refusal.Failure).Fault == Fault.Provider)
+                {
+                    call.Route!.Health.Failed(); // Begun well, and not brought to its end.
+                }
+
                 var error = CallErrors.Of(refusal.Failure);
                 var outcome = refusal.Failure == CallFailure.ProviderRateLimited ? RequestOutcome.RefusedByProvider : RequestOutcome.Failed;
                 await settle.SettleAsync(call, CallOutcome.NotCharged(outcome, error.Status));
