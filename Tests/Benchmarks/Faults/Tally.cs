@@ -67,7 +67,7 @@ internal sealed class Tally
 
         foreach (var (id, record) in records)
         {
-            var (sent, answered, seen) = (record.Attempts.Count(attempt => attempt.Error != "connect"), record.Attempts.Count(attempt => attempt.Status is not null), saw.GetValueOrDefault(id));
+            var (sent, answered, seen) = (record.Attempts.Count(attempt => attempt.IsSent), record.Attempts.Count(attempt => attempt.Status is not null), saw.GetValueOrDefault(id));
             if (record.Outcome == nameof(RequestOutcome.Lost))
             {
                 ofLost += seen;

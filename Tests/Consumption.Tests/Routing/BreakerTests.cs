@@ -19,8 +19,7 @@ public sealed class BreakerTests(Marketplace marketplace)
         using var shop = await Shop.OpenAsync(marketplace, async call =>
         {
             await ProviderScripts.BeginStreamAsync(call);
-            await ProviderScripts.SendAsync(call, ProviderScripts.Chunk("12345678"));
-            await ProviderScripts.Cut(call);
+            await ProviderScripts.SendAsync(call, ProviderScripts.Chunk("12345678")); // And no end.
         });
 
         await AssertOpensAsync(shop, "provider_error");
@@ -39,7 +38,7 @@ public sealed class BreakerTests(Marketplace marketplace)
             },
             timeoutMs: 1_000);
 
-        await AssertOpensAsync(shop, "timeout");
+        await AssertOpensAsync(shop, "provider_idle_timeout");
     }
 
     [Fact]

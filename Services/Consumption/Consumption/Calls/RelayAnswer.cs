@@ -65,7 +65,8 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
         }
 
         call.Route!.Health.Succeeded();
-        await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, Counted: told is null) { ProviderUsage = fields.ToText() });
+        var (outcome, status) = call.Left.IsCancellationRequested ? (RequestOutcome.Abandoned, 0) : (RequestOutcome.Completed, StatusCodes.Status200OK);
+        await settle.SettleAsync(call, new CallOutcome(outcome, status, usage, Counted: told is null) { ProviderUsage = fields.ToText() });
         await SendAsync(call, StatusCodes.Status200OK, answer, whole);
         return null;
     }

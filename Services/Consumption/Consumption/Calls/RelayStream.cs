@@ -18,6 +18,7 @@ namespace LlmMarketplace.Consumption.Calls;
 ///   data: [DONE] ────────────────► settled, on disk ─────────flush──►  data: [DONE]
 ///   ends, breaks, falls silent ──► settled as cut ───────────flush──►  data: {"error":…}, and no [DONE]
 ///   ◄─────────────── cancelled ── settled as abandoned ◄────── leaves
+///   event … its end ─────────────► settled as abandoned ◄────── leaves  (a listing that is drained: read on, nothing passed on)
 ///   ◄─────────────── cancelled ── fenced: settled as cut ─reset─►     (this instance was not heard of for too long: <see cref="InstanceLease"/>)
 /// </code>
 /// Charged by the provider's last usage, else by a lower bound of what was passed on. A stream that breaks before anything was passed on is a failed call.
@@ -37,15 +38,19 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
     /// <summary>Passes the stream on; or, when nothing of it could be, the reason.</summary>
     /// <param name="call">The call.</param>
     /// <param name="answer">The provider's answer.</param>
-    /// <param name="idle">Falls when the provider is silent for the listing's time-out; wound up again by every read.</param>
-    /// <param name="timeout">That time-out.</param>
-    /// <param name="either">Falls with <paramref name="idle"/>, or when the caller leaves.</param>
-    public async Task<CallRefusal?> RunAsync(Call call, HttpResponseMessage answer, CancellationTokenSource idle, TimeSpan timeout, CancellationToken either)
+    /// <param name="clock">Wound up by every read.</param>
+    /// <param name="stop">Falls with it; or when the caller leaves, unless the answer is drained.</param>
+    public async Task<CallRefusal?> RunAsync(Call call, HttpResponseMessage answer, CallClock clock, CancellationToken stop)
     {
         using var buffer = new SseBuffer(options.Value.MaxEventBytes);
         using var translator = call.Plan!.Translated is null ? null : Translators.Stream(call.Surface.Dialect, Translate.Head(call, time.GetUtcNow()));
         var progress = new Progress { Translator = translator };
-        var end = await PassOnAsync(call, answer, buffer, progress, idle, timeout, either);
+        var end = await PassOnAsync(call, answer, buffer, progress, clock, stop);
+        if (end is End.Cut or End.Silent)
+        {
+            call.BrokeOff(end == End.Silent ? clock.Error : Call.Cut);
+        }
+
         if (end == End.Left)
         {
             answer.Dispose(); // Before anything else: what nobody reads should not be produced.
@@ -56,7 +61,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         if (end == End.Fenced && progress.Started)
         {
             answer.Dispose();
-            await settle.SettleAsync(call, progress.Outcome(call, RequestOutcome.Cut, StatusCodes.Status200OK));
+            await settle.SettleAsync(call, progress.Outcome(call, progress.CallerLeft ? RequestOutcome.Abandoned : RequestOutcome.Cut, progress.CallerLeft ? 0 : StatusCodes.Status200OK));
             call.Http.Abort();
             return null;
         }
@@ -68,7 +73,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
 
         if (end != End.Done && !progress.Started)
         {
-            return new CallRefusal(end == End.Silent ? CallFailure.ProviderTimeout : CallFailure.ProviderFailed, end == End.Silent ? null : "The provider broke off before it produced anything.");
+            return new CallRefusal(end == End.Silent ? clock.Failure : CallFailure.ProviderFailed, end == End.Silent ? null : "The provider broke off before it produced anything.");
         }
 
         if (end == End.Done)
@@ -80,11 +85,17 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
             call.Route!.Health.Failed();
         }
 
+        if (progress.CallerLeft || (call.IsDrained && call.Left.IsCancellationRequested))
+        {
+            await settle.SettleAsync(call, progress.Outcome(call, RequestOutcome.Abandoned, 0));
+            return null;
+        }
+
         await settle.SettleAsync(call, progress.Outcome(call, end == End.Done ? RequestOutcome.Completed : RequestOutcome.Cut, StatusCodes.Status200OK));
         var last = end switch
         {
             End.Done => progress.Done!,
-            End.Silent => progress.Error(call, new CallRefusal(CallFailure.ProviderTimeout, "The provider fell silent; the answer is not complete.")),
+            End.Silent => progress.Error(call, new CallRefusal(clock.Failure, $"{CallErrors.Of(clock.Failure).Message} The answer is not complete.")),
             End.Cut => progress.Error(call, new CallRefusal(CallFailure.ProviderFailed, "The provider broke off the stream; the answer is not complete.")),
             _ => [],
         };
@@ -92,20 +103,21 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         return null;
     }
 
-    private async Task<End> PassOnAsync(Call call, HttpResponseMessage answer, SseBuffer buffer, Progress progress, CancellationTokenSource idle, TimeSpan timeout, CancellationToken either)
+    private async Task<End> PassOnAsync(Call call, HttpResponseMessage answer, SseBuffer buffer, Progress progress, CallClock clock, CancellationToken stop)
     {
         try
         {
-            await using var stream = await answer.Content.ReadAsStreamAsync(either);
+            await using var stream = await answer.Content.ReadAsStreamAsync(stop);
+            clock.AwaitFirstByte();
             while (true)
             {
-                idle.CancelAfter(timeout);
-                var read = await stream.ReadAsync(buffer.Room(), either);
+                var read = await stream.ReadAsync(buffer.Room(), stop);
                 if (read == 0)
                 {
                     return End.Cut;
                 }
 
+                clock.AwaitChunk();
                 call.FirstByteMs ??= time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
                 buffer.Filled(read);
                 if (!lease.Holds(call.Admission!.InstanceId))
@@ -114,9 +126,14 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
                 }
 
                 var end = progress.Translator is { } translator ? TakeTranslated(call, buffer, progress, translator) : Take(call, buffer, progress);
-                if (progress.Unflushed && (await call.Http.Response.BodyWriter.FlushAsync(call.Left)).IsCompleted)
+                if (progress.Unflushed && !await FlushAsync(call))
                 {
-                    return End.Left;
+                    if (!call.IsDrained)
+                    {
+                        return End.Left;
+                    }
+
+                    progress.CallerLeft = true;
                 }
 
                 progress.Unflushed = false;
@@ -128,11 +145,24 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         }
         catch (OperationCanceledException)
         {
-            return call.Left.IsCancellationRequested ? End.Left : End.Silent;
+            return clock.RanOut ? End.Silent : End.Left;
         }
         catch (Exception broken) when (broken is IOException or HttpRequestException or JsonException)
         {
-            return call.Left.IsCancellationRequested ? End.Left : End.Cut;
+            return call.Left.IsCancellationRequested && !call.IsDrained ? End.Left : End.Cut;
+        }
+    }
+
+    /// <summary>Sends what is written. False: the caller has left.</summary>
+    private static async Task<bool> FlushAsync(Call call)
+    {
+        try
+        {
+            return !(await call.Http.Response.BodyWriter.FlushAsync(call.Left)).IsCompleted;
+        }
+        catch (Exception gone) when (gone is OperationCanceledException or IOException && call.Left.IsCancellationRequested)
+        {
+            return false;
         }
     }
 
@@ -167,8 +197,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
             }
 
             Start(call, progress);
-            call.Http.Response.BodyWriter.Write(text.Span);
-            progress.Unflushed = true;
+            Write(call, progress, text.Span);
             if (read.Facts.IsError)
             {
                 return End.ProviderError;
@@ -206,8 +235,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
             if (progress.Translated.WrittenCount > 0)
             {
                 Start(call, progress);
-                call.Http.Response.BodyWriter.Write(progress.Translated.WrittenSpan);
-                progress.Unflushed = true;
+                Write(call, progress, progress.Translated.WrittenSpan);
             }
 
             if (state == StreamState.Failed)
@@ -219,6 +247,15 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         return null;
     }
 
+    private static void Write(Call call, Progress progress, ReadOnlySpan<byte> text)
+    {
+        if (!progress.CallerLeft)
+        {
+            call.Http.Response.BodyWriter.Write(text);
+            progress.Unflushed = true;
+        }
+    }
+
     private static void Start(Call call, Progress progress)
     {
         if (progress.Started)
@@ -227,6 +264,11 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         }
 
         progress.Started = true;
+        if (progress.CallerLeft)
+        {
+            return;
+        }
+
         var response = call.Http.Response;
         response.StatusCode = StatusCodes.Status200OK;
         response.ContentType = "text/event-stream; charset=utf-8";
@@ -239,6 +281,9 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         public bool Started { get; set; }
 
         public bool Unflushed { get; set; }
+
+        /// <summary>Nobody is there any more, and the answer is drained.</summary>
+        public bool CallerLeft { get; set; }
 
         /// <summary>What the provider told of usage so far.</summary>
         public UsageFields Usage;
