@@ -34,7 +34,7 @@ internal static class FaultTable
             - *not released*: what the counters hold of the key's budget beyond the cost of its records; must be 0;
             - *events*: calls of which `marketplace.requests` tells; must be as many as records.
 
-            *agree* also says that each caller with a whole answer has a record of a completed call that cost something, that lost calls cost nothing, and that no refused call has a record. The command ends with 1 if any row does not agree.
+            *agree* also says that each caller with a whole answer has a record of a completed call that cost something, that lost calls cost nothing, and that no call was charged whose caller was told an error. The command ends with 1 if any row does not agree.
 
             | | calls, as callers saw them | admitted | records | of these | provider saw | in records | not released, USD | events | agree |
             |---|---|--:|--:|---|--:|--:|--:|--:|---|

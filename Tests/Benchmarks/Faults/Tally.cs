@@ -85,7 +85,7 @@ internal sealed class Tally
         Must(!records.Keys.Except(admitted).Any(), $"{records.Keys.Except(admitted).Count()} records are of calls that nobody admitted");
         Must(!saw.Keys.Union(vouched).Except(intents).Any(), $"{saw.Keys.Union(vouched).Except(intents).Count()} calls were forwarded without an intent in a usage log");
         Must(completed.All(id => records.TryGetValue(id, out var record) && record is { Outcome: nameof(RequestOutcome.Completed), Cost: > 0 }), "a caller has a whole answer that was not charged");
-        Must(callers.All(call => call.Ending != Ending.Refused || !records.ContainsKey(call.Id)), "a call that was refused has a record");
+        Must(callers.All(call => call.Ending is Ending.Whole or Ending.Cut or Ending.Broken || !records.TryGetValue(call.Id, out var record) || record is { Outcome: nameof(RequestOutcome.Failed), Cost: 0 }), "a call that was refused or failed was charged");
         Must(saw.Values.Sum() == listed - unseen + ofLost, "attempts do not add up");
         Must(standing is not null, "the counters cannot be read");
         Must(reserved is null or 0, $"{reserved} is reserved and not released");
