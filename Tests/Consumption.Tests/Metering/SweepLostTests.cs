@@ -1,6 +1,5 @@
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
-using LlmMarketplace.Consumption.Tests.Surfaces;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Xunit;

@@ -1,4 +1,3 @@
-using System.Net;
 using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Publishing.Contracts;
