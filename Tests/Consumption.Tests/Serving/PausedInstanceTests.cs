@@ -16,7 +16,13 @@ public sealed class PausedInstanceTests(Marketplace marketplace)
     {
         using var logs = new TestDirectory("paused-usage-log");
         var port = FreePort.Choose();
-        await using var gateway = new HostProcess("Gateway", [.. await marketplace.SettingsAsync(), .. marketplace.Identity.Settings, .. Own(port, logs.Path)]);
+        var settings = await marketplace.SettingsAsync();
+        foreach (var (name, value) in marketplace.Identity.Settings.Concat(Own(port, logs.Path)))
+        {
+            settings[name] = value;
+        }
+
+        await using var gateway = new HostProcess("Gateway", settings);
         await gateway.StartAsync();
         var paused = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var shop = await Shop.OpenAsync(
