@@ -39,8 +39,14 @@ public sealed class PausedInstanceTests(Marketplace marketplace)
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
         client.DefaultRequestHeaders.Authorization = shop.Client.DefaultRequestHeaders.Authorization;
         await Until.TrueAsync(async () => (await client.GetAsync($"/v1/models/{shop.Model}")).IsSuccessStatusCode);
-        await Until.TrueAsync(async () => (await client.GetStringAsync("/health/ready")).Contains("\"consumption-calls\":{\"status\":\"healthy\"", StringComparison.Ordinal));
-        using var answer = await shop.StreamAsync(client: client);
+        HttpResponseMessage? begun = null;
+        await Until.TrueAsync(async () =>
+        {
+            begun?.Dispose();
+            begun = await shop.StreamAsync(client: client); // Refused until its log is open and it holds a lease.
+            return begun.IsSuccessStatusCode;
+        });
+        using var answer = begun!;
         using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
         Assert.Equal(ProviderScripts.Chunk("12345678").TrimEnd(), await reader.ReadLineAsync());
         var id = answer.RequestId();
