@@ -1,21 +1,37 @@
 using System.CommandLine;
+using LlmMarketplace.Benchmarks.Faults;
 using LlmMarketplace.Benchmarks.Gateway;
 
 var seconds = new Option<int>("--seconds") { Description = "How long each contender is driven at each number of connections.", DefaultValueFactory = _ => 6 };
 var rounds = new Option<int>("--rounds") { Description = "Rounds over all contenders.", DefaultValueFactory = _ => 3 };
-var only = new Option<string[]>("--only") { Description = "Only these contenders; the upstream always takes part.", AllowMultipleArgumentsPerToken = true };
+var only = new Option<string[]>("--only") { Description = "Only these contenders (the upstream always takes part) or cells.", AllowMultipleArgumentsPerToken = true };
 var output = new Option<string?>("--output") { Description = "The file to write, besides showing the table." };
+var callers = new Option<int>("--callers") { Description = "Callers at once.", DefaultValueFactory = _ => 12 };
+var keep = new Option<string?>("--keep") { Description = "A folder to keep the data and the logs of all processes in." };
 var port = new Option<int>("--port") { Required = true };
 var upstream = new Option<string>("--upstream") { Required = true };
+var key = new Option<string>("--key") { Required = true };
+var ledger = new Option<string>("--ledger") { Required = true };
+var gateways = new Option<string[]>("--gateway") { Required = true };
 
 var gateway = new Command("gateway", "Compares gateways side by side: the upstream directly, nginx, raw YARP, Portkey, and LlmMarketplace.") { seconds, rounds, only, output };
 gateway.SetAction((parsed, cancellation) => GatewayBenchmark.RunAsync(
     new BenchmarkOptions(TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds), parsed.GetValue(only) ?? [], parsed.GetValue(output)), cancellation));
+var faults = new Command("faults", "Breaks each part under load, in each way, and compares what the witnesses say.") { only, callers, keep, output };
+faults.SetAction((parsed, cancellation) => FaultMatrix.RunAsync(
+    new FaultOptions(parsed.GetValue(only) ?? [], parsed.GetValue(callers), parsed.GetValue(keep), parsed.GetValue(output)), cancellation));
 
-// What the benchmark starts as processes of their own, so that their processor time is not ours.
+// What the benchmarks start as processes of their own, so that their processor time is not ours, and so that they can be killed.
 var upstreamCommand = new Command("upstream", "A fast provider: one answer, or a stream of 20 chunks.") { port };
 upstreamCommand.SetAction((parsed, cancellation) => Upstream.RunAsync(parsed.GetValue(port), cancellation));
 var yarp = new Command("yarp", "A proxy of YARP alone.") { port, upstream };
 yarp.SetAction((parsed, cancellation) => RawYarp.RunAsync(parsed.GetValue(port), new Uri(parsed.GetValue(upstream)!), cancellation));
+var provider = new Command("faults-provider", "A provider that notes each attempt that reaches it.") { port, ledger };
+provider.SetAction((parsed, cancellation) => ScriptedProvider.RunAsync(parsed.GetValue(port), parsed.GetValue(ledger)!, cancellation));
+var callersCommand = new Command("faults-callers", "Callers that note how each call ends.") { gateways, key, ledger, callers };
+callersCommand.SetAction((parsed, cancellation) => Callers.RunAsync(
+    [.. parsed.GetValue(gateways)!.Select(address => new Uri(address))], parsed.GetValue(key)!, parsed.GetValue(ledger)!, parsed.GetValue(callers), cancellation));
 
-return await new RootCommand("Benchmarks of LlmMarketplace.") { gateway, upstreamCommand, yarp }.Parse(args).InvokeAsync();
+// Calls under way may go to their end after SIGTERM.
+return await new RootCommand("Benchmarks of LlmMarketplace.") { gateway, faults, upstreamCommand, yarp, provider, callersCommand }
+    .Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(2) });

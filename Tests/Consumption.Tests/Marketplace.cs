@@ -27,6 +27,7 @@ public sealed class Marketplace : IAsyncLifetime
     private readonly TestDirectory logs = new("usage-logs");
     private readonly ConcurrentDictionary<OpenCalls, bool> instances = new();
     private readonly ClosedPort nobody = new();
+    private readonly FullPort full = new();
     private readonly Guid providerOrganisation = Guid.CreateVersion7();
 
     public TestIdentity Identity { get; private set; } = null!;
@@ -62,6 +63,7 @@ public sealed class Marketplace : IAsyncLifetime
         await postgres.DisposeAsync();
         logs.Dispose();
         nobody.Dispose();
+        full.Dispose();
     }
 
     /// <summary>Settings of an instance on this database.</summary>
@@ -81,6 +83,8 @@ public sealed class Marketplace : IAsyncLifetime
         ["Providers:Local:scripted:Organisation"] = "acme",
         ["Providers:Local:down:Address"] = nobody.Address,
         ["Providers:Local:down:Organisation"] = "acme",
+        ["Providers:Local:full:Address"] = full.Address,
+        ["Providers:Local:full:Organisation"] = "acme",
     };
 
     /// <summary>One more instance that forwards calls.</summary>
@@ -142,11 +146,12 @@ public sealed class Marketplace : IAsyncLifetime
     /// <summary>A listing as Publishing tells it: one active version unless said otherwise.</summary>
     internal async Task<ListingChanged> AddServiceAsync(
         ServicePricing? pricing = null, string category = "text-generation", ListingVisibility? visibility = null, bool suspended = false, string level = "public",
-        int timeoutMs = 30_000, int? maxOutput = 1_000, string? url = null, (string Number, VersionStatus Status)[]? versions = null)
+        int timeoutMs = 30_000, int? maxOutput = 1_000, string? url = null, (string Number, VersionStatus Status)[]? versions = null,
+        Func<ServiceEndpoint, ServiceEndpoint>? endpoint = null)
     {
         var listing = new ListingChanged(
             Guid.CreateVersion7(), providerOrganisation, "acme", $"service-{Interlocked.Increment(ref names)}", suspended, visibility ?? new ListingVisibility(VisibilityKind.Public, []), "published",
-            [.. (versions ?? [("1.0.0", VersionStatus.Active)]).Select(v => Version(v.Number, v.Status, pricing ?? Prices.PerRequest(0.01m), category, level, timeoutMs, maxOutput, url))],
+            [.. (versions ?? [("1.0.0", VersionStatus.Active)]).Select(v => Version(v.Number, v.Status, pricing ?? Prices.PerRequest(0.01m), category, level, timeoutMs, maxOutput, url, endpoint))],
             DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch);
         await TellAsync(listing);
         return listing;
@@ -177,14 +182,15 @@ public sealed class Marketplace : IAsyncLifetime
         await scope.ServiceProvider.GetRequiredService<ConsumptionDb>().SaveChangesAsync();
     }
 
-    private static PublishedVersion Version(string number, VersionStatus status, ServicePricing pricing, string category, string level, int timeoutMs, int? maxOutput, string? url)
+    private static PublishedVersion Version(string number, VersionStatus status, ServicePricing pricing, string category, string level, int timeoutMs, int? maxOutput, string? url, Func<ServiceEndpoint, ServiceEndpoint>? endpoint)
     {
         var id = Guid.CreateVersion7();
         var embeds = category == "embeddings";
+        var called = new ServiceEndpoint(url ?? "http://scripted.local/v1", EndpointProtocol.OpenAi, EndpointAuthentication.ApiKey);
         return new PublishedVersion(
             id, number, status,
             new ServiceSpecification(
-                "A service", category, [], [], new ServiceEndpoint(url ?? "http://scripted.local/v1", EndpointProtocol.OpenAi, EndpointAuthentication.ApiKey),
+                "A service", category, [], [], endpoint?.Invoke(called) ?? called,
                 new ModelFacts("scripted-model", 8_192, embeds ? null : maxOutput, ["text"], [embeds ? "embedding" : "text"], false, false, null),
                 pricing, new ServiceLevel(99.9m, 1_000, timeoutMs, SupportLevel.Basic), new ComplianceFacts(level, [], ["DE"], true, false), null, [], null),
             new ProviderSecretProtector(ProviderKey).Protect(id, Credential), null, DateTimeOffset.UnixEpoch, status == VersionStatus.Deprecated ? DateTimeOffset.UnixEpoch.AddYears(100) : null);

@@ -1,6 +1,6 @@
 namespace LlmMarketplace.Embedded;
 
-/// <summary>Signals that stop a process; the values are Linux's.</summary>
+/// <summary>Signals that stop a process, for good or for a while; the values are Linux's.</summary>
 public enum ProcessSignal
 {
     /// <summary>What Ctrl-C sends; PostgreSQL's fast shutdown.</summary>
@@ -14,4 +14,10 @@ public enum ProcessSignal
 
     /// <summary>The polite request.</summary>
     Terminate = 15,
+
+    /// <summary>SIGCONT: what was paused goes on.</summary>
+    Continue = 18,
+
+    /// <summary>SIGSTOP: pauses the process, which cannot catch it.</summary>
+    Pause = 19,
 }

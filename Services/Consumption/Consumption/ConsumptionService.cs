@@ -105,7 +105,8 @@ public static class ConsumptionService
         services.AddOptions<CallOptions>().BindConfiguration("Calls").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>().AddSingleton<FreshKey>();
         services.AddSingleton<ConsumptionTelemetry>();
-        services.AddSingleton<Routes>().AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
+        services.TryAddSingleton<Routes>();
+        services.AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
         services.AddOptions<IdempotencyOptions>().BindConfiguration("Idempotency").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(provider => new AnswerProtector(provider.GetRequiredService<IOptions<KeySecrets>>().Value.ApiKeyHmacBytes));
         services.AddSingleton<RunningCalls>();

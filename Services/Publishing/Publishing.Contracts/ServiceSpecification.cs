@@ -77,6 +77,30 @@ public sealed record ServiceEndpoint(string Url, EndpointProtocol Protocol, Endp
 
     /// <summary>The <c>api-version</c> in the query of each call; only for <see cref="EndpointProtocol.AzureOpenAi"/>, which needs one.</summary>
     public string? ApiVersion { get; init; }
+
+    /// <summary>How long the marketplace waits for the provider, beside <see cref="ServiceLevel.TimeoutMs"/>; null: as that says.</summary>
+    public EndpointTimeouts? Timeouts { get; init; }
+
+    /// <summary>What becomes of an answer whose caller leaves.</summary>
+    public WhenCallerLeaves WhenCallerLeaves { get; init; }
+}
+
+/// <summary>How long the marketplace waits for a provider, in milliseconds; each has its own error code.</summary>
+/// <param name="ConnectMs">To a connection, rounded up to whole seconds; null: as the operator says (5 s).</param>
+/// <param name="FirstByteMs">From when a call is sent until its answer begins; null: <see cref="ServiceLevel.TimeoutMs"/> for streams, and only the whole time for whole answers.</param>
+/// <param name="IdleMs">Between two chunks of a stream; null: <see cref="ServiceLevel.TimeoutMs"/>.</param>
+/// <param name="TotalMs">From when a call is sent until its answer is whole; null: <see cref="ServiceLevel.TimeoutMs"/> for whole answers, and as the operator says (an hour) for streams.</param>
+public sealed record EndpointTimeouts(int? ConnectMs, int? FirstByteMs, int? IdleMs, int? TotalMs);
+
+/// <summary>What becomes of an answer whose caller leaves.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<WhenCallerLeaves>))]
+public enum WhenCallerLeaves
+{
+    /// <summary>The provider is hung up on; what it produced until then is charged, as far as it is known.</summary>
+    [JsonStringEnumMemberName("cancel")] Cancel,
+
+    /// <summary>The answer is read to its end, within the time-outs, and charged by the provider's own figures: for providers that charge for the whole answer anyway.</summary>
+    [JsonStringEnumMemberName("drain")] Drain,
 }
 
 /// <summary>One more address of a service.</summary>

@@ -14,7 +14,8 @@ internal sealed class ProcessTree(int root)
     /// <summary>Resident memory; shared pages are shared out among those that share them (Pss).</summary>
     public long ResidentBytes => Members().Sum(Resident);
 
-    private List<int> Members()
+    /// <summary>The ids of all of them, the root first.</summary>
+    public IReadOnlyList<int> Members()
     {
         var children = Directory.EnumerateDirectories("/proc")
             .Select(directory => Path.GetFileName(directory))

@@ -37,7 +37,7 @@ public sealed class EndpointHealthTests
 
         time.Advance(TimeSpan.FromSeconds(30));
         Assert.True(health.TryEnter());
-        health.Succeeded(5);
+        health.Succeeded();
         Assert.True(health.TryEnter());
         Assert.True(health.TryEnter());
     }
@@ -46,7 +46,7 @@ public sealed class EndpointHealthTests
     public void A_success_between_or_a_minute_without_failures_begins_the_count_anew()
     {
         Fail(4);
-        health.Succeeded(5);
+        health.Succeeded();
         Fail(4);
         Assert.True(health.TryEnter());
 
@@ -79,10 +79,52 @@ public sealed class EndpointHealthTests
     }
 
     [Fact]
+    public void An_answer_that_begins_and_breaks_off_is_a_failure_like_any_other()
+    {
+        for (var call = 0; call < 5; call++)
+        {
+            Assert.True(health.TryEnter());
+            health.Answered(5);
+            health.Failed();
+        }
+
+        Assert.False(health.TryEnter());
+    }
+
+    [Fact]
+    public void When_the_answer_to_the_one_try_begins_others_may_call_and_the_next_failure_opens_it_again()
+    {
+        Fail(5);
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.True(health.TryEnter());
+
+        health.Answered(5);
+        Assert.True(health.TryEnter());
+        Assert.True(health.TryEnter());
+
+        Fail(1);
+        Assert.False(health.TryEnter());
+    }
+
+    [Fact]
+    public void When_the_answer_to_the_one_try_ends_well_it_takes_five_failures_again()
+    {
+        Fail(5);
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.True(health.TryEnter());
+        health.Answered(5);
+        health.Succeeded();
+
+        Fail(4);
+
+        Assert.True(health.TryEnter());
+    }
+
+    [Fact]
     public void Newer_latencies_count_more()
     {
-        health.Succeeded(100);
-        health.Succeeded(200);
+        health.Answered(100);
+        health.Answered(200);
 
         Assert.Equal(120, health.LatencyMs, 3);
     }

@@ -12,7 +12,7 @@ public sealed class ProviderFailuresTests(Marketplace marketplace)
     [InlineData(501, 502, "provider_error", "failed", 1)]
     [InlineData(302, 502, "provider_error", "failed", 1)]
     [InlineData(502, 502, "provider_error", "failed", 3)]
-    [InlineData(504, 502, "provider_error", "failed", 3)]
+    [InlineData(504, 504, "provider_timeout", "failed", 3)]
     [InlineData(503, 503, "provider_unavailable", "failed", 3)]
     [InlineData(429, 429, "provider_rate_limited", "refused-by-provider", 3)]
     [InlineData(401, 502, "provider_misconfigured", "failed", 1)]

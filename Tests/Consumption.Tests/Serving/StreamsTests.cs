@@ -137,7 +137,7 @@ public sealed class StreamsTests(Marketplace marketplace)
 
         using var answer = await shop.StreamAsync();
 
-        AssertEndsWithError(await answer.Content.ReadAsStringAsync(), "provider_timeout");
+        AssertEndsWithError(await answer.Content.ReadAsStringAsync(), "provider_idle_timeout");
         Assert.Equal("cut", (await shop.RecordAsync(answer)).Text("outcome"));
         await shop.Seen[0].Left.WaitAsync(Patience);
     }

@@ -85,7 +85,11 @@ internal abstract record EventSample(string Producer, string Topic, string Type,
                     "text-generation",
                     ["chat", "multilingual"],
                     [new Capability("chat", "Holds a conversation.", Element("""{"type":"object","properties":{"messages":{"type":"array"}},"required":["messages"]}"""))],
-                    new ServiceEndpoint("https://api.example.com/v1", EndpointProtocol.OpenAi, EndpointAuthentication.ApiKey),
+                    new ServiceEndpoint("https://api.example.com/v1", EndpointProtocol.OpenAi, EndpointAuthentication.ApiKey)
+                    {
+                        Timeouts = new EndpointTimeouts(2_000, 20_000, 15_000, 600_000),
+                        WhenCallerLeaves = WhenCallerLeaves.Drain,
+                    },
                     new ModelFacts("large-2026", 128_000, 8_192, ["text", "image"], ["text"], Tools: true, StructuredOutput: true, new DateOnly(2026, 1, 31)),
                     new ServicePricing(PricingModel.PerToken, "USD", [new PriceRate("default", "1m-tokens", 2.50m, 10.00m, 1.25m), new PriceRate("enterprise", "1m-tokens", 2.00m, 8.00m, null)]),
                     new ServiceLevel(99.95m, 3_000, 60_000, SupportLevel.Enterprise),

@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.ProviderNetwork;
+using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Publishing.Validation;
 using LlmMarketplace.Publishing.Versions;
 using Microsoft.Extensions.Configuration;
@@ -42,6 +43,33 @@ public sealed class SpecificationRulesTests
             ["FORBIDDEN_ENDPOINT /endpoint/url", "GDPR_REQUIRED /compliance/gdpr", "INSECURE_ENDPOINT /endpoint/url", "INVALID_COUNTRY_CODE /compliance/dataResidency/1", "INVALID_VERSION_METADATA /version",
              "NEGATIVE_RATE /pricing/rates/0/input", "required /sla", "unknown_value /category"],
             (await ValidateAsync(declaration)).Issues.Select(issue => $"{issue.Code} {issue.Path}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Time_outs_and_what_becomes_of_answers_whose_callers_leave_are_the_listings()
+    {
+        var declaration = Declarations.Embeddings();
+        declaration["endpoint"]!["timeouts"] = new JsonObject { ["connectMs"] = 2_000, ["firstByteMs"] = 10_000, ["idleMs"] = 5_000, ["totalMs"] = 60_000 };
+        declaration["endpoint"]!["whenCallerLeaves"] = "drain";
+
+        var endpoint = (await ValidateAsync(declaration)).Specification!.Endpoint;
+
+        Assert.Equal((new EndpointTimeouts(2_000, 10_000, 5_000, 60_000), WhenCallerLeaves.Drain), (endpoint.Timeouts, endpoint.WhenCallerLeaves));
+        var without = (await ValidateAsync(Declarations.Embeddings())).Specification!.Endpoint;
+        Assert.Equal((null, WhenCallerLeaves.Cancel), (without.Timeouts, without.WhenCallerLeaves));
+    }
+
+    [Theory]
+    [InlineData("connectMs", 60_001, "out_of_range /endpoint/timeouts/connectMs")]
+    [InlineData("idleMs", 0, "out_of_range /endpoint/timeouts/idleMs")]
+    [InlineData("firstByteMs", 5_001, "out_of_range /endpoint/timeouts/firstByteMs")]
+    [InlineData("idleMs", 5_001, "out_of_range /endpoint/timeouts/idleMs")]
+    public async Task A_time_out_that_cannot_be_is_refused(string name, int milliseconds, string issue)
+    {
+        var declaration = Declarations.Embeddings();
+        declaration["endpoint"]!["timeouts"] = new JsonObject { ["totalMs"] = 5_000, [name] = milliseconds };
+
+        Assert.Equal([issue], (await ValidateAsync(declaration)).Issues.Select(found => $"{found.Code} {found.Path}"));
     }
 
     [Fact]

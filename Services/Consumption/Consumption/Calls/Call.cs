@@ -10,6 +10,7 @@ using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
 using LlmMarketplace.Consumption.Routing;
 using LlmMarketplace.Consumption.Translation;
+using LlmMarketplace.Publishing.Contracts;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
@@ -17,6 +18,9 @@ namespace LlmMarketplace.Consumption.Calls;
 /// <summary>One call on its way; each step fills in what the next ones need.</summary>
 internal sealed class Call(HttpContext http, Surface surface, Guid id, long startedAt)
 {
+    /// <summary>An attempt's error: its answer broke off.</summary>
+    public const string Cut = "cut";
+
     public HttpContext Http { get; } = http;
 
     public Surface Surface { get; } = surface;
@@ -61,7 +65,16 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     // 5 forwarding
     public List<Attempt> Attempts { get; } = [];
 
+    /// <summary>The address that was asked last.</summary>
+    public Route? Route { get; set; }
+
     public double? FirstByteMs { get; set; }
+
+    /// <summary>Whether the answer is read to its end when the caller leaves.</summary>
+    public bool IsDrained => Plan!.Version.Specification.Endpoint.WhenCallerLeaves == WhenCallerLeaves.Drain;
+
+    /// <summary>The answer that had begun was not whole: notes why in its attempt.</summary>
+    public void BrokeOff(string error) => Attempts[^1] = Attempts[^1] with { Error = error };
 
     public bool Settled { get; set; }
 

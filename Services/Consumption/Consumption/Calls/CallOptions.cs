@@ -29,7 +29,11 @@ internal sealed class CallOptions
     [Range(1, 1_000, ErrorMessage = "Calls:DefaultMaxWebSearches must lie between 1 and 1000.")]
     public int DefaultMaxWebSearches { get; set; } = 10;
 
-    /// <summary>Longest time to a connection to a provider.</summary>
+    /// <summary>Longest time to a connection to a provider, unless its listing says otherwise.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00", ErrorMessage = "Calls:ConnectTimeout must lie between 00:00:00.100 and 00:01:00.")]
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Longest time of a whole stream, unless its listing says otherwise.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00", ErrorMessage = "Calls:LongestStream must lie between 00:00:01 and 1.00:00:00.")]
+    public TimeSpan LongestStream { get; set; } = TimeSpan.FromHours(1);
 }

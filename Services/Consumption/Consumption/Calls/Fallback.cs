@@ -10,7 +10,8 @@ internal static class Fallback
 
     /// <summary>Whether the next model may be called after this.</summary>
     public static bool Follows(CallRefusal refusal) => refusal.Failure is
-        CallFailure.ProviderUnavailable or CallFailure.ProviderFailed or CallFailure.ProviderTimeout or CallFailure.ProviderRateLimited or CallFailure.ProviderMisconfigured
+        CallFailure.ProviderUnavailable or CallFailure.ProviderFailed or CallFailure.ProviderRateLimited or CallFailure.ProviderMisconfigured
+        or CallFailure.ProviderConnectTimeout or CallFailure.ProviderFirstByteTimeout or CallFailure.ProviderIdleTimeout or CallFailure.ProviderTimeout
         or CallFailure.ServiceSuspended or CallFailure.ModelRetired or CallFailure.DearerFallback;
 
     /// <summary>Refuses a dearer one.</summary>

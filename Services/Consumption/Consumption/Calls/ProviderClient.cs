@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
@@ -26,25 +27,32 @@ internal sealed class ProviderClient : IDisposable
     private readonly TimeProvider time;
     private readonly HttpMessageInvoker invoker;
 
+    // For listings with a time to connect of their own; it belongs to the handler, for it covers TLS too. In whole seconds up to a minute, so there are few.
+    private readonly ConcurrentDictionary<int, Lazy<HttpMessageInvoker>> invokers = new();
+    private readonly ProviderConnections connections;
+
     public ProviderClient(ProviderConnections connections, IOptions<CallOptions> options, TimeProvider time)
     {
-        this.time = time;
-        invoker = new HttpMessageInvoker(connections.CreateHandler(options.Value.ConnectTimeout), disposeHandler: true);
+        (this.connections, this.time) = (connections, time);
+        invoker = Invoker(options.Value.ConnectTimeout);
     }
 
     /// <summary>The provider's answer as soon as its headers are there, whatever its status; or why there is none.</summary>
     /// <param name="call">The call; its attempts are noted in it.</param>
-    /// <param name="deadline">Falls when the listing's time-out runs out, or the caller leaves.</param>
-    public async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> SendAsync(Call call, CancellationToken deadline)
+    /// <param name="clock">Wound up for each attempt.</param>
+    /// <param name="deadline">Falls with it; or when the caller leaves, unless the answer is wanted all the same.</param>
+    public async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> SendAsync(Call call, CallClock clock, CancellationToken deadline)
     {
         var routes = call.Plan!.Routes;
         var route = Next(routes, null) ?? routes[0];
         for (var attempt = 1; ; attempt++)
         {
-            var (answer, failure) = await TryAsync(call, route, deadline);
+            clock.AwaitFirstByte();
+            var (answer, failure) = await TryAsync(call, route, clock, deadline);
             Note(route, answer, failure, call);
-            var again = answer is null ? failure == AttemptFailure.Connect : IsRetried(answer.StatusCode);
-            if (!again || attempt == MaxAttempts)
+            call.Route = route;
+            var again = answer is null ? failure is AttemptFailure.Connect or AttemptFailure.ConnectTimeout : IsRetried(answer.StatusCode);
+            if (!again || attempt == MaxAttempts || call.Left.IsCancellationRequested)
             {
                 return (answer, failure);
             }
@@ -52,7 +60,7 @@ internal sealed class ProviderClient : IDisposable
             var next = Next(routes, route); // Asked once: of an address that was closed it takes the one try.
             if (next is null && await WaitAsync(attempt, answer, deadline) is { } stop)
             {
-                return (answer, stop && answer is null ? Cancelled(call) : failure);
+                return (answer, stop && answer is null ? Cancelled(clock) : failure);
             }
 
             answer?.Dispose();
@@ -98,7 +106,12 @@ internal sealed class ProviderClient : IDisposable
                 route.Health.Failed();
                 break;
             default:
-                route.Health.Succeeded(call.Attempts[^1].Ms);
+                route.Health.Answered(call.Attempts[^1].Ms);
+                if (!answer.IsSuccessStatusCode)
+                {
+                    route.Health.Succeeded(); // It refuses, and does so as it should.
+                }
+
                 break;
         }
     }
@@ -132,12 +145,25 @@ internal sealed class ProviderClient : IDisposable
     public TimeSpan? RetryAfter(HttpResponseMessage answer) =>
         answer.Headers.RetryAfter is { } after ? after.Delta ?? (after.Date is { } date && date > time.GetUtcNow() ? date - time.GetUtcNow() : TimeSpan.Zero) : null;
 
-    public void Dispose() => invoker.Dispose();
+    public void Dispose()
+    {
+        invoker.Dispose();
+        foreach (var one in invokers.Values.Where(one => one.IsValueCreated))
+        {
+            one.Value.Dispose();
+        }
+    }
+
+    private HttpMessageInvoker InvokerOf(ServiceEndpoint endpoint) => endpoint.Timeouts?.ConnectMs is not { } milliseconds
+        ? invoker
+        : invokers.GetOrAdd((milliseconds + 999) / 1_000, seconds => new(() => Invoker(TimeSpan.FromSeconds(seconds)))).Value;
+
+    private HttpMessageInvoker Invoker(TimeSpan connectTimeout) => new(connections.CreateHandler(connectTimeout), disposeHandler: true);
 
     private static bool IsRetried(HttpStatusCode status) =>
         status is HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
 
-    private static AttemptFailure Cancelled(Call call) => call.Left.IsCancellationRequested || call.IsEnded ? AttemptFailure.Left : AttemptFailure.Timeout;
+    private static AttemptFailure Cancelled(CallClock clock) => clock.RanOut ? AttemptFailure.Timeout : AttemptFailure.Left;
 
     private static HttpRequestMessage Request(Call call, Uri address)
     {
@@ -185,24 +211,24 @@ internal sealed class ProviderClient : IDisposable
         }
     }
 
-    private async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> TryAsync(Call call, Route route, CancellationToken deadline)
+    private async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> TryAsync(Call call, Route route, CallClock clock, CancellationToken deadline)
     {
         var started = time.GetTimestamp();
         using var request = Request(call, route.Endpoint.Url);
         AttemptFailure failure;
         try
         {
-            var answer = await invoker.SendAsync(request, deadline);
+            var answer = await InvokerOf(call.Plan!.Version.Specification.Endpoint).SendAsync(request, deadline);
             call.Attempts.Add(new Attempt((int)answer.StatusCode, null, Elapsed(started), route.Endpoint.Name));
             return (answer, AttemptFailure.None);
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)
         {
-            failure = Cancelled(call);
+            failure = Cancelled(clock);
         }
         catch (OperationCanceledException)
         {
-            failure = AttemptFailure.Connect; // The handler's own connect time-out.
+            failure = AttemptFailure.ConnectTimeout; // The handler's own.
         }
         catch (HttpRequestException broken)
         {
@@ -211,9 +237,16 @@ internal sealed class ProviderClient : IDisposable
                 : AttemptFailure.Reset;
         }
 
-        call.Attempts.Add(new Attempt(null, failure.ToString().ToLower(CultureInfo.InvariantCulture), Elapsed(started), route.Endpoint.Name));
+        call.Attempts.Add(new Attempt(null, Error(failure, clock), Elapsed(started), route.Endpoint.Name));
         return (null, failure);
     }
+
+    private static string Error(AttemptFailure failure, CallClock clock) => failure switch
+    {
+        AttemptFailure.Timeout => clock.Error,
+        AttemptFailure.ConnectTimeout => Attempt.ConnectTimeout,
+        _ => failure.ToString().ToLower(CultureInfo.InvariantCulture),
+    };
 
     private double Elapsed(long started) => time.GetElapsedTime(started).TotalMilliseconds;
 }
@@ -227,13 +260,16 @@ internal enum AttemptFailure
     /// <summary>The provider was not reached: nothing was sent.</summary>
     Connect,
 
+    /// <summary>No connection came about in time: nothing was sent.</summary>
+    ConnectTimeout,
+
     /// <summary>The endpoint leads where no listing may lead.</summary>
     Forbidden,
 
     /// <summary>The connection broke after the call was sent.</summary>
     Reset,
 
-    /// <summary>The listing's time-out ran out.</summary>
+    /// <summary>A time of the call's ran out: <see cref="CallClock.Failure"/> says which.</summary>
     Timeout,
 
     /// <summary>The caller left.</summary>

@@ -64,8 +64,10 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
             usage = usage with { Images = facts.Images };
         }
 
+        call.Route!.Health.Succeeded();
         call.Copy?.Take(ContentTypeOf(answer), whole.Span);
-        await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, Counted: told is null) { ProviderUsage = fields.ToText() });
+        var (outcome, status) = call.Left.IsCancellationRequested ? (RequestOutcome.Abandoned, 0) : (RequestOutcome.Completed, StatusCodes.Status200OK);
+        await settle.SettleAsync(call, new CallOutcome(outcome, status, usage, Counted: told is null) { ProviderUsage = fields.ToText() });
         await SendAsync(call, StatusCodes.Status200OK, answer, whole);
         return null;
     }

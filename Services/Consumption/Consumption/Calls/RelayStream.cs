@@ -19,6 +19,7 @@ namespace LlmMarketplace.Consumption.Calls;
 ///   ends, breaks, falls silent ──► settled as cut ───────────flush──►  data: {"error":…}, and no [DONE]
 ///   ◄─────────────── cancelled ── settled as abandoned ◄────── leaves
 ///   ◄─────────────── cancelled ── key revoked with its calls: settled as cut ─►  data: {"error":…}; a reset when the caller does not read
+///   event … its end ─────────────► settled as abandoned ◄────── leaves  (a listing that is drained: read on, nothing passed on)
 ///   ◄─────────────── cancelled ── fenced: settled as cut ─reset─►     (this instance was not heard of for too long: <see cref="InstanceLease"/>)
 /// </code>
 /// Charged by the provider's last usage, else by a lower bound of what was passed on. A stream that breaks before anything was passed on is a failed call.
@@ -38,18 +39,29 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         Fenced,
     }
 
+    private enum Flushed
+    {
+        Done,
+        CallerLeft,
+        Interrupted,
+    }
+
     /// <summary>Passes the stream on; or, when nothing of it could be, the reason.</summary>
     /// <param name="call">The call.</param>
     /// <param name="answer">The provider's answer.</param>
-    /// <param name="idle">Falls when the provider is silent for the listing's time-out; wound up again by every read.</param>
-    /// <param name="timeout">That time-out.</param>
-    /// <param name="either">Falls with <paramref name="idle"/>, or when the caller leaves.</param>
-    public async Task<CallRefusal?> RunAsync(Call call, HttpResponseMessage answer, CancellationTokenSource idle, TimeSpan timeout, CancellationToken either)
+    /// <param name="clock">Wound up by every read.</param>
+    /// <param name="stop">Falls with it; or when the caller leaves, unless the answer is drained.</param>
+    public async Task<CallRefusal?> RunAsync(Call call, HttpResponseMessage answer, CallClock clock, CancellationToken stop)
     {
         using var buffer = new SseBuffer(options.Value.MaxEventBytes);
         using var translator = call.Plan!.Translated is null ? null : Translators.Stream(call.Surface.Dialect, Translate.Head(call, time.GetUtcNow()));
         var progress = new Progress { Translator = translator };
-        var end = await PassOnAsync(call, answer, buffer, progress, idle, timeout, either);
+        var end = await PassOnAsync(call, answer, buffer, progress, clock, stop);
+        if (end is End.Cut or End.Silent)
+        {
+            call.BrokeOff(end == End.Silent ? clock.Error : Call.Cut);
+        }
+
         if (end == End.Left)
         {
             answer.Dispose(); // Before anything else: what nobody reads should not be produced.
@@ -70,7 +82,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         if (end == End.Fenced && progress.Started)
         {
             answer.Dispose();
-            await settle.SettleAsync(call, progress.Outcome(call, RequestOutcome.Cut, StatusCodes.Status200OK));
+            await settle.SettleAsync(call, progress.Outcome(call, progress.CallerLeft ? RequestOutcome.Abandoned : RequestOutcome.Cut, progress.CallerLeft ? 0 : StatusCodes.Status200OK));
             call.Http.Abort();
             return null;
         }
@@ -82,7 +94,26 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
 
         if (end != End.Done && !progress.Started)
         {
-            return new CallRefusal(end == End.Silent ? CallFailure.ProviderTimeout : CallFailure.ProviderFailed, end == End.Silent ? null : "The provider broke off before it produced anything.");
+            return new CallRefusal(end == End.Silent ? clock.Failure : CallFailure.ProviderFailed, end == End.Silent ? null : "The provider broke off before it produced anything.");
+        }
+
+        switch (end)
+        {
+            case End.Done:
+                call.Route!.Health.Succeeded();
+                break;
+            case End.Ended:
+                call.Route!.Health.Unknown(); // It was we who hung up.
+                break;
+            default:
+                call.Route!.Health.Failed();
+                break;
+        }
+
+        if (progress.CallerLeft || (call.IsDrained && call.Left.IsCancellationRequested))
+        {
+            await settle.SettleAsync(call, progress.Outcome(call, RequestOutcome.Abandoned, 0));
+            return null;
         }
 
         call.Copy?.Append(progress.Done);
@@ -90,7 +121,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         var last = end switch
         {
             End.Done => progress.Done!,
-            End.Silent => progress.Error(call, new CallRefusal(CallFailure.ProviderTimeout, "The provider fell silent; the answer is not complete.")),
+            End.Silent => progress.Error(call, new CallRefusal(clock.Failure, $"{CallErrors.Of(clock.Failure).Message} The answer is not complete.")),
             End.Ended => progress.Error(call, Ended()),
             End.Cut => progress.Error(call, new CallRefusal(CallFailure.ProviderFailed, "The provider broke off the stream; the answer is not complete.")),
             _ => [],
@@ -102,20 +133,21 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
     /// <summary>Why a call whose key was revoked with it does not go on.</summary>
     public static CallRefusal Ended() => new(CallFailure.RevokedKey, "The API key was revoked, and its running calls with it.");
 
-    private async Task<End> PassOnAsync(Call call, HttpResponseMessage answer, SseBuffer buffer, Progress progress, CancellationTokenSource idle, TimeSpan timeout, CancellationToken either)
+    private async Task<End> PassOnAsync(Call call, HttpResponseMessage answer, SseBuffer buffer, Progress progress, CallClock clock, CancellationToken stop)
     {
         try
         {
-            await using var stream = await answer.Content.ReadAsStreamAsync(either);
+            await using var stream = await answer.Content.ReadAsStreamAsync(stop);
+            clock.AwaitFirstByte();
             while (true)
             {
-                idle.CancelAfter(timeout);
-                var read = await stream.ReadAsync(buffer.Room(), either);
+                var read = await stream.ReadAsync(buffer.Room(), stop);
                 if (read == 0)
                 {
                     return End.Cut;
                 }
 
+                clock.AwaitChunk();
                 call.FirstByteMs ??= time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
                 buffer.Filled(read);
                 if (!lease.Holds(call.Admission!.InstanceId))
@@ -124,13 +156,18 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
                 }
 
                 var end = progress.Translator is { } translator ? TakeTranslated(call, buffer, progress, translator) : Take(call, buffer, progress);
-                var flushed = progress.Unflushed ? await call.Http.Response.BodyWriter.FlushAsync(call.Left) : default;
-                if (flushed.IsCompleted && !call.GoesOn)
+                var flushed = progress.Unflushed ? await FlushAsync(call) : Flushed.Done;
+                if (flushed == Flushed.CallerLeft && !call.GoesOn)
                 {
-                    return End.Left;
+                    if (!call.IsDrained)
+                    {
+                        return End.Left;
+                    }
+
+                    progress.CallerLeft = true;
                 }
 
-                if (flushed.IsCanceled && call.IsEnded)
+                if (flushed == Flushed.Interrupted && call.IsEnded)
                 {
                     return End.Fenced; // The caller does not read, so would not read why either.
                 }
@@ -144,11 +181,25 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         }
         catch (OperationCanceledException)
         {
-            return call.Left.IsCancellationRequested ? End.Left : call.IsEnded ? End.Ended : End.Silent;
+            return clock.RanOut ? End.Silent : call.IsEnded && !call.Left.IsCancellationRequested ? End.Ended : End.Left;
         }
         catch (Exception broken) when (broken is IOException or HttpRequestException or JsonException)
         {
-            return call.Left.IsCancellationRequested ? End.Left : End.Cut;
+            return call.Left.IsCancellationRequested && !call.IsDrained ? End.Left : End.Cut;
+        }
+    }
+
+    /// <summary>Sends what is written.</summary>
+    private static async Task<Flushed> FlushAsync(Call call)
+    {
+        try
+        {
+            var flushed = await call.Http.Response.BodyWriter.FlushAsync(call.Left);
+            return flushed.IsCanceled ? Flushed.Interrupted : flushed.IsCompleted ? Flushed.CallerLeft : Flushed.Done;
+        }
+        catch (Exception gone) when (gone is OperationCanceledException or IOException && call.Left.IsCancellationRequested)
+        {
+            return Flushed.CallerLeft;
         }
     }
 
@@ -183,8 +234,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
             }
 
             Start(call, progress);
-            call.Write(text.Span);
-            progress.Unflushed = true;
+            Write(call, progress, text.Span);
             if (read.Facts.IsError)
             {
                 return End.ProviderError;
@@ -222,8 +272,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
             if (progress.Translated.WrittenCount > 0)
             {
                 Start(call, progress);
-                call.Write(progress.Translated.WrittenSpan);
-                progress.Unflushed = true;
+                Write(call, progress, progress.Translated.WrittenSpan);
             }
 
             if (state == StreamState.Failed)
@@ -235,6 +284,15 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         return null;
     }
 
+    private static void Write(Call call, Progress progress, ReadOnlySpan<byte> text)
+    {
+        if (!progress.CallerLeft)
+        {
+            call.Write(text);
+            progress.Unflushed = true;
+        }
+    }
+
     private static void Start(Call call, Progress progress)
     {
         if (progress.Started)
@@ -243,6 +301,11 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         }
 
         progress.Started = true;
+        if (progress.CallerLeft)
+        {
+            return;
+        }
+
         var response = call.Http.Response;
         response.StatusCode = StatusCodes.Status200OK;
         response.ContentType = EventStream;
@@ -256,6 +319,9 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         public bool Started { get; set; }
 
         public bool Unflushed { get; set; }
+
+        /// <summary>Nobody is there any more, and the answer is drained.</summary>
+        public bool CallerLeft { get; set; }
 
         /// <summary>What the provider told of usage so far.</summary>
         public UsageFields Usage;

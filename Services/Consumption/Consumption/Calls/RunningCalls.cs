@@ -8,12 +8,12 @@ internal sealed class RunningCalls(KeyRing keys)
 {
     private readonly ConcurrentDictionary<Guid, RunningCall> calls = new();
 
-    /// <summary>Takes part until it is disposed, which has to come before its deadline's.</summary>
+    /// <summary>Takes part until it is disposed, which has to come before its clock's.</summary>
     /// <param name="call">An admitted call.</param>
-    /// <param name="deadline">What stops the forwarding.</param>
-    public RunningCall Add(Call call, CancellationTokenSource deadline)
+    /// <param name="clock">What stops the forwarding.</param>
+    public RunningCall Add(Call call, CallClock clock)
     {
-        var running = new RunningCall(this, call, deadline);
+        var running = new RunningCall(this, call, clock);
         calls[call.Id] = running;
         if (keys.Find(call.Key!.Identifier)?.CallsEndedAt is not null)
         {
@@ -38,7 +38,7 @@ internal sealed class RunningCalls(KeyRing keys)
     private void Remove(Guid call) => calls.TryRemove(call, out _);
 
     /// <summary>One of them.</summary>
-    internal sealed class RunningCall(RunningCalls all, Call call, CancellationTokenSource deadline) : IDisposable
+    internal sealed class RunningCall(RunningCalls all, Call call, CallClock clock) : IDisposable
     {
         private readonly Lock gate = new();
         private bool isOver;
@@ -53,7 +53,7 @@ internal sealed class RunningCalls(KeyRing keys)
                 if (!isOver)
                 {
                     call.IsEnded = true;
-                    _ = deadline.CancelAsync();
+                    clock.Stop();
                     call.Http.Response.BodyWriter.CancelPendingFlush();
                 }
             }

@@ -35,7 +35,7 @@ internal sealed partial class ServeCall(
                 {
                     if (refusal is not null)
                     {
-                        if (!Fallback.Follows(refusal))
+                        if (!Fallback.Follows(refusal) || call.Left.IsCancellationRequested)
                         {
                             break;
                         }
@@ -139,11 +139,11 @@ internal sealed partial class ServeCall(
     /// <summary>Forwards an admitted call. Null: the caller has what there is; else nothing of it, and the call is settled as failed.</summary>
     private async Task<CallRefusal?> ForwardAsync(Call call)
     {
-        var timeout = TimeSpan.FromMilliseconds(call.Plan!.Version.Specification.Sla.TimeoutMs);
-        using var deadline = new CancellationTokenSource(timeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, call.Left);
-        using var running = calls.Add(call, deadline);
-        var (answer, failure) = await provider.SendAsync(call, either.Token);
+        using var clock = new CallClock(call.Plan!.Version.Specification, call.Request!.Stream, options.Value.LongestStream, time);
+        using var either = call.IsDrained ? null : CancellationTokenSource.CreateLinkedTokenSource(clock.Token, call.Left);
+        var stop = either?.Token ?? clock.Token;
+        using var running = calls.Add(call, clock);
+        var (answer, failure) = await provider.SendAsync(call, clock, stop);
         using (answer)
         {
             if (failure == AttemptFailure.Left && !call.IsEnded)
@@ -155,19 +155,30 @@ internal sealed partial class ServeCall(
             CallRefusal? refusal;
             try
             {
-                refusal = answer is null ? call.IsEnded ? RelayStream.Ended() : Of(failure) : await RelayAsync(call, answer, deadline, timeout, either.Token);
+                refusal = answer is null ? call.IsEnded ? RelayStream.Ended() : Of(failure, clock) : await RelayAsync(call, answer, clock, stop);
             }
-            catch (OperationCanceledException) when (!call.Left.IsCancellationRequested)
+            catch (OperationCanceledException) when (call.IsEnded && !call.Left.IsCancellationRequested)
             {
-                refusal = call.IsEnded ? RelayStream.Ended() : new CallRefusal(CallFailure.ProviderTimeout);
+                refusal = RelayStream.Ended();
             }
-            catch (Exception broken) when (broken is HttpRequestException or IOException && !call.Left.IsCancellationRequested)
+            catch (OperationCanceledException) when (clock.RanOut)
             {
+                call.BrokeOff(clock.Error);
+                refusal = new CallRefusal(clock.Failure);
+            }
+            catch (Exception broken) when (broken is HttpRequestException or IOException && (call.IsDrained || !call.Left.IsCancellationRequested))
+            {
+                call.BrokeOff(Call.Cut);
                 refusal = new CallRefusal(CallFailure.ProviderFailed, "The provider broke off its answer.");
             }
 
             if (refusal is not null)
             {
+                if (answer is { IsSuccessStatusCode: true } && CallErrors.Of(refusal.Failure).Fault == Fault.Provider)
+                {
+                    call.Route!.Health.Failed(); // Begun well, and not brought to its end.
+                }
+
                 var error = CallErrors.Of(refusal.Failure);
                 var outcome = refusal.Failure == CallFailure.ProviderRateLimited ? RequestOutcome.RefusedByProvider : RequestOutcome.Failed;
                 await settle.SettleAsync(call, CallOutcome.NotCharged(outcome, error.Status));
@@ -178,7 +189,7 @@ internal sealed partial class ServeCall(
     }
 
     /// <summary>Passes on what the provider answered, or says why it cannot be.</summary>
-    private async Task<CallRefusal?> RelayAsync(Call call, HttpResponseMessage answer, CancellationTokenSource deadline, TimeSpan timeout, CancellationToken either)
+    private async Task<CallRefusal?> RelayAsync(Call call, HttpResponseMessage answer, CallClock clock, CancellationToken stop)
     {
         var status = (int)answer.StatusCode;
         if (status is >= 200 and < 300)
@@ -186,12 +197,13 @@ internal sealed partial class ServeCall(
             if (answer.Content.Headers.ContentType?.MediaType == "text/event-stream")
             {
                 return call.Request!.Stream
-                    ? await streams.RunAsync(call, answer, deadline, timeout, either)
+                    ? await streams.RunAsync(call, answer, clock, stop)
                     : new CallRefusal(CallFailure.ProviderFailed, "The provider streams an answer that was to be whole.");
             }
 
             call.FirstByteMs = time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
-            return await answers.CompleteAsync(call, answer, either);
+            clock.AwaitRest();
+            return await answers.CompleteAsync(call, answer, stop);
         }
 
         switch (status)
@@ -201,8 +213,11 @@ internal sealed partial class ServeCall(
             case StatusCodes.Status401Unauthorized or StatusCodes.Status402PaymentRequired or StatusCodes.Status403Forbidden or StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed or StatusCodes.Status407ProxyAuthenticationRequired:
                 return new CallRefusal(CallFailure.ProviderMisconfigured);
             case >= 400 and < 500:
-                await answers.RefusedAsync(call, answer, either);
+                clock.AwaitRest();
+                await answers.RefusedAsync(call, answer, stop);
                 return null;
+            case StatusCodes.Status504GatewayTimeout:
+                return new CallRefusal(CallFailure.ProviderTimeout, "The provider says that it was not answered in time itself.");
             case StatusCodes.Status503ServiceUnavailable:
                 return new CallRefusal(CallFailure.ProviderUnavailable, RetryAfter: provider.RetryAfter(answer));
             default:
@@ -210,10 +225,11 @@ internal sealed partial class ServeCall(
         }
     }
 
-    private static CallRefusal Of(AttemptFailure failure) => new(failure switch
+    private static CallRefusal Of(AttemptFailure failure, CallClock clock) => new(failure switch
     {
         AttemptFailure.Connect => CallFailure.ProviderUnavailable,
-        AttemptFailure.Timeout => CallFailure.ProviderTimeout,
+        AttemptFailure.ConnectTimeout => CallFailure.ProviderConnectTimeout,
+        AttemptFailure.Timeout => clock.Failure,
         AttemptFailure.Forbidden => CallFailure.ProviderMisconfigured,
         _ => CallFailure.ProviderFailed,
     });
@@ -224,7 +240,7 @@ internal sealed partial class ServeCall(
         if (call.Admission is not null)
         {
             // The provider had it, unless every attempt failed before anything was sent; then the caller left an undelivered call.
-            var sent = call.Attempts.Any(attempt => attempt.Error != "connect");
+            var sent = call.Attempts.Any(attempt => attempt.IsSent);
             var charged = outcome == RequestOutcome.Abandoned && sent;
             await settle.SettleAsync(call, charged
                 ? new CallOutcome(outcome, status, Count.Usage(call.Request!, 0), Counted: true)

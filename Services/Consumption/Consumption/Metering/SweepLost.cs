@@ -145,6 +145,7 @@ internal sealed partial class SweepLost(
         await using var scope = scopes.CreateAsyncScope();
         var context = scope.ServiceProvider.GetRequiredService<ConsumptionDb>();
         var settled = 0;
+        var touched = new HashSet<Guid>();
         while (true)
         {
             var open = await context.Set<AdmissionRow>().AsNoTracking().Where(row => row.InstanceId == instance).OrderBy(row => row.RequestId).Take(MaxBatch).ToListAsync(cancellationToken);
@@ -153,12 +154,15 @@ internal sealed partial class SweepLost(
                 break;
             }
 
+            // A log that is replayed late tells calls when the instance's counters were built already; whoever built them since took these calls for open.
+            touched.UnionWith(open.Select(admission => admission.OrganisationId));
+            await NoteAsync(instance, touched, cancellationToken);
             await store.WriteAsync(new UsageBatch([.. open.Select(Lost)], [], [.. open.Select(admission => admission.RequestId)], null), cancellationToken);
             settled += open.Count;
         }
 
         // What it reserved without telling is known to nobody: only the sums are true.
-        var touched = await context.Set<InstanceOrganisation>().Where(pair => pair.InstanceId == instance).Select(pair => pair.OrganisationId).ToListAsync(cancellationToken);
+        touched.UnionWith(await context.Set<InstanceOrganisation>().Where(pair => pair.InstanceId == instance).Select(pair => pair.OrganisationId).ToListAsync(cancellationToken));
         foreach (var organisation in touched)
         {
             await counters.RebuildAsync(organisation, cancellationToken);
@@ -166,6 +170,15 @@ internal sealed partial class SweepLost(
         }
 
         Log.Swept(logger, instance, settled, touched.Count);
+    }
+
+    /// <summary>Notes organisations whose counters are to be built anew, so that another sweeper does it if we die before.</summary>
+    private async Task NoteAsync(Guid instance, IReadOnlyCollection<Guid> organisations, CancellationToken cancellationToken)
+    {
+        await using var note = database.CreateCommand("INSERT INTO instance_organisations (instance_id, organisation_id) SELECT $1, unnest($2) ON CONFLICT DO NOTHING");
+        note.Parameters.Add(new NpgsqlParameter { Value = instance });
+        note.Parameters.Add(new NpgsqlParameter { Value = organisations.ToArray() });
+        await note.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private UsageRecord Lost(AdmissionRow admission) => new()

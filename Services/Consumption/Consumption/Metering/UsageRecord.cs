@@ -86,7 +86,21 @@ internal sealed class UsageRecord
 
 /// <summary>One attempt to reach the provider.</summary>
 /// <param name="Status">The provider's HTTP status; null when there was no answer.</param>
-/// <param name="Error">Why there was none: <c>connect</c>, <c>timeout</c>, <c>reset</c>, <c>left</c>.</param>
+/// <param name="Error">
+/// Why there was none: <c>connect</c>, <c>connect-timeout</c>, <c>forbidden</c>, <c>reset</c>, <c>first-byte-timeout</c>, <c>timeout</c>, <c>left</c>; or, beside a status, why the
+/// answer was not whole: <c>cut</c>, <c>idle-timeout</c>, <c>timeout</c>.
+/// </param>
 /// <param name="Ms">Milliseconds to the answer's headers, or to the failure.</param>
 /// <param name="Endpoint">Which of the version's addresses.</param>
-internal sealed record Attempt(int? Status, string? Error, double Ms, string? Endpoint = null);
+internal sealed record Attempt(int? Status, string? Error, double Ms, string? Endpoint = null)
+{
+    /// <summary>The provider was not reached.</summary>
+    public const string Connect = "connect";
+
+    /// <summary>The same, for it took too long.</summary>
+    public const string ConnectTimeout = "connect-timeout";
+
+    /// <summary>Whether anything was sent.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public bool IsSent => Error is not (Connect or ConnectTimeout);
+}

@@ -5,9 +5,12 @@ namespace LlmMarketplace.Consumption.Routing;
 /// <code>
 /// closed ── 5 failures within 60 s, no success between ──► open ── 30 s ──► half open: one call tries
 ///    ▲                                                       ▲                      │
-///    └──────────────── it succeeds ──────────────────────────┼──────────────────────┤
-///                                                            └───── it fails ───────┘
+///    ├──────────────── it succeeds ──────────────────────────┼──────────────────────┤
+///    │                                                       ├───── it fails ───────┤
+///    └── succeeds ── on probation: all may call ── fails ────┘◄── its answer begins ┘
 /// </code>
+/// A call has succeeded when its answer is whole: one that is broken off, or falls silent, after its first byte counts as a failure, though it had begun well. As a stream may last for
+/// minutes, others need not wait for its end: once the answer to the one try begins, they may call, and the next failure opens it again.
 /// A 429 closes it for as long as the provider says. Nothing locks on the way of a call that goes well.
 /// </summary>
 internal sealed class EndpointHealth(TimeProvider time)
@@ -66,11 +69,26 @@ internal sealed class EndpointHealth(TimeProvider time)
         }
     }
 
-    /// <summary>It answered.</summary>
-    public void Succeeded(double milliseconds)
+    /// <summary>Its answer began: how it ends is told by <see cref="Succeeded"/> or <see cref="Failed"/>, or by nobody when the caller leaves.</summary>
+    public void Answered(double milliseconds)
     {
         var known = LatencyMs;
         Volatile.Write(ref latencyMs, known == 0 ? milliseconds : known + ((milliseconds - known) * NewestShare)); // Of two at once one is forgotten: it is an average.
+        if (Volatile.Read(ref openUntil) != 0)
+        {
+            lock (gate)
+            {
+                if (trying)
+                {
+                    (failures, firstFailure, openUntil, trying) = (FailuresToOpen - 1, time.GetTimestamp(), 0, false);
+                }
+            }
+        }
+    }
+
+    /// <summary>It answered, to the end.</summary>
+    public void Succeeded()
+    {
         if (Volatile.Read(ref failures) != 0 || Volatile.Read(ref openUntil) != 0)
         {
             lock (gate)

@@ -9,6 +9,9 @@ internal sealed class Declaration
 {
     private const int Many = 1_000_000_000;
     private const int MostReplicas = 20;
+    private const int LongestConnectMs = 60_000;
+    private const int LongestMs = 3_600_000;
+    private const int LongestTotalMs = 86_400_000;
     private const int MostWeight = 1_000;
     private const string WebSearchTool = "web_search";
 
@@ -42,6 +45,8 @@ internal sealed class Declaration
         EndpointResidency = Endpoint?.Text("residency", 2, required: false);
         Replicas = [.. (Endpoint?.Items("replicas", MostReplicas) ?? []).Select(item => new DeclaredReplica(
             item, item.Text("name", 40), item.Text("url", 2_000), item.Number("weight", 0, MostWeight, required: false), item.Text("residency", 2, required: false)))];
+        WhenCallerLeaves = Endpoint?.Choice<WhenCallerLeaves>("whenCallerLeaves", required: false);
+        Timeouts = Endpoint?.Object("timeouts", required: false) is { } timeouts ? ReadTimeouts(timeouts) : null;
         Pricing = root.Object("pricing");
         PricingModel = Pricing?.Choice<PricingModel>("model");
         Currency = Pricing?.Text("currency", 3);
@@ -90,6 +95,10 @@ internal sealed class Declaration
 
     public IReadOnlyList<DeclaredReplica> Replicas { get; }
 
+    public WhenCallerLeaves? WhenCallerLeaves { get; }
+
+    public EndpointTimeouts? Timeouts { get; }
+
     public Node? Pricing { get; }
 
     public PricingModel? PricingModel { get; }
@@ -122,6 +131,8 @@ internal sealed class Declaration
             ApiVersion = ApiVersion,
             Weight = Weight ?? 1,
             Residency = EndpointResidency,
+            Timeouts = Timeouts,
+            WhenCallerLeaves = WhenCallerLeaves ?? default,
             Replicas = Replicas.Count == 0 ? null : [.. Replicas.Select(replica => new EndpointReplica(replica.Name!, replica.Url!, replica.Weight ?? 1, replica.Residency))],
         },
         Model!,
@@ -230,6 +241,26 @@ internal sealed class Declaration
         }
 
         return availability is null || latency is null || timeout is null || support is null ? null : new ServiceLevel(availability.Value, latency.Value, timeout.Value, support.Value);
+    }
+
+    private static EndpointTimeouts ReadTimeouts(Node at)
+    {
+        var read = new EndpointTimeouts(
+            at.Number("connectMs", 1, LongestConnectMs, required: false),
+            at.Number("firstByteMs", 1, LongestMs, required: false),
+            at.Number("idleMs", 1, LongestMs, required: false),
+            at.Number("totalMs", 1, LongestTotalMs, required: false));
+        if (read.FirstByteMs > read.TotalMs)
+        {
+            at.At("firstByteMs", default).Report(IssueCodes.OutOfRange, "It must not be above totalMs.");
+        }
+
+        if (read.IdleMs > read.TotalMs)
+        {
+            at.At("idleMs", default).Report(IssueCodes.OutOfRange, "It must not be above totalMs.");
+        }
+
+        return read;
     }
 
     private static DeclaredRate ReadRate(Node rate) => new(

@@ -29,6 +29,8 @@ internal sealed record ServiceDeclaration(
 /// <param name="Weight">Share of calls beside the replicas; 1 unless said.</param>
 /// <param name="Residency">Country code of where the first address is served.</param>
 /// <param name="Replicas">The same service at other addresses.</param>
+/// <param name="Timeouts">How long to wait for the provider, beside <c>sla.timeoutMs</c>.</param>
+/// <param name="WhenCallerLeaves"><c>cancel</c> unless said: the provider is hung up on; <c>drain</c>: the answer is read to its end and charged.</param>
 internal sealed record DeclaredEndpoint(
     string Url,
     EndpointProtocol Protocol,
@@ -38,4 +40,6 @@ internal sealed record DeclaredEndpoint(
     string? ApiVersion,
     int? Weight,
     string? Residency,
-    IReadOnlyList<EndpointReplica>? Replicas);
+    IReadOnlyList<EndpointReplica>? Replicas,
+    EndpointTimeouts? Timeouts,
+    WhenCallerLeaves? WhenCallerLeaves);

@@ -1,0 +1,119 @@
+using System.Net;
+using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Publishing.Contracts;
+using LlmMarketplace.Servers;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LlmMarketplace.Consumption.Tests.Routing;
+
+/// <summary>When an address is left alone, as callers see it.</summary>
+public sealed class BreakerTests(Marketplace marketplace)
+{
+    private const int FailuresToOpen = 5;
+
+    [Fact]
+    public async Task Streams_cut_after_their_first_byte_open_it()
+    {
+        using var shop = await Shop.OpenAsync(marketplace, async call =>
+        {
+            await ProviderScripts.BeginStreamAsync(call);
+            await ProviderScripts.SendAsync(call, ProviderScripts.Chunk("12345678")); // And no end.
+        });
+
+        await AssertOpensAsync(shop, "provider_error");
+    }
+
+    [Fact]
+    public async Task Streams_that_fall_silent_open_it()
+    {
+        using var shop = await Shop.OpenAsync(
+            marketplace,
+            async call =>
+            {
+                await ProviderScripts.BeginStreamAsync(call);
+                await ProviderScripts.SendAsync(call, ProviderScripts.Chunk("12345678"));
+                await Task.Delay(Timeout.Infinite, call.Http.RequestAborted);
+            },
+            timeoutMs: 1_000);
+
+        await AssertOpensAsync(shop, "provider_idle_timeout");
+    }
+
+    [Fact]
+    public async Task A_caller_who_leaves_a_stream_says_nothing_of_the_provider()
+    {
+        using var shop = await Shop.OpenAsync(marketplace, async call =>
+        {
+            await ProviderScripts.BeginStreamAsync(call);
+            await ProviderScripts.SendAsync(call, ProviderScripts.Chunk("12345678"));
+            await Task.Delay(Timeout.Infinite, call.Http.RequestAborted);
+        });
+        for (var call = 0; call < FailuresToOpen; call++)
+        {
+            using var left = await shop.StreamAsync();
+            using var reader = new StreamReader(await left.Content.ReadAsStreamAsync());
+            await reader.ReadLineAsync();
+        }
+
+        await Until.TrueAsync(async () => (await shop.TotalAsync()).Calls == FailuresToOpen);
+        shop.Answer(ProviderScripts.Chat("hi", 1, 1));
+
+        Assert.Equal(HttpStatusCode.OK, (await shop.ChatAsync()).StatusCode);
+    }
+
+    [Fact]
+    public async Task The_one_try_of_a_half_open_address_is_not_lost_when_it_is_the_next_one_to_ask()
+    {
+        var clock = new FakeTimeProvider();
+        var routes = new Routes(clock);
+        await using var instance = await marketplace.StartInstanceAsync(builder =>
+        {
+            builder.AddConsumption();
+            builder.Services.AddSingleton(routes);
+        });
+        using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Fail(503));
+        var second = Guid.CreateVersion7().ToString("n");
+        marketplace.Provider.AnswerBelow(second, ProviderScripts.Chat("hi", 1, 1));
+        var version = shop.Listing.Versions[0];
+        await marketplace.TellAsync(shop.Listing with
+        {
+            Versions = [version with { Specification = version.Specification with { Endpoint = version.Specification.Endpoint with { Replicas = [new EndpointReplica("second", $"http://scripted.local/{second}/v1", 0, null)] } } }],
+        });
+        var catalogue = instance.App.Services.GetRequiredService<Catalogue.Catalogue>();
+        await Until.TrueAsync(() => catalogue.Current.Listings.TryGetValue(shop.Model, out var known) && known.Versions[0].Endpoints.Count == 2);
+        var known = catalogue.Current.Listings[shop.Model].Versions[0];
+        var health = routes.HealthOf(known, known.Endpoints[1]);
+        for (var failure = 0; failure < FailuresToOpen; failure++)
+        {
+            health.Failed();
+        }
+
+        clock.Advance(TimeSpan.FromSeconds(31));
+        using var client = shop.Key.Client(instance);
+        await Until.TrueAsync(async () => (await client.GetAsync($"/v1/models/{shop.Model}")).IsSuccessStatusCode);
+
+        var answer = await shop.ChatAsync(client: client);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        var attempts = (await shop.RecordAsync(answer)).GetProperty("attempts").EnumerateArray();
+        Assert.Equal([("primary", 503), ("second", 200)], attempts.Select(attempt => (attempt.GetProperty("endpoint").GetString(), attempt.GetProperty("status").GetInt32())));
+    }
+
+    /// <summary>Five streams break off, each on its own; the sixth call is not sent.</summary>
+    private static async Task AssertOpensAsync(Shop shop, string code)
+    {
+        for (var call = 0; call < FailuresToOpen; call++)
+        {
+            using var broken = await shop.StreamAsync();
+            Assert.Equal(HttpStatusCode.OK, broken.StatusCode);
+            Assert.Contains(code, await broken.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+
+        var refused = await shop.ChatAsync();
+
+        Assert.Equal((503, "provider_unavailable"), ((int)refused.StatusCode, (await refused.ErrorAsync()).Code));
+        Assert.Equal(FailuresToOpen, shop.Seen.Count);
+    }
+}

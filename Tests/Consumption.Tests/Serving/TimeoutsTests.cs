@@ -1,0 +1,121 @@
+using System.Text.Json;
+using LlmMarketplace.Consumption.Tests.Surfaces;
+using LlmMarketplace.Publishing.Contracts;
+using LlmMarketplace.Servers;
+using Xunit;
+
+namespace LlmMarketplace.Consumption.Tests.Serving;
+
+/// <summary>Each time that a provider may take has its own error and record.</summary>
+public sealed class TimeoutsTests(Marketplace marketplace)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    public async Task A_connection_that_does_not_come_about_in_time_is_tried_again_and_told()
+    {
+        var listing = await marketplace.AddServiceAsync(url: "http://full.local/v1", endpoint: endpoint => endpoint with { Timeouts = new EndpointTimeouts(1_000, null, null, null) });
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync()).Client();
+
+        var answer = await client.PostJsonAsync("/v1/chat/completions", $$"""{"model":"acme/{{listing.Name}}",{{Shop.Hello}} }""");
+
+        Assert.Equal(new OpenAiError(504, "provider_error", "provider_connect_timeout", null), await answer.ErrorAsync());
+        AssertRecord(await member.RecordAsync(answer.RequestId()), "failed", 504, "connect-timeout", "connect-timeout", "connect-timeout");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_answer_that_does_not_begin_in_time_is_told_and_not_asked_for_again(bool sendsHeaders)
+    {
+        using var shop = await OpenAsync(new EndpointTimeouts(null, 1_000, null, null), async call =>
+        {
+            if (sendsHeaders)
+            {
+                await ProviderScripts.BeginStreamAsync(call);
+            }
+
+            await Task.Delay(Timeout.Infinite, call.Http.RequestAborted);
+        });
+
+        using var answer = await shop.StreamAsync();
+
+        Assert.Equal(new OpenAiError(504, "provider_error", "provider_first_byte_timeout", null), await answer.ErrorAsync());
+        await Assert.Single(shop.Seen).Left.WaitAsync(Patience);
+        AssertRecord(await shop.RecordAsync(answer), "failed", 504, "first-byte-timeout");
+    }
+
+    [Fact]
+    public async Task A_whole_answer_has_a_time_to_begin_too()
+    {
+        using var shop = await OpenAsync(new EndpointTimeouts(null, 1_000, null, null), ProviderScripts.After(new TaskCompletionSource().Task, ProviderScripts.Fail(500)));
+
+        var answer = await shop.ChatAsync();
+
+        Assert.Equal((504, "provider_first_byte_timeout"), ((int)answer.StatusCode, (await answer.ErrorAsync()).Code));
+    }
+
+    [Fact]
+    public async Task A_stream_that_falls_silent_is_cut_and_charged_for_what_came()
+    {
+        using var shop = await OpenAsync(new EndpointTimeouts(null, 30_000, 1_000, null), async call =>
+        {
+            await ProviderScripts.BeginStreamAsync(call);
+            await ProviderScripts.SendAsync(call, ProviderScripts.Chunk("12345678"));
+            await Task.Delay(Timeout.Infinite, call.Http.RequestAborted);
+        });
+
+        using var answer = await shop.StreamAsync();
+
+        Assert.Equal("provider_idle_timeout", LastCode(await answer.Content.ReadAsStringAsync()));
+        await shop.Seen[0].Left.WaitAsync(Patience);
+        AssertRecord(await shop.RecordAsync(answer), "cut", 200, "idle-timeout");
+    }
+
+    [Fact]
+    public async Task A_stream_that_goes_on_and_on_ends_with_its_whole_time()
+    {
+        using var shop = await OpenAsync(new EndpointTimeouts(null, null, 30_000, 2_000), async call =>
+        {
+            await ProviderScripts.BeginStreamAsync(call);
+            while (true)
+            {
+                await ProviderScripts.SendAsync(call, ProviderScripts.Chunk("12345678"));
+                await Task.Delay(20, call.Http.RequestAborted);
+            }
+        });
+
+        using var answer = await shop.StreamAsync();
+
+        Assert.Equal("provider_timeout", LastCode(await answer.Content.ReadAsStringAsync()));
+        await shop.Seen[0].Left.WaitAsync(Patience);
+        AssertRecord(await shop.RecordAsync(answer), "cut", 200, "timeout");
+    }
+
+    [Fact]
+    public async Task A_whole_answer_that_is_not_whole_in_its_time_is_a_failed_call()
+    {
+        using var shop = await OpenAsync(new EndpointTimeouts(null, null, null, 2_000), async call =>
+        {
+            call.Http.Response.ContentType = "application/json";
+            await ProviderScripts.SendAsync(call, """{"choices":[""");
+            await Task.Delay(Timeout.Infinite, call.Http.RequestAborted);
+        });
+
+        var answer = await shop.ChatAsync();
+
+        Assert.Equal((504, "provider_timeout"), ((int)answer.StatusCode, (await answer.ErrorAsync()).Code));
+        AssertRecord(await shop.RecordAsync(answer), "failed", 504, "timeout");
+    }
+
+    private Task<Shop> OpenAsync(EndpointTimeouts timeouts, Func<ReceivedCall, Task> script) => Shop.OpenAsync(marketplace, script, endpoint: endpoint => endpoint with { Timeouts = timeouts });
+
+    private static void AssertRecord(JsonElement record, string outcome, int status, params string[] errors)
+    {
+        Assert.Equal((outcome, status), (record.Text("outcome"), record.GetProperty("statusCode").GetInt32()));
+        Assert.Equal(errors, record.GetProperty("attempts").EnumerateArray().Select(attempt => attempt.Text("error")));
+    }
+
+    private static string? LastCode(string stream) => JsonDocument.Parse(stream.TrimEnd('\n').Split("\n\n")[^1]["data: ".Length..]).RootElement.GetProperty("error").Text("code");
+}
