@@ -110,6 +110,15 @@ public static class ServiceSurfaces
     /// <summary><c>POST /v1/images/generations</c>.</summary>
     public const string ImageGenerations = "images.generations";
 
+    /// <summary><c>POST /v1/audio/transcriptions</c>.</summary>
+    public const string AudioTranscriptions = "audio.transcriptions";
+
+    /// <summary><c>POST /v1/audio/translations</c>: into English.</summary>
+    public const string AudioTranslations = "audio.translations";
+
+    /// <summary><c>POST /v1/audio/speech</c>.</summary>
+    public const string AudioSpeech = "audio.speech";
+
     /// <summary><c>POST /v1/moderations</c>.</summary>
     public const string Moderations = "moderations";
 
@@ -118,7 +127,7 @@ public static class ServiceSurfaces
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<string> All { get; } =
-        [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, Moderations, Rerank];
+        [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, AudioTranscriptions, AudioTranslations, AudioSpeech, Moderations, Rerank];
 
     /// <summary>The surfaces that an endpoint serves.</summary>
     /// <param name="specification">Of the version whose endpoint it is.</param>
@@ -133,6 +142,8 @@ public static class ServiceSurfaces
             {
                 "embeddings" => EmbeddingSurfaces,
                 "image-generation" => ImageSurfaces,
+                "speech-to-text" => TranscriptionSurfaces,
+                "text-to-speech" => SpeechSurfaces,
                 _ when specification.Model.OutputModalities.Contains("embedding") => EmbeddingSurfaces,
                 _ => ChatSurfaces,
             },
@@ -143,6 +154,8 @@ public static class ServiceSurfaces
     private static readonly string[] AnthropicSurfaces = [Messages, CountTokens];
     private static readonly string[] EmbeddingSurfaces = [Embeddings];
     private static readonly string[] ImageSurfaces = [ImageGenerations];
+    private static readonly string[] TranscriptionSurfaces = [AudioTranscriptions];
+    private static readonly string[] SpeechSurfaces = [AudioSpeech];
     private static readonly string[] ChatSurfaces = [ChatCompletions];
 }
 
@@ -250,6 +263,12 @@ public sealed record PriceRate(string Tier, string Unit, decimal Input, decimal?
 
     /// <summary>Price of one image made; null: images are not priced apart.</summary>
     public decimal? Image { get; init; }
+
+    /// <summary>Price of one minute of audio that is transcribed or translated, charged by its seconds; null: time is not for sale.</summary>
+    public decimal? AudioMinute { get; init; }
+
+    /// <summary>Price of a million characters that are spoken; null: characters are not for sale.</summary>
+    public decimal? MillionCharacters { get; init; }
 
     /// <summary>Added to each call, besides its tokens; null: nothing.</summary>
     public decimal? PerRequest { get; init; }

@@ -9,6 +9,10 @@ internal sealed class CallOptions
     [Range(1_024, 1_000_000_000, ErrorMessage = "Calls:MaxRequestBytes must lie between 1024 and 1000000000.")]
     public int MaxRequestBytes { get; set; } = 10 * 1024 * 1024;
 
+    /// <summary>Bytes of a form with a file of audio in it: OpenAI's 25 MB, and some room for its other fields.</summary>
+    [Range(1_024, 1_000_000_000, ErrorMessage = "Calls:MaxAudioBytes must lie between 1024 and 1000000000.")]
+    public int MaxAudioBytes { get; set; } = 26 * 1024 * 1024;
+
     /// <summary>Nesting of a request.</summary>
     [Range(8, 1_000, ErrorMessage = "Calls:MaxDepth must lie between 8 and 1000.")]
     public int MaxDepth { get; set; } = 64;

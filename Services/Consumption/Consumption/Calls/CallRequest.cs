@@ -55,6 +55,18 @@ internal sealed class CallRequest
     /// <summary>Bytes of text in the input: a quarter of it is the least it can be in tokens when nobody tells us.</summary>
     public long TextBytes { get; init; }
 
+    /// <summary>The form's media type with its boundary, word for word; null: the body is JSON.</summary>
+    public string? FormType { get; init; }
+
+    /// <summary>The file in a form.</summary>
+    public Slice? File { get; init; }
+
+    /// <summary>Whether the caller wants a transcript as plain text or subtitles, not as JSON.</summary>
+    public bool WantsText { get; init; }
+
+    /// <summary>Characters to speak.</summary>
+    public long Characters { get; init; }
+
     /// <summary>Where the outermost object begins.</summary>
     public int ObjectStart { get; init; }
 }

@@ -96,7 +96,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
             return Refuse(CallFailure.NotForSale, $"`{name}` has no price for the tier `{call.Organisation!.TierName}`.");
         }
 
-        if (Unpriced(request, price) is { } unpriced)
+        if (Unpriced(call.Surface, request, price) is { } unpriced)
         {
             return (null, new CallRefusal(CallFailure.NotPriced, $"`{name}` has no price for {unpriced.What}.", unpriced.Param));
         }
@@ -110,6 +110,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
                 : (null, new CallRefusal(busy ? CallFailure.ProviderRateLimited : CallFailure.ProviderUnavailable, RetryAfter: wait));
         }
 
+        var sound = call.Surface.Dialect == Dialect.Audio;
         var (output, cap) = OutputBound(upstream, request, specification);
         var (translated, untranslatable) = Translate.Request(call, upstream, specification, cap);
         if (untranslatable is not null)
@@ -118,7 +119,13 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         }
 
         var input = call.Surface.IsFree ? 0 : InputBound(Math.Max(call.Body!.Bytes.Length, translated?.Body.Length ?? 0), request, specification.Model);
-        var nanos = Math.Min(Price.Nanos(price.UpperBound(input, output, ImageBound(call.Surface, request), SearchBound(request))), MaxReservedNanos);
+        if (sound)
+        {
+            (input, output) = AudioCharge.Tokens(call.Body!.Bytes.Length, MediaTokens, options.Value.DefaultMaxOutputTokens, specification.Model, price);
+        }
+
+        var bound = price.UpperBound(input, output, ImageBound(call.Surface, request), SearchBound(request), sound ? AudioCharge.MostSeconds(call, price) : 0, request.Characters);
+        var nanos = Math.Min(Price.Nanos(bound), MaxReservedNanos);
         try
         {
             var credential = specification.Endpoint.Authentication == EndpointAuthentication.None ? null : version.Credential(protector);
@@ -151,9 +158,10 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     private static string[]? Residency(HttpRequest request) =>
         request.Headers[ResidencyHeader] is { Count: > 0 } given ? [.. given.ToString().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)] : null;
 
-    private static (string What, string Param)? Unpriced(CallRequest request, Price price) =>
+    private static (string What, string Param)? Unpriced(Surface surface, CallRequest request, Price price) =>
         request.HasAudio && price is { AudioInput: null, Input: > 0 } ? ("audio", "modalities")
         : request.SearchesWeb && price.WebSearch is null ? ("searches of the web", "tools")
+        : surface.Dialect == Dialect.Audio ? AudioCharge.Unpriced(surface, request, price)
         : null;
 
     private static long ImageBound(Surface surface, CallRequest request) => surface == Surface.ImageGenerations ? request.Choices : 0;

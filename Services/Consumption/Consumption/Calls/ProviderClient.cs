@@ -21,6 +21,7 @@ internal sealed class ProviderClient : IDisposable
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BusyUnlessSaid = TimeSpan.FromMilliseconds(200);
     private static readonly MediaTypeWithQualityHeaderValue Json = new("application/json");
+    private static readonly MediaTypeWithQualityHeaderValue Anything = new("*/*");
     private static readonly MediaTypeWithQualityHeaderValue EventStream = new("text/event-stream");
 
     private readonly TimeProvider time;
@@ -151,7 +152,7 @@ internal sealed class ProviderClient : IDisposable
                 ? new ReadOnlyMemoryContent(translated.Body) { Headers = { ContentType = Json } }
                 : EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request!, plan.Version.Specification.Model.Id, plan.Cap),
         };
-        request.Headers.Accept.Add(call.Request!.Stream ? EventStream : Json);
+        request.Headers.Accept.Add(call.Request!.Stream ? EventStream : call.Surface.Dialect == Dialect.Audio ? Anything : Json);
         request.Headers.AcceptEncoding.ParseAdd("identity");
         request.Headers.UserAgent.ParseAdd("LlmMarketplace/1");
         request.Headers.TryAddWithoutValidation("x-request-id", call.Id.ToString());

@@ -27,6 +27,10 @@ internal static partial class ReadCallRequest
         {
             return (null, new CallRefusal(CallFailure.InvalidBody, $"The body is not JSON as it should be: {broken.Message}"));
         }
+        catch (InvalidOperationException)
+        {
+            return (null, new CallRefusal(CallFailure.InvalidBody, "A text in the body is escaped so that it is no Unicode.")); // Half of a surrogate pair; the reader notices when it decodes.
+        }
     }
 
     private ref partial struct Reading(Surface surface, ReadOnlySpan<byte> body, int maxDepth)
@@ -51,6 +55,7 @@ internal static partial class ReadCallRequest
         private bool searchesWeb;
         private int? maxWebSearches;
         private Slice? nullMaximum;
+        private long characters;
         private Seen seen;
         private long textBytes;
 
@@ -98,6 +103,7 @@ internal static partial class ReadCallRequest
                 SearchesWeb = searchesWeb,
                 MaxWebSearches = maxWebSearches,
                 TextBytes = textBytes,
+                Characters = characters,
                 ObjectStart = start,
             }, null);
         }
@@ -112,6 +118,10 @@ internal static partial class ReadCallRequest
             {
                 Once("models", Seen.Models);
                 ReadFallbacks();
+            }
+            else if (surface == Surface.AudioSpeech)
+            {
+                ReadSpeechMember();
             }
             else if (reader.ValueTextEquals("stream"u8))
             {
@@ -371,6 +381,7 @@ internal static partial class ReadCallRequest
         Background = 1 << 17,
         Modalities = 1 << 18,
         WebSearchOptions = 1 << 19,
+        StreamFormat = 1 << 21,
         Models = 1 << 20,
     }
 }

@@ -30,7 +30,9 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
         var fields = default(UsageFields);
         try
         {
-            facts = ReadUsage.Read(body.Memory.Span, call.Plan!.Upstream.Dialect, ref fields);
+            facts = call.Request!.WantsText && answer.Content.Headers.ContentType?.MediaType != "application/json"
+                ? new AnswerFacts(false, true, body.Length, 0, false, false, 0)
+                : ReadUsage.Read(body.Memory.Span, call.Plan!.Upstream.Dialect, ref fields);
         }
         catch (JsonException)
         {
@@ -57,14 +59,14 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
             return new CallRefusal(CallFailure.ProviderFailed, $"The provider's answer is not what its protocol says: {wrong.Message}");
         }
 
-        var told = call.Surface.IsFree ? default(TokenUsage) : fields.ToUsage(call.Plan.Upstream.Dialect);
-        var usage = told ?? Count.Usage(call.Request!, facts.TextBytes);
+        var told = call.Surface.IsFree ? default(TokenUsage) : fields.ToUsage(call.Plan!.Upstream.Dialect);
+        var usage = Count.Of(call, told, facts.TextBytes, out var counted);
         if (call.Surface == Surface.ImageGenerations)
         {
             usage = usage with { Images = facts.Images };
         }
 
-        await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, Counted: told is null) { ProviderUsage = fields.ToText() });
+        await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, counted) { ProviderUsage = fields.ToText() });
         await SendAsync(call, StatusCodes.Status200OK, answer, whole);
         return null;
     }
@@ -172,7 +174,19 @@ internal static class Count
 {
     private const int BytesPerToken = 4;
 
-    public static TokenUsage Usage(CallRequest request, long outputBytes) => new(Tokens(request.TextBytes), 0, Tokens(outputBytes));
+    /// <summary>What is charged: what the provider told, else what is counted.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="told">What the provider told, or null.</param>
+    /// <param name="outputBytes">Bytes of text that it produced.</param>
+    /// <param name="counted">Whether anything of it was counted by us.</param>
+    public static TokenUsage Of(Call call, TokenUsage? told, long outputBytes, out bool counted)
+    {
+        var usage = told ?? Usage(call.Request!, outputBytes);
+        counted = told is null;
+        return call.Surface.Dialect == Dialect.Audio ? AudioCharge.Of(call, told, usage, out counted) : usage;
+    }
+
+    private static TokenUsage Usage(CallRequest request, long outputBytes) => new(Tokens(request.TextBytes), 0, Tokens(outputBytes));
 
     private static long Tokens(long bytes) => (bytes + BytesPerToken - 1) / BytesPerToken;
 }

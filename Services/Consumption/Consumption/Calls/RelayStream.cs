@@ -249,7 +249,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         public CallOutcome Outcome(Call call, RequestOutcome outcome, int status)
         {
             var told = Translator is null ? Usage.ToUsage(call.Surface.Dialect) : Translator.Usage;
-            return new(outcome, status, told ?? Count.Usage(call.Request!, Translator?.TextBytes ?? TextBytes), Counted: told is null) { ProviderUsage = Usage.ToText() };
+            return new(outcome, status, Count.Of(call, told, Translator?.TextBytes ?? TextBytes, out var counted), counted) { ProviderUsage = Usage.ToText() };
         }
 
         /// <summary>An error as the stream's last event.</summary>

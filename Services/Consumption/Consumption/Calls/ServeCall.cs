@@ -16,7 +16,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// 3 to 8 begin anew with the next one, as a call of its own (<see cref="Fallback"/>).
 /// </summary>
 internal sealed partial class ServeCall(
-    KeyCheck keys, PlanCall plans, AdmitCall admission, ProviderClient provider, RelayAnswer answers, RelayStream streams, SettleCall settle,
+    KeyCheck keys, PlanCall plans, AdmitCall admission, ProviderClient provider, RelayAnswer answers, RelayStream streams, RelayBinary binaries, SettleCall settle,
     ConsumptionTelemetry telemetry, IOptions<CallOptions> options, TimeProvider time, ILogger<ServeCall> logger)
 {
     public async Task HandleAsync(HttpContext http, Surface surface)
@@ -106,9 +106,16 @@ internal sealed partial class ServeCall(
             return refusal;
         }
 
-        (call.Body, refusal) = await RequestBody.ReadAsync(call.Http, options.Value.MaxRequestBytes);
+        var isForm = call.Surface.TakesForm;
+        (call.Body, refusal) = await RequestBody.ReadAsync(call.Http, isForm ? options.Value.MaxAudioBytes : options.Value.MaxRequestBytes, isForm);
         if (refusal is not null)
         {
+            return refusal;
+        }
+
+        if (isForm)
+        {
+            (call.Request, refusal) = await ReadFormRequest.ReadAsync(call.Surface, call.Body!.Bytes, call.Http.Request.ContentType!);
             return refusal;
         }
 
@@ -169,6 +176,11 @@ internal sealed partial class ServeCall(
                     : new CallRefusal(CallFailure.ProviderFailed, "The provider streams an answer that was to be whole.");
             }
 
+            if (call.Surface == Surface.AudioSpeech)
+            {
+                return await binaries.RunAsync(call, answer, deadline, timeout, either);
+            }
+
             call.FirstByteMs = time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
             return await answers.CompleteAsync(call, answer, either);
         }
@@ -206,7 +218,7 @@ internal sealed partial class ServeCall(
             var sent = call.Attempts.Any(attempt => attempt.Error != "connect");
             var charged = outcome == RequestOutcome.Abandoned && sent;
             await settle.SettleAsync(call, charged
-                ? new CallOutcome(outcome, status, Count.Usage(call.Request!, 0), Counted: true)
+                ? new CallOutcome(outcome, status, Count.Of(call, null, 0, out var counted), counted)
                 : CallOutcome.NotCharged(outcome == RequestOutcome.Abandoned ? RequestOutcome.Failed : outcome, status));
         }
     }

@@ -13,6 +13,9 @@ internal enum Dialect
 
     /// <summary>Anthropic's Messages: <c>usage</c> without cached tokens among the input; streams of typed events that end with <c>message_stop</c>.</summary>
     Messages,
+
+    /// <summary>OpenAI's audio: <c>usage</c> in tokens or seconds; streams of typed events that end with <c>transcript.text.done</c> or <c>speech.audio.done</c>.</summary>
+    Audio,
 }
 
 /// <summary>One of the addresses below <c>/v1</c> that are forwarded.</summary>
@@ -26,6 +29,9 @@ internal enum Dialect
 /// <param name="IsFree">Whether it costs nothing, whatever the listing's price, because it produces nothing.</param>
 internal sealed record Surface(string Name, string Path, Dialect Dialect, string GenAiOperation, string Summary, string? MaxOutputField = null, bool Streams = false, bool IsFree = false)
 {
+    /// <summary>Whether the request is a form (<c>multipart/form-data</c>) with a file in it; else it is JSON.</summary>
+    public bool TakesForm { get; init; }
+
     public static Surface ChatCompletions { get; } = new(ServiceSurfaces.ChatCompletions, "chat/completions", Dialect.Chat, "chat", "Create a chat completion, streamed or whole, as OpenAI's API does", "max_tokens", Streams: true);
 
     public static Surface Completions { get; } = new(ServiceSurfaces.Completions, "completions", Dialect.Chat, "text_completion", "Complete a prompt, as OpenAI's older API does", "max_tokens", Streams: true);
@@ -40,12 +46,18 @@ internal sealed record Surface(string Name, string Path, Dialect Dialect, string
 
     public static Surface ImageGenerations { get; } = new(ServiceSurfaces.ImageGenerations, "images/generations", Dialect.Chat, "generate_content", "Make images of a text, as OpenAI's API does");
 
+    public static Surface AudioTranscriptions { get; } = new(ServiceSurfaces.AudioTranscriptions, "audio/transcriptions", Dialect.Audio, "generate_content", "Write down what is said, in the language that it is said in, as OpenAI's API does", Streams: true) { TakesForm = true };
+
+    public static Surface AudioTranslations { get; } = new(ServiceSurfaces.AudioTranslations, "audio/translations", Dialect.Audio, "generate_content", "Write down in English what is said, as OpenAI's API does") { TakesForm = true };
+
+    public static Surface AudioSpeech { get; } = new(ServiceSurfaces.AudioSpeech, "audio/speech", Dialect.Audio, "generate_content", "Speak a text, as OpenAI's API does; the audio comes as it is made", Streams: true);
+
     public static Surface Moderations { get; } = new(ServiceSurfaces.Moderations, "moderations", Dialect.Chat, "moderation", "Classify a text as harmful or not, as OpenAI's API does");
 
     public static Surface Rerank { get; } = new(ServiceSurfaces.Rerank, "rerank", Dialect.Chat, "rerank", "Order documents by how well they answer a query, as Cohere's and Jina's APIs do");
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<Surface> All { get; } = [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, Moderations, Rerank];
+    public static IReadOnlyList<Surface> All { get; } = [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, AudioTranscriptions, AudioTranslations, AudioSpeech, Moderations, Rerank];
 
     /// <summary>Whether errors on this path are in Anthropic's shape.</summary>
     public static bool IsAnthropic(Microsoft.AspNetCore.Http.PathString path) => path.StartsWithSegments("/v1/messages", StringComparison.OrdinalIgnoreCase);

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Text;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Pricing;
@@ -23,6 +24,7 @@ internal struct UsageFields
     private long? audioInput;
     private long? audioOutput;
     private long? searches;
+    private decimal? seconds;
     private bool isNonsense;
     private byte[]? first;
     private byte[]? last;
@@ -47,7 +49,7 @@ internal struct UsageFields
     /// <summary>The usage, or null when none was told, or nonsense: negative, no number, a part larger than its whole.</summary>
     public readonly TokenUsage? ToUsage(Dialect dialect)
     {
-        if (isNonsense || (input is null && output is null))
+        if (isNonsense || (input is null && output is null && seconds is null))
         {
             return null;
         }
@@ -64,6 +66,7 @@ internal struct UsageFields
             ReasoningTokens = reasoning ?? 0,
             AudioInputTokens = audioInput ?? 0,
             AudioOutputTokens = audioOutput ?? 0,
+            AudioSeconds = seconds ?? 0,
             WebSearches = searches ?? 0,
         };
         return usage.IsConsistent && usage.CacheWriteTokens >= 0 ? usage : null;
@@ -97,13 +100,17 @@ internal struct UsageFields
             {
                 ReadTokens(ref reader, ref cacheCreated);
             }
-            else if (reader.ValueTextEquals("prompt_tokens_details"u8) || reader.ValueTextEquals("input_tokens_details"u8))
+            else if (reader.ValueTextEquals("prompt_tokens_details"u8) || reader.ValueTextEquals("input_tokens_details"u8) || reader.ValueTextEquals("input_token_details"u8))
             {
                 ReadDetails(ref reader, ref audioInput);
             }
             else if (reader.ValueTextEquals("completion_tokens_details"u8) || reader.ValueTextEquals("output_tokens_details"u8))
             {
                 ReadDetails(ref reader, ref audioOutput);
+            }
+            else if (reader.ValueTextEquals("seconds"u8))
+            {
+                ReadSeconds(ref reader);
             }
             else if (reader.ValueTextEquals("cache_creation"u8) || reader.ValueTextEquals("server_tool_use"u8))
             {
@@ -116,6 +123,21 @@ internal struct UsageFields
                 reader.Skip();
             }
         }
+    }
+
+    /// <summary>Reads how long the audio was; the reader stands on the member's name. Some providers write it as a text.</summary>
+    public void ReadSeconds(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        if (reader.TokenType is JsonTokenType.Number or JsonTokenType.String
+            && Utf8Parser.TryParse(reader.ValueSpan, out decimal value, out var read) && read == reader.ValueSpan.Length && value is >= 0 and <= int.MaxValue)
+        {
+            seconds ??= value;
+            return;
+        }
+
+        isNonsense |= reader.TokenType != JsonTokenType.Null;
+        reader.Skip();
     }
 
     private void ReadDetails(ref Utf8JsonReader reader, ref long? audio)
