@@ -87,6 +87,7 @@ public sealed class ReceivedCall
         Bytes = bytes;
         Body = Encoding.UTF8.GetString(bytes);
         Path = http.Request.Path;
+        Query = http.Request.QueryString.Value ?? "";
         Headers = http.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
     }
 
@@ -95,6 +96,9 @@ public sealed class ReceivedCall
 
     /// <summary>Its path.</summary>
     public string Path { get; }
+
+    /// <summary>Its query with the question mark; empty when there is none.</summary>
+    public string Query { get; }
 
     /// <summary>Its headers.</summary>
     public IReadOnlyDictionary<string, string> Headers { get; }

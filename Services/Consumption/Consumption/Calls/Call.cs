@@ -6,6 +6,7 @@ using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
 using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Translation;
 using Microsoft.AspNetCore.Http;
 
@@ -35,6 +36,9 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     public RequestBody? Body { get; set; }
 
     public CallRequest? Request { get; set; }
+
+    /// <summary>Where the response is kept that the call asks for, or goes on from; null when it does neither.</summary>
+    public StoredResponse? Kept { get; set; }
 
     /// <summary>The model asked for: the body's own, or one of its fallbacks.</summary>
     public string? Model { get; set; }
@@ -67,6 +71,7 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
         Organisation = Organisation,
         Body = Body,
         Request = Request,
+        Kept = Kept,
         First = First ?? this,
     };
 

@@ -17,6 +17,11 @@ internal static class CallDocument
         .WithMetadata(new DocumentedBody(Body(surface), surface.TakesForm ? "multipart/form-data" : "application/json"))
         .Produces<JsonElement>(StatusCodes.Status200OK, surface == Surface.AudioSpeech ? "audio/mpeg" : "application/json", surface.Streams ? ["text/event-stream"] : []);
 
+    public static RouteHandlerBuilder DescribeStored(this RouteHandlerBuilder route, Surface surface) => route
+        .WithName(string.Concat(surface.Name.Split('.', '_').Reverse().Select(part => char.ToUpperInvariant(part[0]) + part[1..])))
+        .WithSummary(surface.Summary)
+        .Produces<JsonElement>(StatusCodes.Status200OK, "application/json");
+
     private static Type Body(Surface surface) => surface.Name switch
     {
         ServiceSurfaces.ChatCompletions => typeof(ChatCompletionBody),

@@ -55,6 +55,9 @@ internal enum CallFailure
     ProviderMisconfigured,
     UnknownRoute,
     NoSuchCall,
+    ResponseNotFound,
+    PreviousResponseNotFound,
+    KeptElsewhere,
     Internal,
 }
 
@@ -118,6 +121,9 @@ internal static class CallErrors
         CallFailure.ProviderTimeout => new(StatusCodes.Status504GatewayTimeout, Provider, "provider_timeout", "The provider did not answer in time.", Fault.Provider),
         CallFailure.ProviderRateLimited => new(StatusCodes.Status429TooManyRequests, Provider, "provider_rate_limited", "The provider takes no more calls for now.", Fault.Provider, Waiting: true),
         CallFailure.ProviderMisconfigured => new(StatusCodes.Status502BadGateway, Provider, "provider_misconfigured", "The provider refused the marketplace itself: its credential, address or model id is not what the listing says.", Fault.Provider, Waiting: false),
+        CallFailure.ResponseNotFound => new(StatusCodes.Status404NotFound, Invalid, "response_not_found", "There is no such response.", Fault.Client),
+        CallFailure.PreviousResponseNotFound => new(StatusCodes.Status400BadRequest, Invalid, "previous_response_not_found", "There is no such response to go on from.", Fault.Client),
+        CallFailure.KeptElsewhere => new(StatusCodes.Status400BadRequest, Invalid, "previous_response_elsewhere", "The response to go on from is kept by another service.", Fault.Client),
         CallFailure.NoSuchCall => new(StatusCodes.Status404NotFound, Invalid, "call_not_found", "This API key made no such call, or it has not ended: the record of a call is there a moment after its last byte.", Fault.Client),
         CallFailure.UnknownRoute => new(StatusCodes.Status404NotFound, Invalid, "unknown_url", "There is nothing at this address.", Fault.Client),
         _ => new(StatusCodes.Status500InternalServerError, Server, "internal_error", "Something of ours failed.", Fault.Us),

@@ -33,6 +33,10 @@ internal sealed class CallOptions
     [Range(1, 1_000, ErrorMessage = "Calls:DefaultMaxWebSearches must lie between 1 and 1000.")]
     public int DefaultMaxWebSearches { get; set; } = 10;
 
+    /// <summary>How long stored responses can be asked for: as long as OpenAI keeps them.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00", ErrorMessage = "Calls:KeepResponses must lie between 00:01:00 and 3650.00:00:00.")]
+    public TimeSpan KeepResponses { get; set; } = TimeSpan.FromDays(30);
+
     /// <summary>Longest time to a connection to a provider.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00", ErrorMessage = "Calls:ConnectTimeout must lie between 00:00:00.100 and 00:01:00.")]
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);

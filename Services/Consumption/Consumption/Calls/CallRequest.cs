@@ -55,6 +55,12 @@ internal sealed class CallRequest
     /// <summary>Bytes of text in the input: a quarter of it is the least it can be in tokens when nobody tells us.</summary>
     public long TextBytes { get; init; }
 
+    /// <summary>Whether the provider is to store the response.</summary>
+    public bool Store { get; init; } = true;
+
+    /// <summary>The stored response that this one goes on from; null: it begins anew.</summary>
+    public string? PreviousResponseId { get; init; }
+
     /// <summary>The form's media type with its boundary, word for word; null: the body is JSON.</summary>
     public string? FormType { get; init; }
 

@@ -3,6 +3,7 @@ using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Pricing;
 using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
@@ -110,6 +111,20 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
                 : (null, new CallRefusal(busy ? CallFailure.ProviderRateLimited : CallFailure.ProviderUnavailable, RetryAfter: wait));
         }
 
+        if (call.Kept is { } kept)
+        {
+            if (Keeper(version, kept) is not { } keeper)
+            {
+                return (null, new CallRefusal(CallFailure.KeptElsewhere, $"The response `{kept.ResponseId}` is not kept by `{name}@{version.Number}`: call the service and version that made it.", "previous_response_id"));
+            }
+
+            open = [.. open.Where(route => route.Endpoint == keeper)];
+            if (open.Count == 0)
+            {
+                return (null, new CallRefusal(CallFailure.ProviderUnavailable, "The address that keeps the response cannot be reached.", RetryAfter: wait > TimeSpan.Zero ? wait : null));
+            }
+        }
+
         var sound = call.Surface.Dialect == Dialect.Audio;
         var (output, cap) = OutputBound(upstream, request, specification);
         var (translated, untranslatable) = Translate.Request(call, upstream, specification, cap);
@@ -135,6 +150,18 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         {
             return (null, new CallRefusal(CallFailure.ProviderMisconfigured, "The provider's credential cannot be decrypted here."));
         }
+    }
+
+    /// <summary>The version's address that keeps a response: where it was made, or the same address of another version.</summary>
+    private static ListedEndpoint? Keeper(ListedVersion version, StoredResponse kept)
+    {
+        if (version.Listing.Id != kept.ListingId)
+        {
+            return null;
+        }
+
+        var made = version.Listing.Versions.FirstOrDefault(one => one.Id == kept.VersionId)?.Endpoints.FirstOrDefault(endpoint => endpoint.Name == kept.Endpoint);
+        return made is null ? null : version.Endpoints.FirstOrDefault(endpoint => endpoint.Url == made.Url);
     }
 
     public static Reservation Reservation(Call call, Guid instance, Budgets.Budget? organisationBudget) => new(

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.ProviderNetwork;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.Extensions.Options;
@@ -144,11 +145,15 @@ internal sealed class ProviderClient : IDisposable
     {
         var plan = call.Plan!;
         var endpoint = plan.Version.Specification.Endpoint;
-        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, endpoint.ApiVersion is { } version ? $"{plan.Upstream.Path}?api-version={Uri.EscapeDataString(version)}" : plan.Upstream.Path))
+        var stored = plan.Upstream.Method != HttpMethod.Post;
+        var path = stored ? ReadStoredCall.Path(call, endpoint.ApiVersion)
+            : endpoint.ApiVersion is { } version ? $"{plan.Upstream.Path}?api-version={Uri.EscapeDataString(version)}" : plan.Upstream.Path;
+        var request = new HttpRequestMessage(plan.Upstream.Method, new Uri(address, path))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            Content = plan.Translated is { } translated
+            Content = stored ? null
+                : plan.Translated is { } translated
                 ? new ReadOnlyMemoryContent(translated.Body) { Headers = { ContentType = Json } }
                 : EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request!, plan.Version.Specification.Model.Id, plan.Cap),
         };

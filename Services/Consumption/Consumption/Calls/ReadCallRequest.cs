@@ -56,6 +56,8 @@ internal static partial class ReadCallRequest
         private int? maxWebSearches;
         private Slice? nullMaximum;
         private long characters;
+        private bool? store;
+        private string? previousResponse;
         private Seen seen;
         private long textBytes;
 
@@ -104,6 +106,8 @@ internal static partial class ReadCallRequest
                 MaxWebSearches = maxWebSearches,
                 TextBytes = textBytes,
                 Characters = characters,
+                Store = store ?? true,
+                PreviousResponseId = previousResponse,
                 ObjectStart = start,
             }, null);
         }
@@ -137,7 +141,7 @@ internal static partial class ReadCallRequest
                 Once("n", Seen.N);
                 choices = Math.Max(choices ?? 1, ReadCount("n", MaxChoices) ?? 1);
             }
-            else if (!ReadInputMember() && !ReadMaximumMember() && !ReadCostlyMember())
+            else if (!ReadInputMember() && !ReadMaximumMember() && !ReadCostlyMember() && !(surface == Surface.Responses && ReadStoreMember()))
             {
                 reader.Read();
                 reader.Skip();
@@ -186,6 +190,45 @@ internal static partial class ReadCallRequest
             {
                 Once("stream_options", Seen.StreamOptions);
                 ReadStreamOptions();
+            }
+            else
+            {
+                return false;
+            }
+
+            return true;
+        }
+
+        /// <summary>What providers keep. They know the marketplace only: what is kept there must not be reached by its id alone, which may be another organisation's.</summary>
+        private bool ReadStoreMember()
+        {
+            if (reader.ValueTextEquals("store"u8))
+            {
+                Once("store", Seen.Store);
+                store = ReadFlag("store");
+            }
+            else if (reader.ValueTextEquals("previous_response_id"u8))
+            {
+                Once("previous_response_id", Seen.PreviousResponse);
+                reader.Read();
+                previousResponse = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+                media |= previousResponse is not null; // What came before is input too, and only the context window bounds it.
+                if (reader.TokenType is not (JsonTokenType.String or JsonTokenType.Null))
+                {
+                    Refuse(CallFailure.InvalidField, "`previous_response_id` must be a string.", "previous_response_id");
+                }
+
+                reader.Skip();
+            }
+            else if (reader.ValueTextEquals("conversation"u8))
+            {
+                reader.Read();
+                if (reader.TokenType != JsonTokenType.Null)
+                {
+                    Refuse(CallFailure.Untranslatable, "Conversations are not kept here: go on with `previous_response_id`.", "conversation");
+                }
+
+                reader.Skip();
             }
             else
             {
@@ -288,6 +331,17 @@ internal static partial class ReadCallRequest
                     audio |= reader.ValueTextEquals("input_audio"u8);
                     media |= audio || reader.ValueTextEquals("image_url"u8) || reader.ValueTextEquals("file"u8) || reader.ValueTextEquals("video_url"u8)
                         || reader.ValueTextEquals("source"u8) || reader.ValueTextEquals("file_id"u8) || reader.ValueTextEquals("file_data"u8) || reader.ValueTextEquals("file_url"u8);
+                    if (surface == Surface.Responses && reader.ValueTextEquals("type"u8))
+                    {
+                        reader.Read();
+                        if (reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("item_reference"u8))
+                        {
+                            Refuse(CallFailure.Untranslatable, "Items are not reached by their id alone: send them, or go on with `previous_response_id`.", "input");
+                        }
+
+                        continue;
+                    }
+
                     var isText = reader.ValueTextEquals("content"u8) || reader.ValueTextEquals("text"u8) || reader.ValueTextEquals("arguments"u8) || reader.ValueTextEquals("output"u8);
                     if (isText && reader.Read())
                     {
@@ -382,6 +436,8 @@ internal static partial class ReadCallRequest
         Modalities = 1 << 18,
         WebSearchOptions = 1 << 19,
         StreamFormat = 1 << 21,
+        Store = 1 << 22,
+        PreviousResponse = 1 << 23,
         Models = 1 << 20,
     }
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
+using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Translation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
@@ -10,7 +11,7 @@ using Microsoft.Extensions.Options;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Passes on an answer that is not a stream: read whole, settled, then sent; so a caller who has an answer finds it in the books.</summary>
-internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
+internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
     public const string Fenced = "This instance of the marketplace lost its connections for too long and must not answer any more.";
 
@@ -39,7 +40,7 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
             return new CallRefusal(CallFailure.ProviderFailed, "The provider's answer is not JSON.");
         }
 
-        if (facts.IsError)
+        if (facts.IsError && call.Surface.Method == HttpMethod.Post)
         {
             return new CallRefusal(CallFailure.ProviderFailed);
         }
@@ -66,7 +67,9 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
             usage = usage with { Images = facts.Images };
         }
 
+        var keeping = call.Surface == Surface.Responses && call.Plan!.Translated is null && ResponseId.OfAnswer(body.Memory.Span) is { } id ? responses.KeepAsync(call, id) : Task.CompletedTask;
         await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, counted) { ProviderUsage = fields.ToText() });
+        await (call.Surface == Surface.DeleteResponse ? responses.ForgetAsync(call.Kept!, call.Left) : keeping);
         await SendAsync(call, StatusCodes.Status200OK, answer, whole);
         return null;
     }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Translation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -22,7 +23,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// </code>
 /// Charged by the provider's last usage, else by a lower bound of what was passed on. A stream that breaks before anything was passed on is a failed call.
 /// </summary>
-internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
+internal sealed class RelayStream(SettleCall settle, KeepResponses responses, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
     private enum End
     {
@@ -72,6 +73,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         }
 
         await settle.SettleAsync(call, progress.Outcome(call, end == End.Done ? RequestOutcome.Completed : RequestOutcome.Cut, StatusCodes.Status200OK));
+        await (progress.Keeping ?? Task.CompletedTask);
         var last = end switch
         {
             End.Done => progress.Done!,
@@ -105,6 +107,11 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
                 }
 
                 var end = progress.Translator is { } translator ? TakeTranslated(call, buffer, progress, translator) : Take(call, buffer, progress);
+                if (progress.ResponseId is { } id)
+                {
+                    progress.Keeping ??= responses.KeepAsync(call, id);
+                }
+
                 if (progress.Unflushed && (await call.Http.Response.BodyWriter.FlushAsync(call.Left)).IsCompleted)
                 {
                     return End.Left;
@@ -133,6 +140,11 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         while (buffer.TryTake(out var text))
         {
             var read = SseEvent.Read(text.Span, call.Surface.Dialect, ref progress.Usage);
+            if (call.Surface == Surface.Responses && read is { HasData: true, Facts.IsError: false })
+            {
+                progress.ResponseId ??= ResponseId.OfEvent(SseEvent.Data(text.Span, out _));
+            }
+
             if (read.IsDone)
             {
                 progress.Done = text.ToArray();
@@ -239,6 +251,12 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         public long TextBytes { get; set; }
 
         public byte[]? Done { get; set; }
+
+        /// <summary>The id of the response, once an event told it.</summary>
+        public string? ResponseId { get; set; }
+
+        /// <summary>Ends when it is noted where the response is kept.</summary>
+        public Task? Keeping { get; set; }
 
         /// <summary>When the provider speaks another protocol than the caller.</summary>
         public StreamTranslator? Translator { get; init; }

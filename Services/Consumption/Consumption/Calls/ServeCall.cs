@@ -1,5 +1,6 @@
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Keys;
+using LlmMarketplace.Consumption.StoredResponses;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -16,17 +17,20 @@ namespace LlmMarketplace.Consumption.Calls;
 /// 3 to 8 begin anew with the next one, as a call of its own (<see cref="Fallback"/>).
 /// </summary>
 internal sealed partial class ServeCall(
-    KeyCheck keys, PlanCall plans, AdmitCall admission, ProviderClient provider, RelayAnswer answers, RelayStream streams, RelayBinary binaries, SettleCall settle,
+    KeyCheck keys, PlanCall plans, AdmitCall admission, ProviderClient provider, RelayAnswer answers, RelayStream streams, RelayBinary binaries, ReadStoredCall stored, SettleCall settle,
     ConsumptionTelemetry telemetry, IOptions<CallOptions> options, TimeProvider time, ILogger<ServeCall> logger)
 {
-    public async Task HandleAsync(HttpContext http, Surface surface)
+    /// <param name="http">The request.</param>
+    /// <param name="surface">Where it came.</param>
+    /// <param name="responseId">The stored response that it asks for; null when it asks for none.</param>
+    public async Task HandleAsync(HttpContext http, Surface surface, string? responseId = null)
     {
         var call = new Call(http, surface, Guid.CreateVersion7(time.GetUtcNow()), time.GetTimestamp());
         CallAnswers.SetRequestId(http, call.Id);
         using var activity = call.Activity = telemetry.Start(surface);
         try
         {
-            var refusal = await ReadAsync(call);
+            var refusal = await ReadAsync(call, responseId);
             if (refusal is null)
             {
                 foreach (var model in call.Request!.Fallbacks.Prepend(call.Request.Model))
@@ -98,12 +102,17 @@ internal sealed partial class ServeCall(
         return refusal ?? await ForwardAsync(call);
     }
 
-    private async Task<CallRefusal?> ReadAsync(Call call)
+    private async Task<CallRefusal?> ReadAsync(Call call, string? responseId)
     {
         (call.Key, call.Organisation, var refusal) = keys.Check(call.Http.Request);
         if (refusal is not null)
         {
             return refusal;
+        }
+
+        if (responseId is not null)
+        {
+            return await stored.ReadAsync(call, responseId);
         }
 
         var isForm = call.Surface.TakesForm;
@@ -120,7 +129,7 @@ internal sealed partial class ServeCall(
         }
 
         (call.Request, refusal) = ReadCallRequest.Read(call.Surface, call.Body!.Bytes.Span, options.Value.MaxDepth);
-        return refusal;
+        return refusal ?? await stored.BindAsync(call);
     }
 
     /// <summary>Forwards an admitted call. Null: the caller has what there is; else nothing of it, and the call is settled as failed.</summary>
@@ -155,7 +164,7 @@ internal sealed partial class ServeCall(
             if (refusal is not null)
             {
                 var error = CallErrors.Of(refusal.Failure);
-                var outcome = refusal.Failure == CallFailure.ProviderRateLimited ? RequestOutcome.RefusedByProvider : RequestOutcome.Failed;
+                var outcome = refusal.Failure is CallFailure.ProviderRateLimited or CallFailure.ResponseNotFound ? RequestOutcome.RefusedByProvider : RequestOutcome.Failed;
                 await settle.SettleAsync(call, CallOutcome.NotCharged(outcome, error.Status));
             }
 
@@ -189,6 +198,11 @@ internal sealed partial class ServeCall(
         {
             case StatusCodes.Status429TooManyRequests:
                 return new CallRefusal(CallFailure.ProviderRateLimited, RetryAfter: provider.RetryAfter(answer));
+            case StatusCodes.Status404NotFound when call.Surface.Method != HttpMethod.Post:
+                return new CallRefusal(CallFailure.ResponseNotFound, $"Response with id '{call.Kept!.ResponseId}' not found.");
+            case StatusCodes.Status404NotFound when call.Kept is not null:
+                await answers.RefusedAsync(call, answer, either); // The provider forgot what the call goes on from.
+                return null;
             case StatusCodes.Status401Unauthorized or StatusCodes.Status402PaymentRequired or StatusCodes.Status403Forbidden or StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed or StatusCodes.Status407ProxyAuthenticationRequired:
                 return new CallRefusal(CallFailure.ProviderMisconfigured);
             case >= 400 and < 500:

@@ -29,6 +29,9 @@ internal enum Dialect
 /// <param name="IsFree">Whether it costs nothing, whatever the listing's price, because it produces nothing.</param>
 internal sealed record Surface(string Name, string Path, Dialect Dialect, string GenAiOperation, string Summary, string? MaxOutputField = null, bool Streams = false, bool IsFree = false)
 {
+    /// <summary>How it is called. All but POST ask for a response that is stored: <c>{id}</c> in the path.</summary>
+    public HttpMethod Method { get; init; } = HttpMethod.Post;
+
     /// <summary>Whether the request is a form (<c>multipart/form-data</c>) with a file in it; else it is JSON.</summary>
     public bool TakesForm { get; init; }
 
@@ -56,7 +59,16 @@ internal sealed record Surface(string Name, string Path, Dialect Dialect, string
 
     public static Surface Rerank { get; } = new(ServiceSurfaces.Rerank, "rerank", Dialect.Chat, "rerank", "Order documents by how well they answer a query, as Cohere's and Jina's APIs do");
 
-    /// <summary>All of them.</summary>
+    public static Surface RetrieveResponse { get; } = new("responses.retrieve", "responses/{id}", Dialect.Responses, "chat", "A stored response, as OpenAI's API gives it", IsFree: true) { Method = HttpMethod.Get };
+
+    public static Surface DeleteResponse { get; } = new("responses.delete", "responses/{id}", Dialect.Responses, "chat", "Delete a stored response", IsFree: true) { Method = HttpMethod.Delete };
+
+    public static Surface ListInputItems { get; } = new("responses.input_items", "responses/{id}/input_items", Dialect.Responses, "chat", "What a stored response was made of", IsFree: true) { Method = HttpMethod.Get };
+
+    /// <summary>Those that ask for a stored response; whoever serves responses serves them.</summary>
+    public static IReadOnlyList<Surface> OfStored { get; } = [RetrieveResponse, DeleteResponse, ListInputItems];
+
+    /// <summary>All that are posted to.</summary>
     public static IReadOnlyList<Surface> All { get; } = [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, AudioTranscriptions, AudioTranslations, AudioSpeech, Moderations, Rerank];
 
     /// <summary>Whether errors on this path are in Anthropic's shape.</summary>

@@ -13,7 +13,7 @@ internal static class Translate
 
     /// <summary>The provider's surface; null when it serves none that will do.</summary>
     public static Surface? Upstream(Surface asked, IReadOnlyList<string> served) =>
-        served.Contains(asked.Name) ? asked
+        served.Contains(asked.Name) || (asked.Method != HttpMethod.Post && served.Contains(ServiceSurfaces.Responses)) ? asked
         : Targets(asked).FirstOrDefault(target => served.Contains(target.Name));
 
     /// <summary>Translates the body, when it has to be.</summary>
