@@ -56,7 +56,7 @@ public sealed record ServiceExample(string Title, JsonElement Request, JsonEleme
 /// <summary>Where and how a service is called.</summary>
 /// <param name="Url">
 /// Base address, to which the surface's path is appended: <c>https://api.openai.com/v1</c> for <see cref="EndpointProtocol.OpenAi"/> (<c>/chat/completions</c> …),
-/// <c>https://api.anthropic.com/v1</c> for <see cref="EndpointProtocol.Anthropic"/> (<c>/messages</c>), <c>https://{resource}.openai.azure.com/openai/deployments/{deployment}</c> for
+/// <c>https://generativelanguage.googleapis.com/v1beta</c> for <see cref="EndpointProtocol.Gemini"/> (<c>/models/{model}:generateContent</c>), <c>https://api.anthropic.com/v1</c> for <see cref="EndpointProtocol.Anthropic"/> (<c>/messages</c>), <c>https://{resource}.openai.azure.com/openai/deployments/{deployment}</c> for
 /// <see cref="EndpointProtocol.AzureOpenAi"/>.
 /// </param>
 /// <param name="Protocol">What it speaks.</param>
@@ -125,9 +125,12 @@ public static class ServiceSurfaces
     /// <summary><c>POST /v1/rerank</c>.</summary>
     public const string Rerank = "rerank";
 
+    /// <summary>Gemini's <c>models/{model}:generateContent</c> and <c>:streamGenerateContent</c>: providers serve it, callers reach it by <c>POST /v1/chat/completions</c>.</summary>
+    public const string GenerateContent = "generate_content";
+
     /// <summary>All of them.</summary>
     public static IReadOnlyList<string> All { get; } =
-        [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, AudioTranscriptions, AudioTranslations, AudioSpeech, Moderations, Rerank];
+        [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, AudioTranscriptions, AudioTranslations, AudioSpeech, Moderations, Rerank, GenerateContent];
 
     /// <summary>The surfaces that an endpoint serves.</summary>
     /// <param name="specification">Of the version whose endpoint it is.</param>
@@ -138,6 +141,7 @@ public static class ServiceSurfaces
         return specification.Endpoint.Surfaces is { Count: > 0 } declared ? declared : specification.Endpoint.Protocol switch
         {
             EndpointProtocol.Anthropic => AnthropicSurfaces,
+            EndpointProtocol.Gemini => GeminiSurfaces,
             EndpointProtocol.OpenAi or EndpointProtocol.AzureOpenAi => specification.Category switch
             {
                 "embeddings" => EmbeddingSurfaces,
@@ -152,6 +156,7 @@ public static class ServiceSurfaces
     }
 
     private static readonly string[] AnthropicSurfaces = [Messages, CountTokens];
+    private static readonly string[] GeminiSurfaces = [GenerateContent];
     private static readonly string[] EmbeddingSurfaces = [Embeddings];
     private static readonly string[] ImageSurfaces = [ImageGenerations];
     private static readonly string[] TranscriptionSurfaces = [AudioTranscriptions];
@@ -171,6 +176,9 @@ public enum EndpointProtocol
 
     /// <summary>Azure OpenAI: a deployment's address, <c>api-key</c> and an <c>api-version</c> in the query.</summary>
     [JsonStringEnumMemberName("azure-openai")] AzureOpenAi,
+
+    /// <summary>Google's Gemini API: <c>x-goog-api-key</c>, the model in the path.</summary>
+    [JsonStringEnumMemberName("gemini")] Gemini,
 
     /// <summary>HTTP described by an OpenAPI document.</summary>
     [JsonStringEnumMemberName("rest")] Rest,

@@ -147,6 +147,7 @@ internal sealed class ProviderClient : IDisposable
         var endpoint = plan.Version.Specification.Endpoint;
         var stored = plan.Upstream.Method != HttpMethod.Post;
         var path = stored ? ReadStoredCall.Path(call, endpoint.ApiVersion)
+            : endpoint.Protocol == EndpointProtocol.Gemini ? $"{plan.Upstream.Path}{Uri.EscapeDataString(plan.Version.Specification.Model.Id)}:{(call.Request!.Stream ? "streamGenerateContent?alt=sse" : "generateContent")}"
             : endpoint.ApiVersion is { } version ? $"{plan.Upstream.Path}?api-version={Uri.EscapeDataString(version)}" : plan.Upstream.Path;
         var request = new HttpRequestMessage(plan.Upstream.Method, new Uri(address, path))
         {
@@ -173,6 +174,7 @@ internal sealed class ProviderClient : IDisposable
             {
                 EndpointProtocol.Anthropic => ("x-api-key", credential),
                 EndpointProtocol.AzureOpenAi => ("api-key", credential),
+                EndpointProtocol.Gemini => ("x-goog-api-key", credential),
                 _ => ("authorization", $"Bearer {credential}"),
             };
             request.Headers.TryAddWithoutValidation(name, value);

@@ -62,7 +62,7 @@ internal static class ReadUsage
 
         private void ReadMember(ref UsageFields usage)
         {
-            if (reader.ValueTextEquals("usage"u8))
+            if (reader.ValueTextEquals("usage"u8) || (dialect == Dialect.Gemini && reader.ValueTextEquals("usageMetadata"u8)))
             {
                 hasUsage = true;
                 ReadFigures(ref usage);
@@ -71,7 +71,7 @@ internal static class ReadUsage
             {
                 ReadError();
             }
-            else if (reader.ValueTextEquals("choices"u8) || (dialect == Dialect.Messages && reader.ValueTextEquals("content"u8)) || (dialect == Dialect.Responses && reader.ValueTextEquals("output"u8)))
+            else if (reader.ValueTextEquals("choices"u8) || (dialect == Dialect.Gemini && reader.ValueTextEquals("candidates"u8)) || (dialect == Dialect.Messages && reader.ValueTextEquals("content"u8)) || (dialect == Dialect.Responses && reader.ValueTextEquals("output"u8)))
             {
                 CountText();
             }

@@ -83,7 +83,7 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
         }
 
         var output = new ArrayBufferWriter<byte>(answer.Length);
-        Translators.Answer(call.Surface.Dialect, answer, Translate.Head(call, time.GetUtcNow()), output);
+        Translators.Answer(call.Surface.Dialect, call.Plan.Upstream.Dialect, answer, Translate.Head(call, time.GetUtcNow()), output);
         return output.WrittenMemory;
     }
 

@@ -44,7 +44,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
     public async Task<CallRefusal?> RunAsync(Call call, HttpResponseMessage answer, CancellationTokenSource idle, TimeSpan timeout, CancellationToken either)
     {
         using var buffer = new SseBuffer(options.Value.MaxEventBytes);
-        using var translator = call.Plan!.Translated is null ? null : Translators.Stream(call.Surface.Dialect, Translate.Head(call, time.GetUtcNow()));
+        using var translator = call.Plan!.Translated is null ? null : Translators.Stream(call.Surface.Dialect, call.Plan.Upstream.Dialect, Translate.Head(call, time.GetUtcNow()));
         var progress = new Progress { Translator = translator };
         var end = await PassOnAsync(call, answer, buffer, progress, idle, timeout, either);
         if (end == End.Left)
@@ -96,7 +96,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
                 var read = await stream.ReadAsync(buffer.Room(), either);
                 if (read == 0)
                 {
-                    return End.Cut;
+                    return progress.TryFinish(call) ? End.Done : End.Cut;
                 }
 
                 call.FirstByteMs ??= time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
@@ -263,6 +263,20 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
 
         /// <summary>What it wrote last.</summary>
         public ArrayBufferWriter<byte> Translated { get; } = new();
+
+        /// <summary>Whether the provider's protocol lets a stream end with its connection, and this one may.</summary>
+        public bool TryFinish(Call call)
+        {
+            Translated.ResetWrittenCount();
+            if (Translator?.TryFinish(Translated) != true)
+            {
+                return false;
+            }
+
+            Done = Translated.WrittenSpan.ToArray();
+            Start(call, this);
+            return true;
+        }
 
         public CallOutcome Outcome(Call call, RequestOutcome outcome, int status)
         {

@@ -16,6 +16,9 @@ internal enum Dialect
 
     /// <summary>OpenAI's audio: <c>usage</c> in tokens or seconds; streams of typed events that end with <c>transcript.text.done</c> or <c>speech.audio.done</c>.</summary>
     Audio,
+
+    /// <summary>Gemini's: <c>usageMetadata</c>, without thoughts among the output; streams that end with their connection. Of providers only.</summary>
+    Gemini,
 }
 
 /// <summary>One of the addresses below <c>/v1</c> that are forwarded.</summary>
@@ -58,6 +61,9 @@ internal sealed record Surface(string Name, string Path, Dialect Dialect, string
     public static Surface Moderations { get; } = new(ServiceSurfaces.Moderations, "moderations", Dialect.Chat, "moderation", "Classify a text as harmful or not, as OpenAI's API does");
 
     public static Surface Rerank { get; } = new(ServiceSurfaces.Rerank, "rerank", Dialect.Chat, "rerank", "Order documents by how well they answer a query, as Cohere's and Jina's APIs do");
+
+    /// <summary>Of Gemini providers; nothing is mapped at this path here. The rest of it is the model and the method.</summary>
+    public static Surface GenerateContent { get; } = new(ServiceSurfaces.GenerateContent, "models/", Dialect.Gemini, "generate_content", "Gemini's own", "maxOutputTokens", Streams: true);
 
     public static Surface RetrieveResponse { get; } = new("responses.retrieve", "responses/{id}", Dialect.Responses, "chat", "A stored response, as OpenAI's API gives it", IsFree: true) { Method = HttpMethod.Get };
 

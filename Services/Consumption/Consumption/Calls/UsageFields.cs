@@ -25,6 +25,8 @@ internal struct UsageFields
     private long? audioOutput;
     private long? searches;
     private decimal? seconds;
+    private long? thoughts;
+    private long? toolInput;
     private bool isNonsense;
     private byte[]? first;
     private byte[]? last;
@@ -59,11 +61,12 @@ internal struct UsageFields
         var written1h = apart ? cacheCreated1h ?? 0 : 0;
         var written = apart ? cacheCreated ?? written1h + (cacheCreated5m ?? 0) : 0;
         var read = apart ? cacheRead ?? 0 : cached ?? 0;
-        var usage = new TokenUsage((input ?? 0) + (apart ? read + written : 0), read, output ?? 0)
+        // Gemini tells thoughts, and what its own tools had read, beside the rest.
+        var usage = new TokenUsage((input ?? 0) + (toolInput ?? 0) + (apart ? read + written : 0), read, (output ?? 0) + (thoughts ?? 0))
         {
             CacheWriteTokens = written - written1h,
             CacheWrite1hTokens = written1h,
-            ReasoningTokens = reasoning ?? 0,
+            ReasoningTokens = reasoning ?? thoughts ?? 0,
             AudioInputTokens = audioInput ?? 0,
             AudioOutputTokens = audioOutput ?? 0,
             AudioSeconds = seconds ?? 0,
@@ -108,6 +111,30 @@ internal struct UsageFields
             {
                 ReadDetails(ref reader, ref audioOutput);
             }
+            else if (reader.ValueTextEquals("promptTokenCount"u8))
+            {
+                ReadTokens(ref reader, ref input);
+            }
+            else if (reader.ValueTextEquals("candidatesTokenCount"u8))
+            {
+                ReadTokens(ref reader, ref output);
+            }
+            else if (reader.ValueTextEquals("cachedContentTokenCount"u8))
+            {
+                ReadTokens(ref reader, ref cached);
+            }
+            else if (reader.ValueTextEquals("thoughtsTokenCount"u8))
+            {
+                ReadTokens(ref reader, ref thoughts);
+            }
+            else if (reader.ValueTextEquals("toolUsePromptTokenCount"u8))
+            {
+                ReadTokens(ref reader, ref toolInput);
+            }
+            else if (reader.ValueTextEquals("promptTokensDetails"u8))
+            {
+                ReadModalities(ref reader);
+            }
             else if (reader.ValueTextEquals("seconds"u8))
             {
                 ReadSeconds(ref reader);
@@ -138,6 +165,38 @@ internal struct UsageFields
 
         isNonsense |= reader.TokenType != JsonTokenType.Null;
         reader.Skip();
+    }
+
+    /// <summary>Gemini's input by kind: <c>[{"modality":"AUDIO","tokenCount":3}]</c>.</summary>
+    private void ReadModalities(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            reader.Skip();
+            return;
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+        {
+            var isAudio = false;
+            long? count = null;
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                if (reader.ValueTextEquals("tokenCount"u8))
+                {
+                    ReadTokens(ref reader, ref count);
+                    continue;
+                }
+
+                var isModality = reader.ValueTextEquals("modality"u8);
+                reader.Read();
+                isAudio |= isModality && reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("AUDIO"u8);
+                reader.Skip();
+            }
+
+            audioInput = isAudio ? count : audioInput;
+        }
     }
 
     private void ReadDetails(ref Utf8JsonReader reader, ref long? audio)
