@@ -68,7 +68,7 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
         }
 
         var keeping = call.Surface == Surface.Responses && call.Plan!.Translated is null && ResponseId.OfAnswer(body.Memory.Span) is { } id ? responses.KeepAsync(call, id) : Task.CompletedTask;
-        await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, counted) { ProviderUsage = fields.ToText() });
+        await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, counted) { ProviderUsage = call.Surface.IsFree ? null : fields.ToText() });
         await (call.Surface == Surface.DeleteResponse ? responses.ForgetAsync(call.Kept!, call.Left) : keeping);
         await SendAsync(call, StatusCodes.Status200OK, answer, whole);
         return null;
