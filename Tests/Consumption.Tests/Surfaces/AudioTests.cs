@@ -142,6 +142,23 @@ public sealed class AudioTests(Marketplace marketplace)
         Assert.Equal(HttpStatusCode.OK, fits.StatusCode);
     }
 
+    [Theory]
+    [InlineData(32, 255)] // bytes a frame
+    [InlineData(28, 255)] // bytes a second
+    [InlineData(20, 85)] // the tag: MP3 within WAV
+    public async Task A_header_that_lies_does_not_make_a_file_shorter_than_it_can_be(int at, byte value)
+    {
+        var (key, member, service) = await CallerAsync(ProviderScripts.Json(200, """{"text":"Hello"}"""), ByMinute);
+        await member.SetBudgetAsync(0.0061m);
+        using var client = key.Client();
+        var file = Sound.Wav(62);
+        file[at] = value;
+
+        var answer = await client.PostAsync("/v1/audio/transcriptions", Form(service, file));
+
+        Assert.Equal("insufficient_quota", (await answer.ErrorAsync()).Code);
+    }
+
     [Fact]
     public async Task Sound_without_a_price_is_refused_by_name_before_anything_is_reserved()
     {

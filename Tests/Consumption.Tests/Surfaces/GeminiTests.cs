@@ -117,6 +117,17 @@ public sealed class GeminiTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task A_key_that_Google_does_not_know_is_the_providers_to_mend()
+    {
+        var (_, member, service) = await CallerAsync(ProviderScripts.Json(400, """{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"""));
+        using var http = (await member.CreateKeyAsync()).Client();
+
+        var answer = await http.PostJsonAsync("/v1/chat/completions", $$"""{"model":"acme/{{service.Name}}",{{Shop.Hello}}}""");
+
+        Assert.Equal(new OpenAiError(502, "provider_error", "provider_misconfigured", null), await answer.ErrorAsync());
+    }
+
+    [Fact]
     public async Task What_cannot_be_said_to_Gemini_is_refused_by_name()
     {
         var (_, member, service) = await CallerAsync(ProviderScripts.Fail(500));

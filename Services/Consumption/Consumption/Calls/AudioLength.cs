@@ -10,6 +10,10 @@ internal static class AudioLength
     private const int FewestBytesPerSecond = 500;
     private const int MostBytesPerSecond = 192_000 * 2 * 4;
 
+    private const int Integers = 1;
+    private const int Floats = 3;
+    private const int Extensible = 0xFFFE;
+
     // Bit rates of lossy audio end at 320 kbit/s (MP3), and near 512 (AAC, Opus).
     private const int MostLossyBytesPerSecond = 64_000;
 
@@ -32,19 +36,21 @@ internal static class AudioLength
     /// <summary>What a WAV file of samples says of itself, which is what decoders go by; null for everything else.</summary>
     private static int? WaveBytesPerSecond(ReadOnlySpan<byte> file)
     {
-        // RIFF, size, WAVE, then chunks; `fmt ` comes before the samples: tag, channels, samples a second, bytes a second, bytes a frame, bits a sample.
+        // RIFF, size, WAVE, then chunks; `fmt ` comes before the samples: tag, channels, samples a second, bytes a second, bytes a frame, bits a sample; the extensible tag
+        // has the true one behind, after 8 more bytes. What decoders do not go by may be anything, and is not read.
         var at = file.IndexOf("fmt "u8);
-        if (!file.StartsWith("RIFF"u8) || !file[8..].StartsWith("WAVE"u8) || at is < 12 or > 4_096 || file.Length < at + 24)
+        if (!file.StartsWith("RIFF"u8) || !file[8..].StartsWith("WAVE"u8) || at is < 12 or > 4_096 || file.Length < at + 34)
         {
             return null;
         }
 
         var format = file[(at + 8)..];
         var tag = BinaryPrimitives.ReadUInt16LittleEndian(format);
+        tag = tag == Extensible ? BinaryPrimitives.ReadUInt16LittleEndian(format[24..]) : tag;
         var frames = BinaryPrimitives.ReadUInt32LittleEndian(format[4..]);
-        var frameBytes = BinaryPrimitives.ReadUInt16LittleEndian(format[12..]);
-        var rate = (long)frames * frameBytes;
-        return tag is 1 or 3 or 0xFFFE && rate is >= FewestBytesPerSecond and <= MostBytesPerSecond ? (int)rate : null;
+        var frameBits = BinaryPrimitives.ReadUInt16LittleEndian(format[2..]) * BinaryPrimitives.ReadUInt16LittleEndian(format[14..]);
+        var rate = frames * (long)frameBits / 8;
+        return tag is Integers or Floats && rate is >= FewestBytesPerSecond and <= MostBytesPerSecond ? (int)rate : null;
     }
 
     private static decimal Told(ReadOnlyMemory<byte> file)

@@ -87,14 +87,20 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
         return output.WrittenMemory;
     }
 
-    /// <summary>Passes on a provider's 4xx as it is: it is the caller's to mend.</summary>
-    public async Task RefusedAsync(Call call, HttpResponseMessage answer, CancellationToken deadline)
+    /// <summary>Passes on a provider's 4xx as it is: it is the caller's to mend. Or the reason, when it is not the caller's after all: Google says 400 to a key that it does not know.</summary>
+    public async Task<CallRefusal?> RefusedAsync(Call call, HttpResponseMessage answer, CancellationToken deadline)
     {
         using var body = await ReadAsync(answer, MaxRefusalBytes, deadline);
+        if (call.Plan!.Upstream.Dialect == Dialect.Gemini && body?.Memory.Span.IndexOf("\"API_KEY_INVALID\""u8) >= 0)
+        {
+            return new CallRefusal(CallFailure.ProviderMisconfigured);
+        }
+
         var status = (int)answer.StatusCode;
         await settle.SettleAsync(call, CallOutcome.NotCharged(RequestOutcome.RefusedByProvider, status));
         var said = body?.Memory ?? default;
-        await SendAsync(call, status, answer, call.Plan!.Translated is null ? said : ProviderError.Read(said).ToBody(call.Surface.Dialect));
+        await SendAsync(call, status, answer, call.Plan.Translated is null ? said : ProviderError.Read(said).ToBody(call.Surface.Dialect));
+        return null;
     }
 
     private static async Task SendAsync(Call call, int status, HttpResponseMessage answer, ReadOnlyMemory<byte> body)

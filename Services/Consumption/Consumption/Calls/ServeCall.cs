@@ -201,13 +201,11 @@ internal sealed partial class ServeCall(
             case StatusCodes.Status404NotFound when call.Surface.Method != HttpMethod.Post:
                 return new CallRefusal(CallFailure.ResponseNotFound, $"Response with id '{call.Kept!.ResponseId}' not found.");
             case StatusCodes.Status404NotFound when call.Kept is not null:
-                await answers.RefusedAsync(call, answer, either); // The provider forgot what the call goes on from.
-                return null;
+                return await answers.RefusedAsync(call, answer, either); // The provider forgot what the call goes on from.
             case StatusCodes.Status401Unauthorized or StatusCodes.Status402PaymentRequired or StatusCodes.Status403Forbidden or StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed or StatusCodes.Status407ProxyAuthenticationRequired:
                 return new CallRefusal(CallFailure.ProviderMisconfigured);
             case >= 400 and < 500:
-                await answers.RefusedAsync(call, answer, either);
-                return null;
+                return await answers.RefusedAsync(call, answer, either);
             case StatusCodes.Status503ServiceUnavailable:
                 return new CallRefusal(CallFailure.ProviderUnavailable, RetryAfter: provider.RetryAfter(answer));
             default:

@@ -1,5 +1,4 @@
 using LlmMarketplace.Consumption.Calls;
-using LlmMarketplace.Consumption.Metering;
 using Microsoft.Extensions.Primitives;
 using Npgsql;
 
