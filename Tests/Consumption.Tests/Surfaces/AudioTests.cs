@@ -143,7 +143,7 @@ public sealed class AudioTests(Marketplace marketplace)
     }
 
     [Theory]
-    [InlineData(32, 255)] // bytes a frame
+    [InlineData(32, 100)] // bytes a frame
     [InlineData(28, 255)] // bytes a second
     [InlineData(20, 85)] // the tag: MP3 within WAV
     public async Task A_header_that_lies_does_not_make_a_file_shorter_than_it_can_be(int at, byte value)
