@@ -6,4 +6,5 @@ public sealed record TakesApiKey(bool OrToken);
 
 /// <summary>What the API's document says of a body that the route reads itself. Unlike <c>Accepts</c> it refuses nothing: what the body may be is the route's to say, in its own words.</summary>
 /// <param name="Type">Its form.</param>
-public sealed record DocumentedBody(Type Type);
+/// <param name="MediaType">Its media type.</param>
+public sealed record DocumentedBody(Type Type, string MediaType = "application/json");

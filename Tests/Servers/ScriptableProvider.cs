@@ -62,8 +62,9 @@ public sealed class ScriptableProvider : IAsyncDisposable
 
     private async Task HandleAsync(HttpContext http)
     {
-        using var reader = new StreamReader(http.Request.Body, Encoding.UTF8);
-        var call = new ReceivedCall(http, await reader.ReadToEndAsync());
+        using var body = new MemoryStream();
+        await http.Request.Body.CopyToAsync(body);
+        var call = new ReceivedCall(http, body.ToArray());
         calls.Enqueue(call);
         using var left = http.RequestAborted.Register(() => call.LeftSource.TrySetResult());
         try
@@ -80,11 +81,13 @@ public sealed class ScriptableProvider : IAsyncDisposable
 /// <summary>A call that a provider received.</summary>
 public sealed class ReceivedCall
 {
-    internal ReceivedCall(HttpContext http, string body)
+    internal ReceivedCall(HttpContext http, byte[] bytes)
     {
         Http = http;
-        Body = body;
+        Bytes = bytes;
+        Body = Encoding.UTF8.GetString(bytes);
         Path = http.Request.Path;
+        Query = http.Request.QueryString.Value ?? "";
         Headers = http.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
     }
 
@@ -94,10 +97,16 @@ public sealed class ReceivedCall
     /// <summary>Its path.</summary>
     public string Path { get; }
 
+    /// <summary>Its query with the question mark; empty when there is none.</summary>
+    public string Query { get; }
+
     /// <summary>Its headers.</summary>
     public IReadOnlyDictionary<string, string> Headers { get; }
 
     /// <summary>Its body.</summary>
+    public ReadOnlyMemory<byte> Bytes { get; }
+
+    /// <summary>Its body as text.</summary>
     public string Body { get; }
 
     /// <summary>Ends when the marketplace hung up before the answer was whole.</summary>

@@ -6,6 +6,7 @@ using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Messaging;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
@@ -131,6 +132,12 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
                 attempts => Text(attempts),
                 text => Read<IReadOnlyList<Attempt>>(text),
                 new ValueComparer<IReadOnlyList<Attempt>>((a, b) => ReferenceEquals(a, b), attempts => attempts.Count, attempts => attempts));
+        });
+        modelBuilder.Entity<StoredResponse>(response =>
+        {
+            response.ToTable("stored_responses");
+            response.HasKey(r => new { r.OrganisationId, r.ResponseId });
+            response.HasIndex(r => r.CreatedAt);
         });
         modelBuilder.Entity<InstanceRow>(instance =>
         {

@@ -9,6 +9,7 @@ using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Usage;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Messaging;
@@ -112,7 +113,9 @@ public static class ConsumptionService
         services.AddSingleton<RunningCalls>();
         services.AddSingleton<ReadClaim>().AddSingleton<KeepAnswer>().AddSingleton<ReplayAnswer>();
         services.AddSingleton<TidyAnswers>().AddHostedService(provider => provider.GetRequiredService<TidyAnswers>());
-        services.AddSingleton<RelayAnswer>().AddSingleton<RelayStream>().AddSingleton<ServeCall>();
+        services.AddSingleton<KeepResponses>().AddHostedService(provider => provider.GetRequiredService<KeepResponses>());
+        services.AddSingleton<ReadStoredCall>().AddHostedService<ForgetResponses>();
+        services.AddSingleton<RelayAnswer>().AddSingleton<RelayStream>().AddSingleton<RelayBinary>().AddSingleton<ServeCall>();
         services.AddHealthChecks().AddCheck<Warmth>("consumption-calls", tags: ["ready"]);
         return builder;
     }
@@ -125,6 +128,11 @@ public static class ConsumptionService
         foreach (var surface in Surface.All)
         {
             v1.MapPost("/" + surface.Path, (HttpContext http, ServeCall calls) => calls.HandleAsync(http, surface)).Describe(surface);
+        }
+
+        foreach (var surface in Surface.OfStored)
+        {
+            v1.MapMethods("/" + surface.Path, [surface.Method.Method], (HttpContext http, string id, ServeCall calls) => calls.HandleAsync(http, surface, id)).DescribeStored(surface);
         }
 
         v1.MapGet("/models", ListModels.HandleAsync).WithName("ListModels").Produces<ListModels.Response>().WithSummary("The models that this key may call");

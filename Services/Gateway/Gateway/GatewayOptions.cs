@@ -10,6 +10,10 @@ internal sealed class GatewayOptions : IValidatableObject
     [Range(1_024, 1_073_741_824, ErrorMessage = "Gateway:MaxRequestBytes must be between 1024 and 1073741824.")]
     public long MaxRequestBytes { get; set; } = 10 * 1024 * 1024;
 
+    /// <summary>The same below <c>/v1/audio</c>, where files are sent.</summary>
+    [Range(1_024, 1_073_741_824, ErrorMessage = "Gateway:MaxAudioBytes must be between 1024 and 1073741824.")]
+    public long MaxAudioBytes { get; set; } = 26 * 1024 * 1024;
+
     /// <summary>Most header fields of one request.</summary>
     [Range(16, 1_000, ErrorMessage = "Gateway:MaxHeaderCount must be between 16 and 1000.")]
     public int MaxHeaderCount { get; set; } = 64;

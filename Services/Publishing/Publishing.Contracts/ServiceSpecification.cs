@@ -56,7 +56,7 @@ public sealed record ServiceExample(string Title, JsonElement Request, JsonEleme
 /// <summary>Where and how a service is called.</summary>
 /// <param name="Url">
 /// Base address, to which the surface's path is appended: <c>https://api.openai.com/v1</c> for <see cref="EndpointProtocol.OpenAi"/> (<c>/chat/completions</c> …),
-/// <c>https://api.anthropic.com/v1</c> for <see cref="EndpointProtocol.Anthropic"/> (<c>/messages</c>), <c>https://{resource}.openai.azure.com/openai/deployments/{deployment}</c> for
+/// <c>https://generativelanguage.googleapis.com/v1beta</c> for <see cref="EndpointProtocol.Gemini"/> (<c>/models/{model}:generateContent</c>), <c>https://api.anthropic.com/v1</c> for <see cref="EndpointProtocol.Anthropic"/> (<c>/messages</c>), <c>https://{resource}.openai.azure.com/openai/deployments/{deployment}</c> for
 /// <see cref="EndpointProtocol.AzureOpenAi"/>.
 /// </param>
 /// <param name="Protocol">What it speaks.</param>
@@ -134,15 +134,27 @@ public static class ServiceSurfaces
     /// <summary><c>POST /v1/images/generations</c>.</summary>
     public const string ImageGenerations = "images.generations";
 
+    /// <summary><c>POST /v1/audio/transcriptions</c>.</summary>
+    public const string AudioTranscriptions = "audio.transcriptions";
+
+    /// <summary><c>POST /v1/audio/translations</c>: into English.</summary>
+    public const string AudioTranslations = "audio.translations";
+
+    /// <summary><c>POST /v1/audio/speech</c>.</summary>
+    public const string AudioSpeech = "audio.speech";
+
     /// <summary><c>POST /v1/moderations</c>.</summary>
     public const string Moderations = "moderations";
 
     /// <summary><c>POST /v1/rerank</c>.</summary>
     public const string Rerank = "rerank";
 
+    /// <summary>Gemini's <c>models/{model}:generateContent</c> and <c>:streamGenerateContent</c>: providers serve it, callers reach it by <c>POST /v1/chat/completions</c>.</summary>
+    public const string GenerateContent = "generate_content";
+
     /// <summary>All of them.</summary>
     public static IReadOnlyList<string> All { get; } =
-        [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, Moderations, Rerank];
+        [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, AudioTranscriptions, AudioTranslations, AudioSpeech, Moderations, Rerank, GenerateContent];
 
     /// <summary>The surfaces that an endpoint serves.</summary>
     /// <param name="specification">Of the version whose endpoint it is.</param>
@@ -153,10 +165,13 @@ public static class ServiceSurfaces
         return specification.Endpoint.Surfaces is { Count: > 0 } declared ? declared : specification.Endpoint.Protocol switch
         {
             EndpointProtocol.Anthropic => AnthropicSurfaces,
+            EndpointProtocol.Gemini => GeminiSurfaces,
             EndpointProtocol.OpenAi or EndpointProtocol.AzureOpenAi => specification.Category switch
             {
                 "embeddings" => EmbeddingSurfaces,
                 "image-generation" => ImageSurfaces,
+                "speech-to-text" => TranscriptionSurfaces,
+                "text-to-speech" => SpeechSurfaces,
                 _ when specification.Model.OutputModalities.Contains("embedding") => EmbeddingSurfaces,
                 _ => ChatSurfaces,
             },
@@ -165,8 +180,11 @@ public static class ServiceSurfaces
     }
 
     private static readonly string[] AnthropicSurfaces = [Messages, CountTokens];
+    private static readonly string[] GeminiSurfaces = [GenerateContent];
     private static readonly string[] EmbeddingSurfaces = [Embeddings];
     private static readonly string[] ImageSurfaces = [ImageGenerations];
+    private static readonly string[] TranscriptionSurfaces = [AudioTranscriptions];
+    private static readonly string[] SpeechSurfaces = [AudioSpeech];
     private static readonly string[] ChatSurfaces = [ChatCompletions];
 }
 
@@ -182,6 +200,9 @@ public enum EndpointProtocol
 
     /// <summary>Azure OpenAI: a deployment's address, <c>api-key</c> and an <c>api-version</c> in the query.</summary>
     [JsonStringEnumMemberName("azure-openai")] AzureOpenAi,
+
+    /// <summary>Google's Gemini API: <c>x-goog-api-key</c>, the model in the path.</summary>
+    [JsonStringEnumMemberName("gemini")] Gemini,
 
     /// <summary>HTTP described by an OpenAPI document.</summary>
     [JsonStringEnumMemberName("rest")] Rest,
@@ -274,6 +295,12 @@ public sealed record PriceRate(string Tier, string Unit, decimal Input, decimal?
 
     /// <summary>Price of one image made; null: images are not priced apart.</summary>
     public decimal? Image { get; init; }
+
+    /// <summary>Price of one minute of audio that is transcribed or translated, charged by its seconds; null: time is not for sale.</summary>
+    public decimal? AudioMinute { get; init; }
+
+    /// <summary>Price of a million characters that are spoken; null: characters are not for sale.</summary>
+    public decimal? MillionCharacters { get; init; }
 
     /// <summary>Added to each call, besides its tokens; null: nothing.</summary>
     public decimal? PerRequest { get; init; }

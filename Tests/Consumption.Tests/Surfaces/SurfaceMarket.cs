@@ -18,10 +18,15 @@ internal static class SurfaceMarket
         var endpoint = version.Specification.Endpoint with { Protocol = protocol, Surfaces = surfaces, ApiVersion = apiVersion };
         var changed = listing with { Versions = [version with { Specification = version.Specification with { Endpoint = endpoint } }] };
         await marketplace.TellAsync(changed);
-        var catalogue = marketplace.Service.App.Services.GetRequiredService<Catalogue.Catalogue>();
-        await Until.TrueAsync(() => catalogue.Current.Listings[$"{listing.Provider}/{listing.Name}"].Versions[0].Specification.Endpoint is { } known
-            && known.Protocol == protocol && known.Surfaces?.Count == surfaces?.Count && known.ApiVersion == apiVersion);
+        await marketplace.KnowsAsync(changed, known => known.Specification.Endpoint is { } at && at.Protocol == protocol && at.Surfaces?.Count == surfaces?.Count && at.ApiVersion == apiVersion);
         return changed;
+    }
+
+    /// <summary>Waits until calls know a listing's first version as it should be.</summary>
+    public static Task KnowsAsync(this Marketplace marketplace, ListingChanged listing, Func<Catalogue.ListedVersion, bool> isIt)
+    {
+        var catalogue = marketplace.Service.App.Services.GetRequiredService<Catalogue.Catalogue>();
+        return Until.TrueAsync(() => isIt(catalogue.Current.Listings[$"{listing.Provider}/{listing.Name}"].Versions[0]));
     }
 
     /// <summary>A provider that sends these events, and breaks off once the caller has them.</summary>

@@ -33,17 +33,17 @@ public class GoldenTests
         var caller = Translating.Caller(pair);
         if (pair.Contains("Stream", StringComparison.Ordinal))
         {
-            return Translating.Stream(caller, [input]).Output;
+            return Translating.Stream(pair, [input]).Output;
         }
 
         var output = new ArrayBufferWriter<byte>();
         if (pair.Contains("Answer", StringComparison.Ordinal))
         {
-            Translators.Answer(caller, input, Translating.Head, output);
+            Translators.Answer(caller, Translating.Provider(pair), input, Translating.Head, output);
         }
         else
         {
-            var request = Translators.Request(caller, input, new TranslationOptions("upstream-model"));
+            var request = Translators.Request(caller, Translating.Provider(pair), input, new TranslationOptions("upstream-model"));
             Assert.Null(request.Refusal);
             Assert.Empty(request.Dropped);
             output.Write(request.Body.Span);

@@ -14,9 +14,14 @@ internal static class Translating
         ? Dialect.Chat
         : pair.Contains("Messages", StringComparison.Ordinal) ? Dialect.Messages : Dialect.Responses;
 
-    public static (byte[] Output, StreamState State, StreamTranslator Translator) Stream(Dialect caller, IEnumerable<ReadOnlyMemory<byte>> pieces)
+    public static Dialect Provider(string pair) => pair.Contains("Gemini", StringComparison.Ordinal) ? Dialect.Gemini : Provider(Caller(pair));
+
+    /// <summary>The provider's dialect of the only other pair.</summary>
+    public static Dialect Provider(Dialect caller) => caller == Dialect.Chat ? Dialect.Messages : Dialect.Chat;
+
+    public static (byte[] Output, StreamState State, StreamTranslator Translator) Stream(string pair, IEnumerable<ReadOnlyMemory<byte>> pieces)
     {
-        var translator = Translators.Stream(caller, Head);
+        var translator = Translators.Stream(Caller(pair), Provider(pair), Head);
         var output = new ArrayBufferWriter<byte>();
         using var buffer = new SseBuffer(1024 * 1024);
         foreach (var piece in pieces)
@@ -39,6 +44,7 @@ internal static class Translating
             }
         }
 
+        translator.TryFinish(output);
         return (output.WrittenSpan.ToArray(), translator.State, translator);
     }
 

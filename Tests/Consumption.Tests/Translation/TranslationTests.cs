@@ -19,10 +19,10 @@ public class TranslationTests
     public void Any_split_of_a_stream_translates_to_the_same(NonNegativeInt which, int[] sizes)
     {
         var file = Streams[which.Get % Streams.Length];
-        var caller = Translating.Caller(Path.GetFileName(Path.GetDirectoryName(file)!));
+        var pair = Path.GetFileName(Path.GetDirectoryName(file)!);
         var bytes = File.ReadAllBytes(file);
-        var whole = Translating.Stream(caller, [bytes]);
-        var split = Translating.Stream(caller, Translating.Split(bytes, sizes));
+        var whole = Translating.Stream(pair, [bytes]);
+        var split = Translating.Stream(pair, Translating.Split(bytes, sizes));
         Assert.Equal(Translating.Text(whole.Output), Translating.Text(split.Output));
         Assert.Equal(whole.State, split.State);
         Assert.NotEqual(StreamState.Open, split.State);
@@ -47,7 +47,7 @@ public class TranslationTests
 
         try
         {
-            Translating.Stream(Translating.Caller(Path.GetFileName(Path.GetDirectoryName(file)!)), [bytes.ToArray()]);
+            Translating.Stream(Path.GetFileName(Path.GetDirectoryName(file)!), [bytes.ToArray()]);
         }
         catch (JsonException)
         {
@@ -71,16 +71,24 @@ public class TranslationTests
     [InlineData("Responses", """{"model":"m","input":"a","previous_response_id":"resp_1"}""", "previous_response_id")]
     [InlineData("Responses", """{"model":"m","input":"a","tools":[{"type":"web_search"}]}""", "tools[0].type")]
     [InlineData("Responses", """{"model":"m","input":"a","store":true}""", "store")]
+    [InlineData("Chat to Gemini", """{"model":"m","messages":[],"n":2}""", "n")]
+    [InlineData("Chat to Gemini", """{"model":"m","messages":[],"parallel_tool_calls":false}""", "parallel_tool_calls")]
+    [InlineData("Chat to Gemini", """{"model":"m","messages":[],"user":"bob"}""", "user")]
+    [InlineData("Chat to Gemini", """{"model":"m","messages":[],"logit_bias":{}}""", "logit_bias")]
+    [InlineData("Chat to Gemini", """{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}""", "messages[0].content[0].image_url.url")]
+    [InlineData("Chat to Gemini", """{"model":"m","messages":[{"role":"user","content":"a"},{"role":"system","content":"b"}]}""", "messages[1].role")]
+    [InlineData("Chat to Gemini", """{"model":"m","messages":[],"reasoning_effort":"extreme"}""", "reasoning_effort")]
+    [InlineData("Chat to Gemini", """{"model":"m","messages":[],"tools":[{"type":"custom","custom":{}}]}""", "tools[0].type")]
     public void What_cannot_be_translated_is_refused_by_name_and_dropped_only_on_request(string dialect, string body, string param)
     {
-        var caller = Enum.Parse<Dialect>(dialect);
+        var (caller, provider) = Pair(dialect);
         var bytes = Encoding.UTF8.GetBytes(body);
-        var strict = Translators.Request(caller, bytes, new TranslationOptions());
+        var strict = Translators.Request(caller, provider, bytes, new TranslationOptions());
         Assert.Equal(param, strict.Refusal?.Param);
         Assert.False(strict.Refusal!.IsMalformed);
         Assert.True(strict.Body.IsEmpty);
 
-        var lenient = Translators.Request(caller, bytes, new TranslationOptions(Lenient: true));
+        var lenient = Translators.Request(caller, provider, bytes, new TranslationOptions(Lenient: true));
         Assert.Null(lenient.Refusal);
         Assert.Equal([param], lenient.Dropped);
         using var valid = JsonDocument.Parse(lenient.Body);
@@ -94,9 +102,13 @@ public class TranslationTests
     [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[],"user":"\ud83d"}""", "")]
     [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[{"role":"system","content":"a"}]}""", "messages[0].role")]
     [InlineData("Responses", """{"model":"m"}""", "input")]
+    [InlineData("Chat to Gemini", """{"model":"m","messages":[{"role":"tool","tool_call_id":"x","content":"a"}]}""", "messages[0].tool_call_id")]
+    [InlineData("Chat to Gemini", """{"model":"m","messages":[],"stop":[1]}""", "stop[0]")]
+    [InlineData("Chat to Gemini", """{"model":"m","messages":[],"temperature":"hot"}""", "temperature")]
     public void What_is_wrong_is_refused_even_when_gaps_are_dropped(string dialect, string body, string param)
     {
-        var translated = Translators.Request(Enum.Parse<Dialect>(dialect), Encoding.UTF8.GetBytes(body), new TranslationOptions(Lenient: true));
+        var (caller, provider) = Pair(dialect);
+        var translated = Translators.Request(caller, provider, Encoding.UTF8.GetBytes(body), new TranslationOptions(Lenient: true));
         Assert.True(translated.Refusal?.IsMalformed);
         Assert.Equal(param, translated.Refusal!.Param);
     }
@@ -125,20 +137,21 @@ public class TranslationTests
         }
 
         var request = new JsonObject { ["model"] = "m", ["max_completion_tokens"] = 10, ["messages"] = messages };
-        var there = Translators.Request(Dialect.Chat, Encoding.UTF8.GetBytes(request.ToJsonString()), new TranslationOptions());
+        var there = Translators.Request(Dialect.Chat, Dialect.Messages, Encoding.UTF8.GetBytes(request.ToJsonString()), new TranslationOptions());
         Assert.Null(there.Refusal);
-        var back = Translators.Request(Dialect.Messages, there.Body, new TranslationOptions());
+        var back = Translators.Request(Dialect.Messages, Dialect.Chat, there.Body, new TranslationOptions());
         Assert.Null(back.Refusal);
         Assert.True(JsonNode.DeepEquals(request, JsonNode.Parse(back.Body.Span)), Translating.Text(back.Body));
     }
 
     [Theory]
     [InlineData("Chat", "data: {\"error\":")]
+    [InlineData("Chat to Gemini", "data: {\"error\":")]
     [InlineData("Messages", "event: error\ndata: {\"type\":\"error\"")]
     [InlineData("Responses", "event: error\ndata: {\"type\":\"error\"")]
     public void A_cut_stream_ends_with_an_error_event_of_the_callers_protocol_and_takes_no_more(string dialect, string begin)
     {
-        using var translator = Translators.Stream(Enum.Parse<Dialect>(dialect), Translating.Head);
+        using var translator = Translators.Stream(Pair(dialect).Caller, Pair(dialect).Provider, Translating.Head);
         var output = new ArrayBufferWriter<byte>();
         translator.WriteError(new CallRefusal(CallFailure.ProviderFailed), output);
         Assert.StartsWith(begin, Translating.Text(output.WrittenMemory), StringComparison.Ordinal);
@@ -152,10 +165,18 @@ public class TranslationTests
     [InlineData("Chat", """{"type":"message_stop"}""")]
     public void A_stream_that_ends_without_a_reason_is_no_clean_end(string dialect, string end)
     {
-        using var translator = Translators.Stream(Enum.Parse<Dialect>(dialect), Translating.Head);
+        using var translator = Translators.Stream(Pair(dialect).Caller, Pair(dialect).Provider, Translating.Head);
         var output = new ArrayBufferWriter<byte>();
         Assert.Throws<JsonException>(() => translator.Feed(Encoding.UTF8.GetBytes(end), output));
         Assert.Equal(0, output.WrittenCount);
+    }
+
+    /// <summary>A caller's dialect and the provider's, for instance <c>Chat</c> or <c>Chat to Gemini</c>.</summary>
+    private static (Dialect Caller, Dialect Provider) Pair(string dialects)
+    {
+        var words = dialects.Split(" to ");
+        var caller = Enum.Parse<Dialect>(words[0]);
+        return (caller, words.Length == 1 ? Translating.Provider(caller) : Enum.Parse<Dialect>(words[1]));
     }
 
     private static JsonArray Parts(string text) => new(new JsonObject { ["type"] = "text", ["text"] = text });

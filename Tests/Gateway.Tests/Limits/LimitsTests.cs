@@ -19,6 +19,20 @@ public sealed class LimitsTests(GatewayFixture fixture)
         Assert.Empty(gateway.Services["publishing"].Received);
     }
 
+    [Theory]
+    [InlineData("/v1/audio/transcriptions", false)]
+    [InlineData("/v1/audiobooks", true)]
+    [InlineData("/v1/chat/completions", true)]
+    public async Task Files_of_audio_may_be_larger_than_other_bodies(string path, bool isTooLarge)
+    {
+        await using var gateway = await StartedGateway.StartAsync(Small);
+        using var body = new ByteArrayContent(new byte[2049]);
+
+        using var answer = await gateway.SendAsync(HttpMethod.Post, path, gateway.Token(), body);
+
+        Assert.Equal(isTooLarge, answer.StatusCode == HttpStatusCode.RequestEntityTooLarge);
+    }
+
     [Fact]
     public async Task A_body_of_the_largest_size_goes_through()
     {
@@ -118,6 +132,7 @@ public sealed class LimitsTests(GatewayFixture fixture)
 
     [Theory]
     [InlineData("Gateway:MaxRequestBytes", "1")]
+    [InlineData("Gateway:MaxAudioBytes", "1")]
     [InlineData("Gateway:TrustedProxies:0", "everybody")]
     [InlineData("Gateway:CorsOrigins:0", "https://portal.test/path")]
     [InlineData("Gateway:AnonymousLimit:Burst", "0")]

@@ -171,7 +171,29 @@ public sealed class SpecificationRulesTests
     [InlineData("input")]
     [InlineData("output")]
     [InlineData("cachedInput")]
+    [InlineData("audioMinute")]
+    [InlineData("millionCharacters")]
     public Task A_negative_price_is_NEGATIVE_RATE(string price) => OnlyAsync("NEGATIVE_RATE", $"/pricing/rates/0/{price}", declaration => declaration["pricing"]!["rates"]![0]![price] = -0.000001);
+
+    [Theory]
+    [InlineData("audioMinute")]
+    [InlineData("millionCharacters")]
+    public Task A_price_of_sound_beside_a_subscription_is_INCONSISTENT_PRICING(string price) => OnlyAsync("INCONSISTENT_PRICING", "/pricing/rates/0", declaration =>
+    {
+        declaration["pricing"]!["model"] = "subscription";
+        declaration["pricing"]!["rates"]![0]!["unit"] = "month";
+        declaration["pricing"]!["rates"]![0]![price] = 0.01;
+    });
+
+    [Theory]
+    [InlineData("gemini", "chat.completions")]
+    [InlineData("openai", "generate_content")]
+    [InlineData("anthropic", "audio.speech")]
+    public Task A_surface_that_the_protocol_does_not_have_is_PROTOCOL_MISMATCH(string protocol, string surface) => OnlyAsync("PROTOCOL_MISMATCH", "/endpoint/surfaces", declaration =>
+    {
+        declaration["endpoint"]!["protocol"] = protocol;
+        declaration["endpoint"]!["surfaces"] = new JsonArray(surface);
+    });
 
     [Theory]
     [InlineData("per-token", "request")]

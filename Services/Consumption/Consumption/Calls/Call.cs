@@ -9,6 +9,7 @@ using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
 using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Translation;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.AspNetCore.Http;
@@ -50,6 +51,9 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     public AnswerCopy? Copy { get; set; }
 
     public CallAttribution? Attribution { get; set; }
+
+    /// <summary>Where the response is kept that the call asks for, or goes on from; null when it does neither.</summary>
+    public StoredResponse? Kept { get; set; }
 
     /// <summary>The model asked for: the body's own, or one of its fallbacks.</summary>
     public string? Model { get; set; }
@@ -114,6 +118,7 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
         Claim = Claim,
         Copy = Copy,
         Attribution = Attribution,
+        Kept = Kept,
         First = First ?? this,
     };
 

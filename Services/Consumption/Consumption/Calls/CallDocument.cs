@@ -14,8 +14,13 @@ internal static class CallDocument
     public static RouteHandlerBuilder Describe(this RouteHandlerBuilder route, Surface surface) => route
         .WithName("Call" + string.Concat(surface.Path.Split('/', '_').Select(part => char.ToUpperInvariant(part[0]) + part[1..])))
         .WithSummary(surface.Summary)
-        .WithMetadata(new DocumentedBody(Body(surface)))
-        .Produces<JsonElement>(StatusCodes.Status200OK, "application/json", surface.Streams ? ["text/event-stream"] : []);
+        .WithMetadata(new DocumentedBody(Body(surface), surface.TakesForm ? "multipart/form-data" : "application/json"))
+        .Produces<JsonElement>(StatusCodes.Status200OK, surface == Surface.AudioSpeech ? "audio/mpeg" : "application/json", surface.Streams ? ["text/event-stream"] : []);
+
+    public static RouteHandlerBuilder DescribeStored(this RouteHandlerBuilder route, Surface surface) => route
+        .WithName(string.Concat(surface.Name.Split('.', '_').Reverse().Select(part => char.ToUpperInvariant(part[0]) + part[1..])))
+        .WithSummary(surface.Summary)
+        .Produces<JsonElement>(StatusCodes.Status200OK, "application/json");
 
     private static Type Body(Surface surface) => surface.Name switch
     {
@@ -23,6 +28,8 @@ internal static class CallDocument
         ServiceSurfaces.Responses => typeof(ResponseBody),
         ServiceSurfaces.Messages or ServiceSurfaces.CountTokens => typeof(MessageBody),
         ServiceSurfaces.Embeddings or ServiceSurfaces.Moderations => typeof(InputBody),
+        ServiceSurfaces.AudioTranscriptions or ServiceSurfaces.AudioTranslations => typeof(AudioForm),
+        ServiceSurfaces.AudioSpeech => typeof(SpeechBody),
         ServiceSurfaces.Rerank => typeof(RerankBody),
         _ => typeof(PromptBody),
     };
@@ -55,6 +62,18 @@ internal sealed record InputBody(string Model, JsonElement Input);
 /// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
 /// <param name="Prompt">What to go on from, or to draw.</param>
 internal sealed record PromptBody(string Model, JsonElement Prompt);
+
+/// <summary>As OpenAI's transcriptions and translations take it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="File">What is to be written down.</param>
+/// <param name="Stream">Whether the answer comes in parts, as server-sent events; only for transcriptions.</param>
+internal sealed record AudioForm(string Model, IFormFile File, bool Stream = false);
+
+/// <summary>As OpenAI's speech takes it.</summary>
+/// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>
+/// <param name="Input">What is to be spoken.</param>
+/// <param name="Voice">Whose voice, by the provider's names.</param>
+internal sealed record SpeechBody(string Model, string Input, JsonElement Voice);
 
 /// <summary>As Cohere's and Jina's rerank take it.</summary>
 /// <param name="Model">As <c>/v1/models</c> lists it: <c>provider/service</c>, with <c>@version</c> to hold on to one.</param>

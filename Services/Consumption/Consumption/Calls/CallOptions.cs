@@ -9,6 +9,10 @@ internal sealed class CallOptions
     [Range(1_024, 1_000_000_000, ErrorMessage = "Calls:MaxRequestBytes must lie between 1024 and 1000000000.")]
     public int MaxRequestBytes { get; set; } = 10 * 1024 * 1024;
 
+    /// <summary>Bytes of a form with a file of audio in it: OpenAI's 25 MB, and some room for its other fields.</summary>
+    [Range(1_024, 1_000_000_000, ErrorMessage = "Calls:MaxAudioBytes must lie between 1024 and 1000000000.")]
+    public int MaxAudioBytes { get; set; } = 26 * 1024 * 1024;
+
     /// <summary>Nesting of a request.</summary>
     [Range(8, 1_000, ErrorMessage = "Calls:MaxDepth must lie between 8 and 1000.")]
     public int MaxDepth { get; set; } = 64;
@@ -28,6 +32,10 @@ internal sealed class CallOptions
     /// <summary>Searches of the web reserved for a call that lets the provider search and does not say how often.</summary>
     [Range(1, 1_000, ErrorMessage = "Calls:DefaultMaxWebSearches must lie between 1 and 1000.")]
     public int DefaultMaxWebSearches { get; set; } = 10;
+
+    /// <summary>How long stored responses can be asked for: as long as OpenAI keeps them.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00", ErrorMessage = "Calls:KeepResponses must lie between 00:01:00 and 3650.00:00:00.")]
+    public TimeSpan KeepResponses { get; set; } = TimeSpan.FromDays(30);
 
     /// <summary>Longest time to a connection to a provider, unless its listing says otherwise.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00", ErrorMessage = "Calls:ConnectTimeout must lie between 00:00:00.100 and 00:01:00.")]

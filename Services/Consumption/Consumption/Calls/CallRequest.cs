@@ -58,6 +58,24 @@ internal sealed class CallRequest
     /// <summary>Whom the call is made for, as the body says, and in which member; null when it does not say.</summary>
     public (string? Id, string Field) EndUser { get; init; }
 
+    /// <summary>Whether the provider is to store the response.</summary>
+    public bool Store { get; init; } = true;
+
+    /// <summary>The stored response that this one goes on from; null: it begins anew.</summary>
+    public string? PreviousResponseId { get; init; }
+
+    /// <summary>The form's media type with its boundary, word for word; null: the body is JSON.</summary>
+    public string? FormType { get; init; }
+
+    /// <summary>The file in a form.</summary>
+    public Slice? File { get; init; }
+
+    /// <summary>Whether the caller wants a transcript as plain text or subtitles, not as JSON.</summary>
+    public bool WantsText { get; init; }
+
+    /// <summary>Characters to speak.</summary>
+    public long Characters { get; init; }
+
     /// <summary>Where the outermost object begins.</summary>
     public int ObjectStart { get; init; }
 }

@@ -13,10 +13,17 @@ internal sealed class EditedBody : HttpContent
 {
     private readonly List<ReadOnlyMemory<byte>> pieces;
 
-    private EditedBody(List<ReadOnlyMemory<byte>> pieces)
+    private EditedBody(List<ReadOnlyMemory<byte>> pieces, string? formType)
     {
         this.pieces = pieces;
-        Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        if (formType is null)
+        {
+            Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        }
+        else
+        {
+            Headers.TryAddWithoutValidation("content-type", formType);
+        }
     }
 
     /// <summary>Makes the provider's body.</summary>
@@ -27,7 +34,7 @@ internal sealed class EditedBody : HttpContent
     /// <param name="cap">Name and value of the output cap to send, or null.</param>
     public static EditedBody Of(Surface surface, ReadOnlyMemory<byte> body, CallRequest request, string model, (string Field, long Value)? cap)
     {
-        var edits = new List<(Slice At, string Text)> { (request.ModelValue, JsonSerializer.Serialize(model)) };
+        var edits = new List<(Slice At, string Text)> { (request.ModelValue, request.FormType is null ? JsonSerializer.Serialize(model) : model) };
         var first = new StringBuilder();
         if (surface.Dialect == Dialect.Chat && request.Stream && !request.WantsUsage)
         {
@@ -66,7 +73,7 @@ internal sealed class EditedBody : HttpContent
         }
 
         pieces.Add(body[done..]);
-        return new EditedBody(pieces);
+        return new EditedBody(pieces, request.FormType);
     }
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)

@@ -4,6 +4,7 @@ using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Pricing;
 using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
@@ -97,7 +98,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
             return Refuse(CallFailure.NotForSale, $"`{name}` has no price for the tier `{call.Organisation!.TierName}`.");
         }
 
-        if (Unpriced(request, price) is { } unpriced)
+        if (Unpriced(call.Surface, request, price) is { } unpriced)
         {
             return (null, new CallRefusal(CallFailure.NotPriced, $"`{name}` has no price for {unpriced.What}.", unpriced.Param));
         }
@@ -111,6 +112,21 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
                 : (null, new CallRefusal(busy ? CallFailure.ProviderRateLimited : CallFailure.ProviderUnavailable, RetryAfter: wait));
         }
 
+        if (call.Kept is { } kept)
+        {
+            if (Keeper(version, kept) is not { } keeper)
+            {
+                return (null, new CallRefusal(CallFailure.KeptElsewhere, $"The response `{kept.ResponseId}` is not kept by `{name}@{version.Number}`: call the service and version that made it.", "previous_response_id"));
+            }
+
+            open = [.. open.Where(route => route.Endpoint == keeper)];
+            if (open.Count == 0)
+            {
+                return (null, new CallRefusal(CallFailure.ProviderUnavailable, "The address that keeps the response cannot be reached.", RetryAfter: wait > TimeSpan.Zero ? wait : null));
+            }
+        }
+
+        var sound = call.Surface.Dialect == Dialect.Audio;
         var (output, cap) = OutputBound(upstream, request, specification);
         var (translated, untranslatable) = Translate.Request(call, upstream, specification, cap);
         if (untranslatable is not null)
@@ -119,7 +135,13 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         }
 
         var input = call.Surface.IsFree ? 0 : InputBound(Math.Max(call.Body!.Bytes.Length, translated?.Body.Length ?? 0), request, specification.Model);
-        var nanos = Math.Min(Price.Nanos(price.UpperBound(input, output, ImageBound(call.Surface, request), SearchBound(request))), MaxReservedNanos);
+        if (sound)
+        {
+            (input, output) = AudioCharge.Tokens(call.Body!.Bytes.Length, MediaTokens, options.Value.DefaultMaxOutputTokens, specification.Model, price);
+        }
+
+        var bound = price.UpperBound(input, output, ImageBound(call.Surface, request), SearchBound(request), sound ? AudioCharge.MostSeconds(call, price) : 0, request.Characters);
+        var nanos = Math.Min(Price.Nanos(bound), MaxReservedNanos);
         try
         {
             var credential = specification.Endpoint.Authentication == EndpointAuthentication.None ? null : version.Credential(protector);
@@ -129,6 +151,18 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         {
             return (null, new CallRefusal(CallFailure.ProviderMisconfigured, "The provider's credential cannot be decrypted here."));
         }
+    }
+
+    /// <summary>The version's address that keeps a response: where it was made, or the same address of another version.</summary>
+    private static ListedEndpoint? Keeper(ListedVersion version, StoredResponse kept)
+    {
+        if (version.Listing.Id != kept.ListingId)
+        {
+            return null;
+        }
+
+        var made = version.Listing.Versions.FirstOrDefault(one => one.Id == kept.VersionId)?.Endpoints.FirstOrDefault(endpoint => endpoint.Name == kept.Endpoint);
+        return made is null ? null : version.Endpoints.FirstOrDefault(endpoint => endpoint.Url == made.Url);
     }
 
     public static Reservation Reservation(Call call, Guid instance, KeyRing keys) => new(
@@ -156,9 +190,10 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     private static string[]? Residency(HttpRequest request) =>
         request.Headers[ResidencyHeader] is { Count: > 0 } given ? [.. given.ToString().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)] : null;
 
-    private static (string What, string Param)? Unpriced(CallRequest request, Price price) =>
+    private static (string What, string Param)? Unpriced(Surface surface, CallRequest request, Price price) =>
         request.HasAudio && price is { AudioInput: null, Input: > 0 } ? ("audio", "modalities")
         : request.SearchesWeb && price.WebSearch is null ? ("searches of the web", "tools")
+        : surface.Dialect == Dialect.Audio ? AudioCharge.Unpriced(surface, request, price)
         : null;
 
     private static long ImageBound(Surface surface, CallRequest request) => surface == Surface.ImageGenerations ? request.Choices : 0;

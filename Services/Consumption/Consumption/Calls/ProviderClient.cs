@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.ProviderNetwork;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.Extensions.Options;
@@ -22,6 +23,7 @@ internal sealed class ProviderClient : IDisposable
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BusyUnlessSaid = TimeSpan.FromMilliseconds(200);
     private static readonly MediaTypeWithQualityHeaderValue Json = new("application/json");
+    private static readonly MediaTypeWithQualityHeaderValue Anything = new("*/*");
     private static readonly MediaTypeWithQualityHeaderValue EventStream = new("text/event-stream");
 
     private readonly TimeProvider time;
@@ -169,15 +171,20 @@ internal sealed class ProviderClient : IDisposable
     {
         var plan = call.Plan!;
         var endpoint = plan.Version.Specification.Endpoint;
-        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, endpoint.ApiVersion is { } version ? $"{plan.Upstream.Path}?api-version={Uri.EscapeDataString(version)}" : plan.Upstream.Path))
+        var stored = plan.Upstream.Method != HttpMethod.Post;
+        var path = stored ? ReadStoredCall.Path(call, endpoint.ApiVersion)
+            : endpoint.Protocol == EndpointProtocol.Gemini ? $"{plan.Upstream.Path}{Uri.EscapeDataString(plan.Version.Specification.Model.Id)}:{(call.Request!.Stream ? "streamGenerateContent?alt=sse" : "generateContent")}"
+            : endpoint.ApiVersion is { } version ? $"{plan.Upstream.Path}?api-version={Uri.EscapeDataString(version)}" : plan.Upstream.Path;
+        var request = new HttpRequestMessage(plan.Upstream.Method, new Uri(address, path))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            Content = plan.Translated is { } translated
+            Content = stored ? null
+                : plan.Translated is { } translated
                 ? new ReadOnlyMemoryContent(translated.Body) { Headers = { ContentType = Json } }
                 : EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request!, plan.Version.Specification.Model.Id, plan.Cap),
         };
-        request.Headers.Accept.Add(call.Request!.Stream ? EventStream : Json);
+        request.Headers.Accept.Add(call.Request!.Stream ? EventStream : call.Surface.Dialect == Dialect.Audio ? Anything : Json);
         request.Headers.AcceptEncoding.ParseAdd("identity");
         request.Headers.UserAgent.ParseAdd("LlmMarketplace/1");
         request.Headers.TryAddWithoutValidation("x-request-id", call.Id.ToString());
@@ -193,6 +200,7 @@ internal sealed class ProviderClient : IDisposable
             {
                 EndpointProtocol.Anthropic => ("x-api-key", credential),
                 EndpointProtocol.AzureOpenAi => ("api-key", credential),
+                EndpointProtocol.Gemini => ("x-goog-api-key", credential),
                 _ => ("authorization", $"Bearer {credential}"),
             };
             request.Headers.TryAddWithoutValidation(name, value);

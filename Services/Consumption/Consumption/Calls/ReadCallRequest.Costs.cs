@@ -58,6 +58,45 @@ internal static partial class ReadCallRequest
             return true;
         }
 
+        /// <summary>What is spoken costs by its characters; what is said about how to speak costs as text.</summary>
+        private void ReadSpeechMember()
+        {
+            if (reader.ValueTextEquals("input"u8))
+            {
+                Once("input", Seen.Input);
+                reader.Read();
+                if (reader.TokenType != JsonTokenType.String)
+                {
+                    Refuse(CallFailure.InvalidField, "`input` must be a text: what is to be spoken.", "input");
+                    reader.Skip();
+                    return;
+                }
+
+                textBytes += reader.ValueSpan.Length;
+                foreach (var unused in reader.GetString()!.EnumerateRunes())
+                {
+                    characters++;
+                }
+            }
+            else if (reader.ValueTextEquals("instructions"u8))
+            {
+                Once("instructions", Seen.Instructions);
+                ReadInput();
+            }
+            else if (reader.ValueTextEquals("stream_format"u8))
+            {
+                Once("stream_format", Seen.StreamFormat);
+                reader.Read();
+                stream = reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("sse"u8);
+                reader.Skip();
+            }
+            else
+            {
+                reader.Read();
+                reader.Skip();
+            }
+        }
+
         private void ReadServiceTier()
         {
             reader.Read();

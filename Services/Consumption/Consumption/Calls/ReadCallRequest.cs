@@ -52,6 +52,9 @@ internal static partial class ReadCallRequest
         private bool searchesWeb;
         private int? maxWebSearches;
         private Slice? nullMaximum;
+        private long characters;
+        private bool? store;
+        private string? previousResponse;
         private Seen seen;
         private long textBytes;
         private string? user;
@@ -103,6 +106,9 @@ internal static partial class ReadCallRequest
                 MaxWebSearches = maxWebSearches,
                 TextBytes = textBytes,
                 EndUser = EndUser(),
+                Characters = characters,
+                Store = store ?? true,
+                PreviousResponseId = previousResponse,
                 ObjectStart = start,
             }, null);
         }
@@ -118,6 +124,10 @@ internal static partial class ReadCallRequest
                 Once("models", Seen.Models);
                 ReadFallbacks();
             }
+            else if (surface == Surface.AudioSpeech)
+            {
+                ReadSpeechMember();
+            }
             else if (reader.ValueTextEquals("stream"u8))
             {
                 Once("stream", Seen.Stream);
@@ -132,7 +142,7 @@ internal static partial class ReadCallRequest
                 Once("n", Seen.N);
                 choices = Math.Max(choices ?? 1, ReadCount("n", MaxChoices) ?? 1);
             }
-            else if (!ReadInputMember() && !ReadMaximumMember() && !ReadEndUserMember() && !ReadCostlyMember())
+            else if (!ReadInputMember() && !ReadMaximumMember() && !ReadEndUserMember() && !ReadCostlyMember() && !(surface == Surface.Responses && ReadStoreMember()))
             {
                 reader.Read();
                 reader.Skip();
@@ -283,6 +293,17 @@ internal static partial class ReadCallRequest
                     audio |= reader.ValueTextEquals("input_audio"u8);
                     media |= audio || reader.ValueTextEquals("image_url"u8) || reader.ValueTextEquals("file"u8) || reader.ValueTextEquals("video_url"u8)
                         || reader.ValueTextEquals("source"u8) || reader.ValueTextEquals("file_id"u8) || reader.ValueTextEquals("file_data"u8) || reader.ValueTextEquals("file_url"u8);
+                    if (surface == Surface.Responses && reader.ValueTextEquals("type"u8))
+                    {
+                        reader.Read();
+                        if (reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("item_reference"u8))
+                        {
+                            Refuse(CallFailure.Untranslatable, "Items are not reached by their id alone: send them, or go on with `previous_response_id`.", "input");
+                        }
+
+                        continue;
+                    }
+
                     var isText = reader.ValueTextEquals("content"u8) || reader.ValueTextEquals("text"u8) || reader.ValueTextEquals("arguments"u8) || reader.ValueTextEquals("output"u8);
                     if (isText && reader.Read())
                     {
@@ -381,5 +402,8 @@ internal static partial class ReadCallRequest
         SafetyIdentifier = 1 << 22,
         Metadata = 1 << 23,
         MetadataUser = 1 << 24,
+        StreamFormat = 1 << 25,
+        Store = 1 << 26,
+        PreviousResponse = 1 << 27,
     }
 }

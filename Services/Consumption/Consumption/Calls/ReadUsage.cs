@@ -36,6 +36,8 @@ internal static class ReadUsage
         private int images;
         private long textBytes;
         private long sequence;
+        private bool isEvent;
+        private long transcriptBytes;
 
         public AnswerFacts Read(ref UsageFields usage)
         {
@@ -55,12 +57,12 @@ internal static class ReadUsage
                 // Nothing may follow; the reader says so.
             }
 
-            return new AnswerFacts(hasUsage, hasContent, textBytes, images, isError, isEnd, sequence);
+            return new AnswerFacts(hasUsage, hasContent, isEvent ? textBytes : textBytes + transcriptBytes, images, isError, isEnd, sequence);
         }
 
         private void ReadMember(ref UsageFields usage)
         {
-            if (reader.ValueTextEquals("usage"u8))
+            if (reader.ValueTextEquals("usage"u8) || (dialect == Dialect.Gemini && reader.ValueTextEquals("usageMetadata"u8)))
             {
                 hasUsage = true;
                 ReadFigures(ref usage);
@@ -69,13 +71,21 @@ internal static class ReadUsage
             {
                 ReadError();
             }
-            else if (reader.ValueTextEquals("choices"u8) || (dialect == Dialect.Messages && reader.ValueTextEquals("content"u8)) || (dialect == Dialect.Responses && reader.ValueTextEquals("output"u8)))
+            else if (reader.ValueTextEquals("choices"u8) || (dialect == Dialect.Gemini && reader.ValueTextEquals("candidates"u8)) || (dialect == Dialect.Messages && reader.ValueTextEquals("content"u8)) || (dialect == Dialect.Responses && reader.ValueTextEquals("output"u8)))
             {
                 CountText();
             }
             else if (reader.ValueTextEquals("data"u8))
             {
                 CountData();
+            }
+            else if (dialect == Dialect.Audio && reader.ValueTextEquals("text"u8))
+            {
+                ReadTranscript();
+            }
+            else if (dialect == Dialect.Audio && reader.ValueTextEquals("duration"u8))
+            {
+                usage.ReadSeconds(ref reader);
             }
             else if (dialect != Dialect.Chat)
             {
@@ -93,8 +103,10 @@ internal static class ReadUsage
             if (reader.ValueTextEquals("type"u8))
             {
                 reader.Read();
+                isEvent = true;
                 isEnd |= reader.TokenType == JsonTokenType.String
-                    && (reader.ValueTextEquals("message_stop"u8) || reader.ValueTextEquals("response.completed"u8) || reader.ValueTextEquals("response.incomplete"u8));
+                    && (reader.ValueTextEquals("message_stop"u8) || reader.ValueTextEquals("response.completed"u8) || reader.ValueTextEquals("response.incomplete"u8)
+                        || reader.ValueTextEquals("transcript.text.done"u8) || reader.ValueTextEquals("speech.audio.done"u8));
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("delta"u8))
@@ -143,6 +155,15 @@ internal static class ReadUsage
                     Skip();
                 }
             }
+        }
+
+        /// <summary>All that was said. An event repeats in it what other events told bit by bit.</summary>
+        private void ReadTranscript()
+        {
+            reader.Read();
+            hasContent = true;
+            transcriptBytes += reader.TokenType == JsonTokenType.String ? reader.ValueSpan.Length : 0;
+            reader.Skip();
         }
 
         private void ReadFigures(ref UsageFields usage)

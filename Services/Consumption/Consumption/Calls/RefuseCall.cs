@@ -47,11 +47,16 @@ internal static class RefuseCall
     /// <summary>Images and searches cost the same whatever the output is.</summary>
     private static long? OutputWithin(long left, CallPlan plan)
     {
+        if (plan.Upstream.MaxOutputField is null)
+        {
+            return null; // No caller could ask for less.
+        }
+
         var rest = plan.ReservedNanos - Price.Nanos(plan.Price.UpperBound(plan.InputBound, plan.OutputBound));
         return plan.Price.OutputWithin(left - Math.Max(0, rest), plan.InputBound, plan.OutputBound);
     }
 
-    private static long? TokensAfterInput(long left, CallPlan plan) => plan.OutputBound == 0 ? null : left - plan.InputBound;
+    private static long? TokensAfterInput(long left, CallPlan plan) => plan.OutputBound == 0 || plan.Upstream.MaxOutputField is null ? null : left - plan.InputBound;
 
     /// <summary>The largest output that would be admitted, for the caller to ask for.</summary>
     private static string Affordable(long? output, int choices) => (output / choices) switch

@@ -3,6 +3,7 @@ using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
+using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Translation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
@@ -10,7 +11,7 @@ using Microsoft.Extensions.Options;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Passes on an answer that is not a stream: read whole, settled, then sent; so a caller who has an answer finds it in the books.</summary>
-internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
+internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
     public const string Fenced = "This instance of the marketplace lost its connections for too long and must not answer any more.";
 
@@ -30,14 +31,16 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
         var fields = default(UsageFields);
         try
         {
-            facts = ReadUsage.Read(body.Memory.Span, call.Plan!.Upstream.Dialect, ref fields);
+            facts = call.Request!.WantsText && answer.Content.Headers.ContentType?.MediaType != "application/json"
+                ? new AnswerFacts(false, true, body.Length, 0, false, false, 0)
+                : ReadUsage.Read(body.Memory.Span, call.Plan!.Upstream.Dialect, ref fields);
         }
         catch (JsonException)
         {
             return new CallRefusal(CallFailure.ProviderFailed, "The provider's answer is not JSON.");
         }
 
-        if (facts.IsError)
+        if (facts.IsError && call.Surface.Method == HttpMethod.Post)
         {
             return new CallRefusal(CallFailure.ProviderFailed);
         }
@@ -57,8 +60,8 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
             return new CallRefusal(CallFailure.ProviderFailed, $"The provider's answer is not what its protocol says: {wrong.Message}");
         }
 
-        var told = call.Surface.IsFree ? default(TokenUsage) : fields.ToUsage(call.Plan.Upstream.Dialect);
-        var usage = told ?? Count.Usage(call.Request!, facts.TextBytes);
+        var told = call.Surface.IsFree ? default(TokenUsage) : fields.ToUsage(call.Plan!.Upstream.Dialect);
+        var usage = Count.Of(call, told, facts.TextBytes, out var counted);
         if (call.Surface == Surface.ImageGenerations)
         {
             usage = usage with { Images = facts.Images };
@@ -66,8 +69,10 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
 
         call.Route!.Health.Succeeded();
         call.Copy?.Take(ContentTypeOf(answer), whole.Span);
+        var keeping = call.Surface == Surface.Responses && call.Plan!.Translated is null && ResponseId.OfAnswer(body.Memory.Span) is { } id ? responses.KeepAsync(call, id) : Task.CompletedTask;
         var (outcome, status) = call.Left.IsCancellationRequested ? (RequestOutcome.Abandoned, 0) : (RequestOutcome.Completed, StatusCodes.Status200OK);
-        await settle.SettleAsync(call, new CallOutcome(outcome, status, usage, Counted: told is null) { ProviderUsage = fields.ToText() });
+        await settle.SettleAsync(call, new CallOutcome(outcome, status, usage, counted) { ProviderUsage = call.Surface.IsFree ? null : fields.ToText() });
+        await (call.Surface == Surface.DeleteResponse ? responses.ForgetAsync(call.Kept!, call.Left) : keeping);
         await SendAsync(call, StatusCodes.Status200OK, answer, whole);
         return null;
     }
@@ -81,18 +86,24 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
         }
 
         var output = new ArrayBufferWriter<byte>(answer.Length);
-        Translators.Answer(call.Surface.Dialect, answer, Translate.Head(call, time.GetUtcNow()), output);
+        Translators.Answer(call.Surface.Dialect, call.Plan.Upstream.Dialect, answer, Translate.Head(call, time.GetUtcNow()), output);
         return output.WrittenMemory;
     }
 
-    /// <summary>Passes on a provider's 4xx as it is: it is the caller's to mend.</summary>
-    public async Task RefusedAsync(Call call, HttpResponseMessage answer, CancellationToken deadline)
+    /// <summary>Passes on a provider's 4xx as it is: it is the caller's to mend. Or the reason, when it is not the caller's after all: Google says 400 to a key that it does not know.</summary>
+    public async Task<CallRefusal?> RefusedAsync(Call call, HttpResponseMessage answer, CancellationToken deadline)
     {
         using var body = await ReadAsync(answer, MaxRefusalBytes, deadline);
+        if (call.Plan!.Upstream.Dialect == Dialect.Gemini && body?.Memory.Span.IndexOf("\"API_KEY_INVALID\""u8) >= 0)
+        {
+            return new CallRefusal(CallFailure.ProviderMisconfigured);
+        }
+
         var status = (int)answer.StatusCode;
         await settle.SettleAsync(call, CallOutcome.NotCharged(RequestOutcome.RefusedByProvider, status));
         var said = body?.Memory ?? default;
-        await SendAsync(call, status, answer, call.Plan!.Translated is null ? said : ProviderError.Read(said).ToBody(call.Surface.Dialect));
+        await SendAsync(call, status, answer, call.Plan.Translated is null ? said : ProviderError.Read(said).ToBody(call.Surface.Dialect));
+        return null;
     }
 
     private static async Task SendAsync(Call call, int status, HttpResponseMessage answer, ReadOnlyMemory<byte> body)
@@ -177,7 +188,19 @@ internal static class Count
 {
     private const int BytesPerToken = 4;
 
-    public static TokenUsage Usage(CallRequest request, long outputBytes) => new(Tokens(request.TextBytes), 0, Tokens(outputBytes));
+    /// <summary>What is charged: what the provider told, else what is counted.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="told">What the provider told, or null.</param>
+    /// <param name="outputBytes">Bytes of text that it produced.</param>
+    /// <param name="counted">Whether anything of it was counted by us.</param>
+    public static TokenUsage Of(Call call, TokenUsage? told, long outputBytes, out bool counted)
+    {
+        var usage = told ?? Usage(call.Request!, outputBytes);
+        counted = told is null;
+        return call.Surface.Dialect == Dialect.Audio ? AudioCharge.Of(call, told, usage, out counted) : usage;
+    }
+
+    private static TokenUsage Usage(CallRequest request, long outputBytes) => new(Tokens(request.TextBytes), 0, Tokens(outputBytes));
 
     private static long Tokens(long bytes) => (bytes + BytesPerToken - 1) / BytesPerToken;
 }

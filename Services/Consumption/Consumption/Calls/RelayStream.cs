@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Translation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -24,7 +25,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// </code>
 /// Charged by the provider's last usage, else by a lower bound of what was passed on. A stream that breaks before anything was passed on is a failed call.
 /// </summary>
-internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
+internal sealed class RelayStream(SettleCall settle, KeepResponses responses, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
     private const string EventStream = "text/event-stream; charset=utf-8";
 
@@ -54,7 +55,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
     public async Task<CallRefusal?> RunAsync(Call call, HttpResponseMessage answer, CallClock clock, CancellationToken stop)
     {
         using var buffer = new SseBuffer(options.Value.MaxEventBytes);
-        using var translator = call.Plan!.Translated is null ? null : Translators.Stream(call.Surface.Dialect, Translate.Head(call, time.GetUtcNow()));
+        using var translator = call.Plan!.Translated is null ? null : Translators.Stream(call.Surface.Dialect, call.Plan.Upstream.Dialect, Translate.Head(call, time.GetUtcNow()));
         var progress = new Progress { Translator = translator };
         var end = await PassOnAsync(call, answer, buffer, progress, clock, stop);
         if (end is End.Cut or End.Silent)
@@ -118,6 +119,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
 
         call.Copy?.Append(progress.Done);
         await settle.SettleAsync(call, progress.Outcome(call, end == End.Done ? RequestOutcome.Completed : RequestOutcome.Cut, StatusCodes.Status200OK));
+        await (progress.Keeping ?? Task.CompletedTask);
         var last = end switch
         {
             End.Done => progress.Done!,
@@ -144,7 +146,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
                 var read = await stream.ReadAsync(buffer.Room(), stop);
                 if (read == 0)
                 {
-                    return End.Cut;
+                    return progress.TryFinish(call) ? End.Done : End.Cut;
                 }
 
                 clock.AwaitChunk();
@@ -156,6 +158,11 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
                 }
 
                 var end = progress.Translator is { } translator ? TakeTranslated(call, buffer, progress, translator) : Take(call, buffer, progress);
+                if (progress.ResponseId is { } id)
+                {
+                    progress.Keeping ??= responses.KeepAsync(call, id);
+                }
+
                 var flushed = progress.Unflushed ? await FlushAsync(call) : Flushed.Done;
                 if (flushed == Flushed.CallerLeft && !call.GoesOn)
                 {
@@ -209,6 +216,11 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         while (buffer.TryTake(out var text))
         {
             var read = SseEvent.Read(text.Span, call.Surface.Dialect, ref progress.Usage);
+            if (call.Surface == Surface.Responses && read is { HasData: true, Facts.IsError: false })
+            {
+                progress.ResponseId ??= ResponseId.OfEvent(SseEvent.Data(text.Span, out _));
+            }
+
             if (read.IsDone)
             {
                 progress.Done = text.ToArray();
@@ -332,16 +344,36 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
 
         public byte[]? Done { get; set; }
 
+        /// <summary>The id of the response, once an event told it.</summary>
+        public string? ResponseId { get; set; }
+
+        /// <summary>Ends when it is noted where the response is kept.</summary>
+        public Task? Keeping { get; set; }
+
         /// <summary>When the provider speaks another protocol than the caller.</summary>
         public StreamTranslator? Translator { get; init; }
 
         /// <summary>What it wrote last.</summary>
         public ArrayBufferWriter<byte> Translated { get; } = new();
 
+        /// <summary>Whether the provider's protocol lets a stream end with its connection, and this one may.</summary>
+        public bool TryFinish(Call call)
+        {
+            Translated.ResetWrittenCount();
+            if (Translator?.TryFinish(Translated) != true)
+            {
+                return false;
+            }
+
+            Done = Translated.WrittenSpan.ToArray();
+            Start(call, this);
+            return true;
+        }
+
         public CallOutcome Outcome(Call call, RequestOutcome outcome, int status)
         {
             var told = Translator is null ? Usage.ToUsage(call.Surface.Dialect) : Translator.Usage;
-            return new(outcome, status, told ?? Count.Usage(call.Request!, Translator?.TextBytes ?? TextBytes), Counted: told is null) { ProviderUsage = Usage.ToText() };
+            return new(outcome, status, Count.Of(call, told, Translator?.TextBytes ?? TextBytes, out var counted), counted) { ProviderUsage = Usage.ToText() };
         }
 
         /// <summary>An error as the stream's last event.</summary>

@@ -8,6 +8,9 @@ namespace LlmMarketplace.Consumption.Calls;
 /// <summary>A request's body in rented memory.</summary>
 internal sealed class RequestBody : IDisposable
 {
+    // More is taken as it comes: a length that is only announced takes no memory.
+    private const int MostAtOnce = 1024 * 1024;
+
     private byte[] buffer;
     private int length;
 
@@ -16,12 +19,12 @@ internal sealed class RequestBody : IDisposable
     public ReadOnlyMemory<byte> Bytes => buffer.AsMemory(0, length);
 
     /// <summary>Reads the whole body, at most <paramref name="max"/> bytes of it.</summary>
-    public static async Task<(RequestBody? Body, CallRefusal? Refusal)> ReadAsync(HttpContext http, int max)
+    public static async Task<(RequestBody? Body, CallRefusal? Refusal)> ReadAsync(HttpContext http, int max, bool isForm = false)
     {
         var request = http.Request;
-        if (!IsJson(request))
+        if (!Is(request, isForm ? "multipart/form-data" : "application/json"))
         {
-            return (null, new CallRefusal(CallFailure.UnsupportedMediaType));
+            return (null, new CallRefusal(isForm ? CallFailure.WantsForm : CallFailure.UnsupportedMediaType));
         }
 
         var tooLarge = new CallRefusal(CallFailure.BodyTooLarge, $"The request is larger than {max} bytes.");
@@ -35,7 +38,7 @@ internal sealed class RequestBody : IDisposable
             limit.MaxRequestBodySize = max;
         }
 
-        var body = new RequestBody((int)Math.Min(request.ContentLength + 1 ?? 16 * 1024, max));
+        var body = new RequestBody((int)Math.Min(request.ContentLength + 1 ?? 16 * 1024, Math.Min(max, MostAtOnce)));
         try
         {
             while (true)
@@ -74,10 +77,10 @@ internal sealed class RequestBody : IDisposable
         }
     }
 
-    private static bool IsJson(HttpRequest request) =>
+    private static bool Is(HttpRequest request, string mediaType) =>
         string.IsNullOrEmpty(request.Headers.ContentEncoding)
         && MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
-        && type.MatchesMediaType("application/json")
+        && type.MatchesMediaType(mediaType)
         && (type.Charset.Length == 0 || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
 
     private void Grow()

@@ -2,6 +2,7 @@ using LlmMarketplace.Consumption.Attribution;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
+using LlmMarketplace.Consumption.StoredResponses;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -18,17 +19,21 @@ namespace LlmMarketplace.Consumption.Calls;
 /// 3 to 8 begin anew with the next one, as a call of its own (<see cref="Fallback"/>).
 /// </summary>
 internal sealed partial class ServeCall(
-    KeyCheck keys, PlanCall plans, AdmitCall admission, ReadClaim claims, ReplayAnswer replay, ProviderClient provider, RelayAnswer answers, RelayStream streams, SettleCall settle, RunningCalls calls,
+    KeyCheck keys, PlanCall plans, AdmitCall admission, ReadClaim claims, ReplayAnswer replay, ProviderClient provider, RelayAnswer answers, RelayStream streams, RelayBinary binaries,
+    ReadStoredCall stored, SettleCall settle, RunningCalls calls,
     ConsumptionTelemetry telemetry, IOptions<CallOptions> options, TimeProvider time, ILogger<ServeCall> logger)
 {
-    public async Task HandleAsync(HttpContext http, Surface surface)
+    /// <param name="http">The request.</param>
+    /// <param name="surface">Where it came.</param>
+    /// <param name="responseId">The stored response that it asks for; null when it asks for none.</param>
+    public async Task HandleAsync(HttpContext http, Surface surface, string? responseId = null)
     {
         var call = new Call(http, surface, Guid.CreateVersion7(time.GetUtcNow()), time.GetTimestamp());
         CallAnswers.SetRequestId(http, call.Id);
         using var activity = call.Activity = telemetry.Start(surface);
         try
         {
-            var refusal = await ReadAsync(call);
+            var refusal = await ReadAsync(call, responseId);
             if (refusal is null)
             {
                 foreach (var model in call.Request!.Fallbacks.Prepend(call.Request.Model))
@@ -106,7 +111,7 @@ internal sealed partial class ServeCall(
         return refusal ?? (call.Admission is null ? await replay.SendAsync(call) : await ForwardAsync(call));
     }
 
-    private async Task<CallRefusal?> ReadAsync(Call call)
+    private async Task<CallRefusal?> ReadAsync(Call call, string? responseId)
     {
         (call.Key, call.Organisation, var refusal) = keys.Check(call.Http.Request);
         if (refusal is not null)
@@ -114,26 +119,39 @@ internal sealed partial class ServeCall(
             return refusal;
         }
 
-        (call.Body, refusal) = await RequestBody.ReadAsync(call.Http, options.Value.MaxRequestBytes);
-        if (refusal is not null)
-        {
-            return refusal;
-        }
-
-        (call.Request, refusal) = ReadCallRequest.Read(call.Surface, call.Body!.Bytes.Span, options.Value.MaxDepth);
+        refusal = responseId is null ? await ReadBodyAsync(call) : await stored.ReadAsync(call, responseId);
         if (refusal is not null)
         {
             return refusal;
         }
 
         (call.Attribution, refusal) = ReadAttribution.Read(call.Http.Request, call.Request!.EndUser);
-        if (refusal is null)
+        if (refusal is null && call.Body is not null)
         {
             (call.Claim, refusal) = claims.Read(call);
             call.Copy = call.Claim is null ? null : claims.NewCopy();
         }
 
         return refusal;
+    }
+
+    private async Task<CallRefusal?> ReadBodyAsync(Call call)
+    {
+        var isForm = call.Surface.TakesForm;
+        (call.Body, var refusal) = await RequestBody.ReadAsync(call.Http, isForm ? options.Value.MaxAudioBytes : options.Value.MaxRequestBytes, isForm);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
+        if (isForm)
+        {
+            (call.Request, refusal) = await ReadFormRequest.ReadAsync(call.Surface, call.Body!.Bytes, call.Http.Request.ContentType!);
+            return refusal;
+        }
+
+        (call.Request, refusal) = ReadCallRequest.Read(call.Surface, call.Body!.Bytes.Span, options.Value.MaxDepth);
+        return refusal ?? await stored.BindAsync(call);
     }
 
     /// <summary>Forwards an admitted call. Null: the caller has what there is; else nothing of it, and the call is settled as failed.</summary>
@@ -180,7 +198,7 @@ internal sealed partial class ServeCall(
                 }
 
                 var error = CallErrors.Of(refusal.Failure);
-                var outcome = refusal.Failure == CallFailure.ProviderRateLimited ? RequestOutcome.RefusedByProvider : RequestOutcome.Failed;
+                var outcome = refusal.Failure is CallFailure.ProviderRateLimited or CallFailure.ResponseNotFound ? RequestOutcome.RefusedByProvider : RequestOutcome.Failed;
                 await settle.SettleAsync(call, CallOutcome.NotCharged(outcome, error.Status));
             }
 
@@ -201,6 +219,11 @@ internal sealed partial class ServeCall(
                     : new CallRefusal(CallFailure.ProviderFailed, "The provider streams an answer that was to be whole.");
             }
 
+            if (call.Surface == Surface.AudioSpeech)
+            {
+                return await binaries.RunAsync(call, answer, clock, stop);
+            }
+
             call.FirstByteMs = time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
             clock.AwaitRest();
             return await answers.CompleteAsync(call, answer, stop);
@@ -210,12 +233,15 @@ internal sealed partial class ServeCall(
         {
             case StatusCodes.Status429TooManyRequests:
                 return new CallRefusal(CallFailure.ProviderRateLimited, RetryAfter: provider.RetryAfter(answer));
+            case StatusCodes.Status404NotFound when call.Surface.Method != HttpMethod.Post:
+                return new CallRefusal(CallFailure.ResponseNotFound, $"Response with id '{call.Kept!.ResponseId}' not found.");
+            case StatusCodes.Status404NotFound when call.Kept is not null:
+                return await answers.RefusedAsync(call, answer, stop); // The provider forgot what the call goes on from.
             case StatusCodes.Status401Unauthorized or StatusCodes.Status402PaymentRequired or StatusCodes.Status403Forbidden or StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed or StatusCodes.Status407ProxyAuthenticationRequired:
                 return new CallRefusal(CallFailure.ProviderMisconfigured);
             case >= 400 and < 500:
                 clock.AwaitRest();
-                await answers.RefusedAsync(call, answer, stop);
-                return null;
+                return await answers.RefusedAsync(call, answer, stop);
             case StatusCodes.Status504GatewayTimeout:
                 return new CallRefusal(CallFailure.ProviderTimeout, "The provider says that it was not answered in time itself.");
             case StatusCodes.Status503ServiceUnavailable:
@@ -243,7 +269,7 @@ internal sealed partial class ServeCall(
             var sent = call.Attempts.Any(attempt => attempt.IsSent);
             var charged = outcome == RequestOutcome.Abandoned && sent;
             await settle.SettleAsync(call, charged
-                ? new CallOutcome(outcome, status, Count.Usage(call.Request!, 0), Counted: true)
+                ? new CallOutcome(outcome, status, Count.Of(call, null, 0, out var counted), counted)
                 : CallOutcome.NotCharged(outcome == RequestOutcome.Abandoned ? RequestOutcome.Failed : outcome, status));
         }
     }

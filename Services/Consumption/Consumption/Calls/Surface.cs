@@ -13,6 +13,12 @@ internal enum Dialect
 
     /// <summary>Anthropic's Messages: <c>usage</c> without cached tokens among the input; streams of typed events that end with <c>message_stop</c>.</summary>
     Messages,
+
+    /// <summary>OpenAI's audio: <c>usage</c> in tokens or seconds; streams of typed events that end with <c>transcript.text.done</c> or <c>speech.audio.done</c>.</summary>
+    Audio,
+
+    /// <summary>Gemini's: <c>usageMetadata</c>, without thoughts among the output; streams that end with their connection. Of providers only.</summary>
+    Gemini,
 }
 
 /// <summary>One of the addresses below <c>/v1</c> that are forwarded.</summary>
@@ -26,6 +32,12 @@ internal enum Dialect
 /// <param name="IsFree">Whether it costs nothing, whatever the listing's price, because it produces nothing.</param>
 internal sealed record Surface(string Name, string Path, Dialect Dialect, string GenAiOperation, string Summary, string? MaxOutputField = null, bool Streams = false, bool IsFree = false)
 {
+    /// <summary>How it is called. All but POST ask for a response that is stored: <c>{id}</c> in the path.</summary>
+    public HttpMethod Method { get; init; } = HttpMethod.Post;
+
+    /// <summary>Whether the request is a form (<c>multipart/form-data</c>) with a file in it; else it is JSON.</summary>
+    public bool TakesForm { get; init; }
+
     public static Surface ChatCompletions { get; } = new(ServiceSurfaces.ChatCompletions, "chat/completions", Dialect.Chat, "chat", "Create a chat completion, streamed or whole, as OpenAI's API does", "max_tokens", Streams: true);
 
     public static Surface Completions { get; } = new(ServiceSurfaces.Completions, "completions", Dialect.Chat, "text_completion", "Complete a prompt, as OpenAI's older API does", "max_tokens", Streams: true);
@@ -40,12 +52,30 @@ internal sealed record Surface(string Name, string Path, Dialect Dialect, string
 
     public static Surface ImageGenerations { get; } = new(ServiceSurfaces.ImageGenerations, "images/generations", Dialect.Chat, "generate_content", "Make images of a text, as OpenAI's API does");
 
+    public static Surface AudioTranscriptions { get; } = new(ServiceSurfaces.AudioTranscriptions, "audio/transcriptions", Dialect.Audio, "generate_content", "Write down what is said, in the language that it is said in, as OpenAI's API does", Streams: true) { TakesForm = true };
+
+    public static Surface AudioTranslations { get; } = new(ServiceSurfaces.AudioTranslations, "audio/translations", Dialect.Audio, "generate_content", "Write down in English what is said, as OpenAI's API does") { TakesForm = true };
+
+    public static Surface AudioSpeech { get; } = new(ServiceSurfaces.AudioSpeech, "audio/speech", Dialect.Audio, "generate_content", "Speak a text, as OpenAI's API does; the audio comes as it is made", Streams: true);
+
     public static Surface Moderations { get; } = new(ServiceSurfaces.Moderations, "moderations", Dialect.Chat, "moderation", "Classify a text as harmful or not, as OpenAI's API does");
 
     public static Surface Rerank { get; } = new(ServiceSurfaces.Rerank, "rerank", Dialect.Chat, "rerank", "Order documents by how well they answer a query, as Cohere's and Jina's APIs do");
 
-    /// <summary>All of them.</summary>
-    public static IReadOnlyList<Surface> All { get; } = [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, Moderations, Rerank];
+    /// <summary>Of Gemini providers; nothing is mapped at this path here. The rest of it is the model and the method.</summary>
+    public static Surface GenerateContent { get; } = new(ServiceSurfaces.GenerateContent, "models/", Dialect.Gemini, "generate_content", "Gemini's own", "maxOutputTokens", Streams: true);
+
+    public static Surface RetrieveResponse { get; } = new("responses.retrieve", "responses/{id}", Dialect.Responses, "chat", "A stored response, as OpenAI's API gives it", IsFree: true) { Method = HttpMethod.Get };
+
+    public static Surface DeleteResponse { get; } = new("responses.delete", "responses/{id}", Dialect.Responses, "chat", "Delete a stored response", IsFree: true) { Method = HttpMethod.Delete };
+
+    public static Surface ListInputItems { get; } = new("responses.input_items", "responses/{id}/input_items", Dialect.Responses, "chat", "What a stored response was made of", IsFree: true) { Method = HttpMethod.Get };
+
+    /// <summary>Those that ask for a stored response; whoever serves responses serves them.</summary>
+    public static IReadOnlyList<Surface> OfStored { get; } = [RetrieveResponse, DeleteResponse, ListInputItems];
+
+    /// <summary>All that are posted to.</summary>
+    public static IReadOnlyList<Surface> All { get; } = [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, AudioTranscriptions, AudioTranslations, AudioSpeech, Moderations, Rerank];
 
     /// <summary>Whether errors on this path are in Anthropic's shape.</summary>
     public static bool IsAnthropic(Microsoft.AspNetCore.Http.PathString path) => path.StartsWithSegments("/v1/messages", StringComparison.OrdinalIgnoreCase);

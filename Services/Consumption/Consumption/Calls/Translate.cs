@@ -13,7 +13,7 @@ internal static class Translate
 
     /// <summary>The provider's surface; null when it serves none that will do.</summary>
     public static Surface? Upstream(Surface asked, IReadOnlyList<string> served) =>
-        served.Contains(asked.Name) ? asked
+        served.Contains(asked.Name) || (asked.Method != HttpMethod.Post && served.Contains(ServiceSurfaces.Responses)) ? asked
         : Targets(asked).FirstOrDefault(target => served.Contains(target.Name));
 
     /// <summary>Translates the body, when it has to be.</summary>
@@ -31,7 +31,7 @@ internal static class Translate
         var body = call.Request!.FallbackMember is { } ours ? EditedBody.Without(call.Body!.Bytes, ours) : call.Body!.Bytes;
         var options = new TranslationOptions(
             specification.Model.Id, cap?.Value, Lenient: call.Http.Request.Headers[DropHeader] == "true", MaxTokensField: PlanCall.ChatMaximum(specification));
-        var translated = Translators.Request(call.Surface.Dialect, body, options);
+        var translated = Translators.Request(call.Surface.Dialect, upstream.Dialect, body, options);
         return translated.Refusal is { } gap
             ? (null, new CallRefusal(gap.IsMalformed ? CallFailure.InvalidField : CallFailure.Untranslatable, gap.Reason, gap.Param))
             : (translated, null);
@@ -41,7 +41,7 @@ internal static class Translate
     public static AnswerHead Head(Call call, DateTimeOffset now) => new(call.Id, call.Model!, now) { WantsUsage = call.Request!.WantsUsage, Echo = call.Plan!.Translated!.Echo };
 
     private static IEnumerable<Surface> Targets(Surface asked) =>
-        asked == Surface.ChatCompletions ? [Surface.Messages]
+        asked == Surface.ChatCompletions ? [Surface.Messages, Surface.GenerateContent]
         : asked == Surface.Messages || asked == Surface.Responses ? [Surface.ChatCompletions]
         : [];
 }

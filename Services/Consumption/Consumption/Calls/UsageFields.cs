@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Text;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Pricing;
@@ -23,6 +24,9 @@ internal struct UsageFields
     private long? audioInput;
     private long? audioOutput;
     private long? searches;
+    private decimal? seconds;
+    private long? thoughts;
+    private long? toolInput;
     private bool isNonsense;
     private byte[]? first;
     private byte[]? last;
@@ -47,7 +51,7 @@ internal struct UsageFields
     /// <summary>The usage, or null when none was told, or nonsense: negative, no number, a part larger than its whole.</summary>
     public readonly TokenUsage? ToUsage(Dialect dialect)
     {
-        if (isNonsense || (input is null && output is null))
+        if (isNonsense || (input is null && output is null && seconds is null))
         {
             return null;
         }
@@ -57,13 +61,15 @@ internal struct UsageFields
         var written1h = apart ? cacheCreated1h ?? 0 : 0;
         var written = apart ? cacheCreated ?? written1h + (cacheCreated5m ?? 0) : 0;
         var read = apart ? cacheRead ?? 0 : cached ?? 0;
-        var usage = new TokenUsage((input ?? 0) + (apart ? read + written : 0), read, output ?? 0)
+        // Gemini tells thoughts, and what its own tools had read, beside the rest.
+        var usage = new TokenUsage((input ?? 0) + (toolInput ?? 0) + (apart ? read + written : 0), read, (output ?? 0) + (thoughts ?? 0))
         {
             CacheWriteTokens = written - written1h,
             CacheWrite1hTokens = written1h,
-            ReasoningTokens = reasoning ?? 0,
+            ReasoningTokens = reasoning ?? thoughts ?? 0,
             AudioInputTokens = audioInput ?? 0,
             AudioOutputTokens = audioOutput ?? 0,
+            AudioSeconds = seconds ?? 0,
             WebSearches = searches ?? 0,
         };
         return usage.IsConsistent && usage.CacheWriteTokens >= 0 ? usage : null;
@@ -97,13 +103,41 @@ internal struct UsageFields
             {
                 ReadTokens(ref reader, ref cacheCreated);
             }
-            else if (reader.ValueTextEquals("prompt_tokens_details"u8) || reader.ValueTextEquals("input_tokens_details"u8))
+            else if (reader.ValueTextEquals("prompt_tokens_details"u8) || reader.ValueTextEquals("input_tokens_details"u8) || reader.ValueTextEquals("input_token_details"u8))
             {
                 ReadDetails(ref reader, ref audioInput);
             }
             else if (reader.ValueTextEquals("completion_tokens_details"u8) || reader.ValueTextEquals("output_tokens_details"u8))
             {
                 ReadDetails(ref reader, ref audioOutput);
+            }
+            else if (reader.ValueTextEquals("promptTokenCount"u8))
+            {
+                ReadTokens(ref reader, ref input);
+            }
+            else if (reader.ValueTextEquals("candidatesTokenCount"u8))
+            {
+                ReadTokens(ref reader, ref output);
+            }
+            else if (reader.ValueTextEquals("cachedContentTokenCount"u8))
+            {
+                ReadTokens(ref reader, ref cached);
+            }
+            else if (reader.ValueTextEquals("thoughtsTokenCount"u8))
+            {
+                ReadTokens(ref reader, ref thoughts);
+            }
+            else if (reader.ValueTextEquals("toolUsePromptTokenCount"u8))
+            {
+                ReadTokens(ref reader, ref toolInput);
+            }
+            else if (reader.ValueTextEquals("promptTokensDetails"u8))
+            {
+                ReadModalities(ref reader);
+            }
+            else if (reader.ValueTextEquals("seconds"u8))
+            {
+                ReadSeconds(ref reader);
             }
             else if (reader.ValueTextEquals("cache_creation"u8) || reader.ValueTextEquals("server_tool_use"u8))
             {
@@ -115,6 +149,53 @@ internal struct UsageFields
                 reader.Read();
                 reader.Skip();
             }
+        }
+    }
+
+    /// <summary>Reads how long the audio was; the reader stands on the member's name. Some providers write it as a text.</summary>
+    public void ReadSeconds(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        if (reader.TokenType is JsonTokenType.Number or JsonTokenType.String
+            && Utf8Parser.TryParse(reader.ValueSpan, out decimal value, out var read) && read == reader.ValueSpan.Length && value is >= 0 and <= int.MaxValue)
+        {
+            seconds ??= value;
+            return;
+        }
+
+        isNonsense |= reader.TokenType != JsonTokenType.Null;
+        reader.Skip();
+    }
+
+    /// <summary>Gemini's input by kind: <c>[{"modality":"AUDIO","tokenCount":3}]</c>.</summary>
+    private void ReadModalities(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            reader.Skip();
+            return;
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+        {
+            var isAudio = false;
+            long? count = null;
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                if (reader.ValueTextEquals("tokenCount"u8))
+                {
+                    ReadTokens(ref reader, ref count);
+                    continue;
+                }
+
+                var isModality = reader.ValueTextEquals("modality"u8);
+                reader.Read();
+                isAudio |= isModality && reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("AUDIO"u8);
+                reader.Skip();
+            }
+
+            audioInput = isAudio ? count : audioInput;
         }
     }
 

@@ -822,6 +822,42 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.ToTable("usage_records", (string)null);
                 });
 
+            modelBuilder.Entity("LlmMarketplace.Consumption.StoredResponses.StoredResponse", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("ResponseId")
+                        .HasColumnType("text")
+                        .HasColumnName("response_id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Endpoint")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("endpoint");
+
+                    b.Property<Guid>("ListingId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("listing_id");
+
+                    b.Property<Guid>("VersionId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("version_id");
+
+                    b.HasKey("OrganisationId", "ResponseId")
+                        .HasName("pk_stored_responses");
+
+                    b.HasIndex("CreatedAt")
+                        .HasDatabaseName("ix_stored_responses_created_at");
+
+                    b.ToTable("stored_responses", (string)null);
+                });
+
             modelBuilder.Entity("LlmMarketplace.Messaging.OutboxRow", b =>
                 {
                     b.Property<Guid>("Id")

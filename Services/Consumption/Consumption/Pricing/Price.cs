@@ -8,6 +8,7 @@ namespace LlmMarketplace.Consumption.Pricing;
 /// <code>
 /// cost = perRequest + plain·input + cached·cachedInput + written·cacheWrite + audioIn·audioInput        plain = input − cached − written − audioIn
 ///      + text·output + reasoning·reasoning + audioOut·audioOutput + images·image + searches·webSearch   text = output − reasoning − audioOut
+///      + seconds·audioMinute/60 + characters·character
 /// </code>
 /// A long call (<see cref="LongContext"/>) is reckoned with other rates, all of it.
 /// </summary>
@@ -50,6 +51,18 @@ internal sealed record Price(decimal PerRequest, decimal Input, decimal CachedIn
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public decimal? Image { get; init; }
 
+    /// <summary>Price of a minute of audio in; null: time is not for sale.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public decimal? AudioMinute { get; init; }
+
+    /// <summary>Price of a character spoken; null: characters are not for sale.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public decimal? Character { get; init; }
+
+    /// <summary>Whether tokens cost anything.</summary>
+    [JsonIgnore]
+    public bool HasTokenRates => Input > 0 || Output > 0 || AudioInput > 0 || AudioOutput > 0;
+
     /// <summary>Price of one search that the provider runs itself; null: not for sale.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public decimal? WebSearch { get; init; }
@@ -76,7 +89,13 @@ internal sealed record Price(decimal PerRequest, decimal Input, decimal CachedIn
         var rate = pricing.Rates.FirstOrDefault(r => r.Tier == tier) ?? pricing.Rates.FirstOrDefault(r => r.Tier == DefaultTier);
         return rate is null ? null : pricing.Model switch
         {
-            PricingModel.PerRequest => new Price(rate.Input / PerUnit(rate.Unit), 0, 0, 0, pricing.Currency) { Image = rate.Image, WebSearch = SearchPrice(rate) },
+            PricingModel.PerRequest => new Price(rate.Input / PerUnit(rate.Unit), 0, 0, 0, pricing.Currency) 
+            {
+                Image = rate.Image,
+                AudioMinute = rate.AudioMinute,
+                Character = rate.MillionCharacters / 1_000_000m,
+                WebSearch = SearchPrice(rate),
+            },
             PricingModel.PerToken => PerToken(rate, PerUnit(rate.Unit), pricing.Currency),
             PricingModel.Subscription => Nothing(pricing.Currency), // Paid by month: a call costs nothing more.
             _ => null,
@@ -105,16 +124,19 @@ internal sealed record Price(decimal PerRequest, decimal Input, decimal CachedIn
             + (usage.ReasoningTokens * (Reasoning ?? Output))
             + (audioOut * (AudioOutput ?? Output))
             + (usage.Images * (Image ?? 0))
+            + OfTime(usage.AudioSeconds)
+            + (usage.Characters * (Character ?? 0))
             + (usage.WebSearches * (WebSearch ?? 0));
     }
 
     /// <summary>The most that a call can cost whose usage stays below these bounds.</summary>
-    public decimal UpperBound(long inputTokens, long outputTokens, long images = 0, long webSearches = 0)
+    public decimal UpperBound(long inputTokens, long outputTokens, long images = 0, long webSearches = 0, decimal audioSeconds = 0, long characters = 0)
     {
         var dearestInput = Dearest(Input, CachedInput, CacheWrite, CacheWrite1h, AudioInput);
         var dearestOutput = Dearest(Output, Reasoning, AudioOutput);
-        var bound = PerRequest + (inputTokens * dearestInput) + (outputTokens * dearestOutput) + (images * (Image ?? 0)) + (webSearches * (WebSearch ?? 0));
-        return inputTokens > LongAbove ? Math.Max(bound, LongContext!.UpperBound(inputTokens, outputTokens, images, webSearches)) : bound;
+        var bound = PerRequest + (inputTokens * dearestInput) + (outputTokens * dearestOutput) + (images * (Image ?? 0)) + (webSearches * (WebSearch ?? 0))
+            + OfTime(audioSeconds) + (characters * (Character ?? 0));
+        return inputTokens > LongAbove ? Math.Max(bound, LongContext!.UpperBound(inputTokens, outputTokens, images, webSearches, audioSeconds, characters)) : bound;
     }
 
     /// <summary>The most output, up to <paramref name="most"/>, with which a call with this input stays within an amount; null when output costs nothing.</summary>
@@ -138,6 +160,9 @@ internal sealed record Price(decimal PerRequest, decimal Input, decimal CachedIn
     /// <summary>Nano-units, rounded up: limits never err in the caller's favour by more than they must.</summary>
     public static long Nanos(decimal amount) => amount * NanosPerUnit is var nanos && nanos >= long.MaxValue ? long.MaxValue : (long)Math.Ceiling(nanos);
 
+    /// <summary>A sixtieth may have no end in decimals: here, and only here, amounts are rounded before the invoice, to the 18th digit.</summary>
+    private decimal OfTime(decimal seconds) => AudioMinute is { } minute ? Math.Round(seconds * minute / 60m, 18) : 0m;
+
     private static Price PerToken(PriceRate rate, decimal unit, string currency)
     {
         var price = new Price(rate.PerRequest ?? 0, rate.Input / unit, (rate.CachedInput ?? rate.Input) / unit, (rate.Output ?? 0) / unit, currency)
@@ -148,6 +173,8 @@ internal sealed record Price(decimal PerRequest, decimal Input, decimal CachedIn
             AudioInput = rate.AudioInput / unit,
             AudioOutput = rate.AudioOutput / unit,
             Image = rate.Image,
+            AudioMinute = rate.AudioMinute,
+            Character = rate.MillionCharacters / 1_000_000m,
             WebSearch = SearchPrice(rate),
         };
         return rate.LongContext is not { } longer ? price : price with

@@ -35,6 +35,14 @@ internal readonly record struct TokenUsage(long InputTokens, long CachedInputTok
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public long Images { get; init; }
 
+    /// <summary>Seconds of audio transcribed or translated, where time is what is counted.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public decimal AudioSeconds { get; init; }
+
+    /// <summary>Characters spoken.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long Characters { get; init; }
+
     /// <summary>Uses of the provider's web search.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public long WebSearches { get; init; }

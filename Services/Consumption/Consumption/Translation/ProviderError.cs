@@ -4,7 +4,7 @@ using LlmMarketplace.Consumption.Calls;
 namespace LlmMarketplace.Consumption.Translation;
 
 /// <summary>
-/// An error that a provider sent. OpenAI: <c>{"error":{message,type,param,code}}</c>; Anthropic: <c>{"type":"error","error":{type,message}}</c>
+/// An error that a provider sent. Google: <c>{"error":{code,message,status}}</c> (https://cloud.google.com/apis/design/errors); OpenAI: <c>{"error":{message,type,param,code}}</c>; Anthropic: <c>{"type":"error","error":{type,message}}</c>
 /// (https://docs.anthropic.com/en/api/errors).
 /// </summary>
 internal sealed record ProviderError(string Type, string Message, string? Param = null, string? Code = null)
@@ -106,9 +106,21 @@ internal sealed record ProviderError(string Type, string Message, string? Param 
 
     private static ProviderError Of(JsonElement error) => error.ValueKind switch
     {
-        JsonValueKind.Object => new ProviderError(Text(error, "type") ?? Unknown.Type, Text(error, "message") ?? Unknown.Message, Text(error, "param"), Text(error, "code")),
+        JsonValueKind.Object => new ProviderError(
+            Text(error, "type") ?? OfGoogle(Text(error, "status")), Text(error, "message") ?? Unknown.Message, Text(error, "param"), Text(error, "status") ?? Text(error, "code")),
         JsonValueKind.String => Unknown with { Message = Text(error) ?? Unknown.Message },
         _ => Unknown,
+    };
+
+    private static string OfGoogle(string? status) => status switch
+    {
+        "INVALID_ARGUMENT" or "FAILED_PRECONDITION" or "OUT_OF_RANGE" => "invalid_request_error",
+        "UNAUTHENTICATED" => "authentication_error",
+        "PERMISSION_DENIED" => "permission_error",
+        "NOT_FOUND" => "not_found_error",
+        "RESOURCE_EXHAUSTED" => "rate_limit_error",
+        "UNAVAILABLE" => "overloaded_error",
+        _ => Unknown.Type,
     };
 
     private static string? Text(JsonElement error, string name) => error.TryGetProperty(name, out var value) ? Text(value) : null;

@@ -67,6 +67,10 @@ internal abstract class StreamTranslator : IDisposable
         return State;
     }
 
+    /// <summary>The provider's connection ended. Whether its protocol ends streams so, and this one is complete: then what was written ends the caller's.</summary>
+    /// <param name="output">Takes zero or more whole events, to be held back until the call is settled.</param>
+    public virtual bool TryFinish(IBufferWriter<byte> output) => false;
+
     /// <summary>Ends a stream that cannot go on with an error event.</summary>
     public void WriteError(CallRefusal refusal, IBufferWriter<byte> output)
     {
@@ -75,6 +79,9 @@ internal abstract class StreamTranslator : IDisposable
     }
 
     public void Dispose() => Json.Dispose();
+
+    /// <summary>What is written from here on goes there.</summary>
+    protected void To(IBufferWriter<byte> output) => target = output;
 
     /// <summary>Reads first, then writes: an event that cannot be read leaves no trace.</summary>
     protected abstract void Take(ReadOnlySpan<byte> data);

@@ -10,6 +10,7 @@ namespace LlmMarketplace.Consumption.Translation;
 ///             request ───────────────────────────►        ◄─────────── answer, or events one by one
 ///  caller                                          provider
 ///  Chat       ChatRequestToMessages               Messages  MessagesAnswerToChat, MessagesStreamToChat
+///  Chat       ChatRequestToGemini                 Gemini    GeminiAnswerToChat, GeminiStreamToChat
 ///  Messages   MessagesRequestToChat               Chat      ChatAnswerToMessages, ChatStreamToMessages
 ///  Responses  ResponsesRequestToChat              Chat      ChatAnswerToResponses, ChatStreamToResponses
 /// </code>
@@ -21,10 +22,11 @@ namespace LlmMarketplace.Consumption.Translation;
 internal static class Translators
 {
     /// <summary>Whether a call of one dialect can be served by a provider of the other, another one.</summary>
-    public static bool Exists(Dialect caller, Dialect provider) => (caller, provider) is (Dialect.Chat, Dialect.Messages) or (Dialect.Messages, Dialect.Chat) or (Dialect.Responses, Dialect.Chat);
+    public static bool Exists(Dialect caller, Dialect provider) => (caller, provider) is (Dialect.Chat, Dialect.Messages) or (Dialect.Chat, Dialect.Gemini) or (Dialect.Messages, Dialect.Chat) or (Dialect.Responses, Dialect.Chat);
 
-    public static TranslatedRequest Request(Dialect caller, ReadOnlyMemory<byte> body, TranslationOptions options) => caller switch
+    public static TranslatedRequest Request(Dialect caller, Dialect provider, ReadOnlyMemory<byte> body, TranslationOptions options) => caller switch
     {
+        Dialect.Chat when provider == Dialect.Gemini => ChatRequestToGemini.Translate(body, options),
         Dialect.Chat => ChatRequestToMessages.Translate(body, options),
         Dialect.Messages => MessagesRequestToChat.Translate(body, options),
         _ => ResponsesRequestToChat.Translate(body, options),
@@ -32,10 +34,13 @@ internal static class Translators
 
     /// <summary>Translates a whole answer into the caller's dialect.</summary>
     /// <exception cref="JsonException">The answer is not what its protocol says.</exception>
-    public static void Answer(Dialect caller, ReadOnlyMemory<byte> answer, AnswerHead head, IBufferWriter<byte> output)
+    public static void Answer(Dialect caller, Dialect provider, ReadOnlyMemory<byte> answer, AnswerHead head, IBufferWriter<byte> output)
     {
         switch (caller)
         {
+            case Dialect.Chat when provider == Dialect.Gemini:
+                GeminiAnswerToChat.Translate(answer, head, output);
+                break;
             case Dialect.Chat:
                 MessagesAnswerToChat.Translate(answer, head, output);
                 break;
@@ -48,8 +53,9 @@ internal static class Translators
         }
     }
 
-    public static StreamTranslator Stream(Dialect caller, AnswerHead head) => caller switch
+    public static StreamTranslator Stream(Dialect caller, Dialect provider, AnswerHead head) => caller switch
     {
+        Dialect.Chat when provider == Dialect.Gemini => new GeminiStreamToChat(head),
         Dialect.Chat => new MessagesStreamToChat(head),
         Dialect.Messages => new ChatStreamToMessages(head),
         _ => new ChatStreamToResponses(head),

@@ -9,7 +9,7 @@ internal sealed class RequestSizeGuard(RequestDelegate next, IOptions<GatewayOpt
 {
     public Task InvokeAsync(HttpContext context)
     {
-        var most = options.Value.MaxRequestBytes;
+        var most = context.Request.Path.StartsWithSegments("/v1/audio", StringComparison.OrdinalIgnoreCase) ? options.Value.MaxAudioBytes : options.Value.MaxRequestBytes;
         return context.Request.ContentLength > most
             ? Refusal.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, "too_large", $"The request body is larger than {most} bytes.")
             : next(context);

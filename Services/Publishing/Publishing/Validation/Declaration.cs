@@ -277,6 +277,8 @@ internal sealed class Declaration
         AudioInput = Amount(rate, "audioInput"),
         AudioOutput = Amount(rate, "audioOutput"),
         Image = Amount(rate, "image"),
+        AudioMinute = Amount(rate, "audioMinute"),
+        MillionCharacters = Amount(rate, "millionCharacters"),
         PerRequest = Amount(rate, "perRequest"),
         Tools = ReadTools(rate),
         LongContext = rate.Object("longContext", required: false) is { } longer ? ReadLongContext(longer) : null,
@@ -335,6 +337,10 @@ internal sealed record DeclaredRate(Node At, string? Tier, string? Unit, decimal
 
     public decimal? Image { get; init; }
 
+    public decimal? AudioMinute { get; init; }
+
+    public decimal? MillionCharacters { get; init; }
+
     public decimal? PerRequest { get; init; }
 
     public IReadOnlyDictionary<string, decimal>? Tools { get; init; }
@@ -350,6 +356,8 @@ internal sealed record DeclaredRate(Node At, string? Tier, string? Unit, decimal
         AudioInput = AudioInput,
         AudioOutput = AudioOutput,
         Image = Image,
+        AudioMinute = AudioMinute,
+        MillionCharacters = MillionCharacters,
         PerRequest = PerRequest,
         Tools = Tools,
         LongContext = LongContext is { } longer

@@ -79,7 +79,8 @@ internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
         var served = protocol switch
         {
             EndpointProtocol.Anthropic => [ServiceSurfaces.Messages, ServiceSurfaces.CountTokens],
-            EndpointProtocol.OpenAi or EndpointProtocol.AzureOpenAi => ServiceSurfaces.All.Except([ServiceSurfaces.Messages, ServiceSurfaces.CountTokens]),
+            EndpointProtocol.Gemini => [ServiceSurfaces.GenerateContent],
+            EndpointProtocol.OpenAi or EndpointProtocol.AzureOpenAi => ServiceSurfaces.All.Except([ServiceSurfaces.Messages, ServiceSurfaces.CountTokens, ServiceSurfaces.GenerateContent]),
             _ => (IEnumerable<string>)[],
         };
         if (declaration.Surfaces.Except(served).ToArray() is { Length: > 0 } others)

@@ -86,7 +86,7 @@ internal sealed class PricingRule : ISpecificationRule
             rate.At.Report(IssueCodes.InconsistentPricing, "Only prices per token tell output, cached input, reasoning and audio apart.");
         }
 
-        if (model == PricingModel.Subscription && (rate.Image is not null || rate.Tools is { Count: > 0 }))
+        if (model == PricingModel.Subscription && (rate.Image is not null || rate.AudioMinute is not null || rate.MillionCharacters is not null || rate.Tools is { Count: > 0 }))
         {
             rate.At.Report(IssueCodes.InconsistentPricing, "With a subscription, calls cost nothing more.");
         }
@@ -116,6 +116,8 @@ internal sealed class PricingRule : ISpecificationRule
         yield return (rate.At, "audioInput", rate.AudioInput);
         yield return (rate.At, "audioOutput", rate.AudioOutput);
         yield return (rate.At, "image", rate.Image);
+        yield return (rate.At, "audioMinute", rate.AudioMinute);
+        yield return (rate.At, "millionCharacters", rate.MillionCharacters);
         yield return (rate.At, "perRequest", rate.PerRequest);
         foreach (var (tool, price) in rate.Tools ?? new Dictionary<string, decimal>())
         {

@@ -1,0 +1,295 @@
+using System.Text.Json;
+
+namespace LlmMarketplace.Consumption.Translation;
+
+/// <summary>
+/// A Chat Completions request for a Gemini provider. The model and whether it streams stand in the path there, not in the body.
+/// (https://platform.openai.com/docs/api-reference/chat/create, https://ai.google.dev/api/generate-content)
+/// </summary>
+internal sealed partial class ChatRequestToGemini : RequestReading
+{
+    private readonly List<(JsonElement Content, string Path)> system = [];
+    private readonly Dictionary<string, JsonElement> functions = [];
+    private readonly List<(string Name, JsonElement Value)> numbers = [];
+    private JsonElement? stop;
+    private JsonElement? toolChoice;
+    private JsonElement? effort;
+    private JsonElement? format;
+    private bool strict;
+    private bool hasTools;
+    private long? maximum;
+
+    private ChatRequestToGemini(TranslationOptions options)
+        : base(options)
+    {
+    }
+
+    public static TranslatedRequest Translate(ReadOnlyMemory<byte> body, TranslationOptions options) => new ChatRequestToGemini(options).Run(body);
+
+    protected override void Translate(JsonElement root)
+    {
+        foreach (var member in Members(root, ""))
+        {
+            Member(member.Name, member.Value);
+        }
+
+        WriteSystem();
+        WriteToolConfig();
+        WriteGenerationConfig();
+    }
+
+    private void Member(string name, JsonElement value)
+    {
+        switch (name)
+        {
+            case "messages":
+                WriteMessages(value);
+                break;
+            case "max_tokens" or "max_completion_tokens":
+                if (Is(value, JsonValueKind.Number, name) && value.TryGetInt64(out var tokens))
+                {
+                    maximum = Math.Max(maximum ?? 0, tokens);
+                }
+
+                break;
+            case "temperature" or "seed" when Is(value, JsonValueKind.Number, name):
+                numbers.Add((name, value));
+                break;
+            case "top_p" when Is(value, JsonValueKind.Number, name):
+                numbers.Add(("topP", value));
+                break;
+            case "presence_penalty" when Is(value, JsonValueKind.Number, name):
+                numbers.Add(("presencePenalty", value));
+                break;
+            case "frequency_penalty" when Is(value, JsonValueKind.Number, name):
+                numbers.Add(("frequencyPenalty", value));
+                break;
+            case "stop":
+                stop = value;
+                break;
+            case "stream_options":
+                foreach (var option in Members(value, name).Where(option => option.Name != "include_usage" && option.Value.ValueKind != JsonValueKind.False))
+                {
+                    Gap($"{name}.{option.Name}");
+                }
+
+                break;
+            case "tools":
+                WriteTools(value);
+                break;
+            case "tool_choice":
+                toolChoice = value;
+                break;
+            case "response_format":
+                format = value;
+                break;
+            case "reasoning_effort":
+                effort = value;
+                break;
+            case "stream":
+                Flag(value, name);
+                break;
+            case "model" or "temperature" or "seed" or "top_p" or "presence_penalty" or "frequency_penalty":
+            case "parallel_tool_calls" when value.ValueKind == JsonValueKind.True:
+            case "n" when value.ValueKind == JsonValueKind.Number && value.GetRawText() == "1":
+            case "logprobs" or "store" when value.ValueKind == JsonValueKind.False:
+            case "modalities" when value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(one => one.ValueKind == JsonValueKind.String && one.ValueEquals("text")):
+                break; // What the provider does anyway, and what is refused already.
+            default:
+                Gap(name);
+                break;
+        }
+    }
+
+    private void WriteMessages(JsonElement messages)
+    {
+        Json.WriteStartArray("contents");
+        var results = false;
+        var begun = false;
+        foreach (var (message, path) in Items(messages, "messages"))
+        {
+            var role = Required(message, "role", path) is { } value ? Text(value, $"{path}.role") : "";
+            if (results && role != "tool")
+            {
+                CloseContent();
+                results = false;
+            }
+
+            switch (role)
+            {
+                case "system" or "developer":
+                    if (begun)
+                    {
+                        Gap($"{path}.role", "The provider takes system text before the conversation only.");
+                    }
+
+                    if (Required(message, "content", path) is { } content)
+                    {
+                        system.Add((content, $"{path}.content"));
+                    }
+
+                    Others(message, path, "role", "content");
+                    continue;
+                case "user":
+                    OpenContent("user");
+                    if (Required(message, "content", path) is { } said)
+                    {
+                        WriteParts(said, $"{path}.content");
+                    }
+
+                    CloseContent();
+                    Others(message, path, "role", "content");
+                    break;
+                case "assistant":
+                    OpenContent("model");
+                    WriteAssistant(message, path);
+                    CloseContent();
+                    break;
+                case "tool":
+                    if (!results)
+                    {
+                        OpenContent("user");
+                        results = true;
+                    }
+
+                    WriteResult(message, path);
+                    break;
+                default:
+                    Malformed($"{path}.role", $"`{path}.role` is none that Chat has.");
+                    break;
+            }
+
+            begun = true;
+        }
+
+        if (results)
+        {
+            CloseContent();
+        }
+
+        Json.WriteEndArray();
+    }
+
+    private void OpenContent(string role)
+    {
+        Json.WriteStartObject();
+        Json.WriteString("role", role);
+        Json.WriteStartArray("parts");
+    }
+
+    private void CloseContent()
+    {
+        Json.WriteEndArray();
+        Json.WriteEndObject();
+    }
+
+    private void WriteSystem()
+    {
+        if (system.Count == 0)
+        {
+            return;
+        }
+
+        Json.WriteStartObject("systemInstruction");
+        Json.WriteStartArray("parts");
+        foreach (var (content, path) in system)
+        {
+            foreach (var (part, at) in content.ValueKind == JsonValueKind.String ? [] : Items(content, path))
+            {
+                if (Kind(part, at) != "text")
+                {
+                    Malformed($"{at}.type", "System text is made of parts of type `text`.");
+                }
+            }
+
+            WriteParts(content, path);
+        }
+
+        Json.WriteEndArray();
+        Json.WriteEndObject();
+    }
+
+    private void WriteGenerationConfig()
+    {
+        Json.WriteStartObject("generationConfig");
+        foreach (var (name, value) in numbers)
+        {
+            Json.WritePropertyName(name);
+            Raw(value);
+        }
+
+        if ((maximum ?? Options.MaxTokens) is { } tokens)
+        {
+            Json.WriteNumber("maxOutputTokens", tokens);
+        }
+
+        if (stop is { } stops)
+        {
+            Json.WriteStartArray("stopSequences");
+            foreach (var (text, path) in stops.ValueKind == JsonValueKind.String ? [(stops, "stop")] : Items(stops, "stop"))
+            {
+                Json.WriteStringValue(Text(text, path));
+            }
+
+            Json.WriteEndArray();
+        }
+
+        WriteFormat();
+        WriteEffort();
+        Json.WriteEndObject();
+    }
+
+    private void WriteFormat()
+    {
+        switch (format is { } wanted ? Kind(wanted, "response_format") : "text")
+        {
+            case "text":
+                break;
+            case "json_object":
+                Json.WriteString("responseMimeType", "application/json");
+                break;
+            case "json_schema":
+                Json.WriteString("responseMimeType", "application/json");
+                if (Required(format!.Value, "json_schema", "response_format") is { } named)
+                {
+                    Others(named, "response_format.json_schema", "name", "schema", "strict");
+                    if (Required(named, "schema", "response_format.json_schema") is { } schema)
+                    {
+                        Copy("responseJsonSchema", schema, JsonValueKind.Object, "response_format.json_schema.schema");
+                    }
+                }
+
+                break;
+            case var kind:
+                Gap("response_format.type", $"The provider has no format `{kind}`.");
+                break;
+        }
+    }
+
+    /// <summary>As Google itself reads it where it speaks Chat (https://ai.google.dev/gemini-api/docs/openai#thinking).</summary>
+    private void WriteEffort()
+    {
+        if (effort is not { } asked)
+        {
+            return;
+        }
+
+        int? budget = Text(asked, "reasoning_effort") switch
+        {
+            "none" => 0,
+            "minimal" or "low" => 1_024,
+            "medium" => 8_192,
+            "high" => 24_576,
+            _ => null,
+        };
+        if (budget is not { } tokens)
+        {
+            Gap("reasoning_effort", "The provider has no such effort.");
+            return;
+        }
+
+        Json.WriteStartObject("thinkingConfig");
+        Json.WriteNumber("thinkingBudget", tokens);
+        Json.WriteEndObject();
+    }
+}

@@ -1,0 +1,125 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using LlmMarketplace.Consumption.Calls;
+using LlmMarketplace.Consumption.Pricing;
+
+namespace LlmMarketplace.Consumption.Translation;
+
+/// <summary>
+/// <code>
+/// the first event      ► delta: role
+/// part text            ► delta: content, or reasoning_content when it is a thought
+/// part functionCall    ► delta: tool_calls[n], whole
+/// finishReason         ► kept
+/// the connection ends  ► finish_reason; usage, if asked for; [DONE]     when there was a reason: the protocol has no event that ends a stream
+/// </code>
+/// </summary>
+internal sealed class GeminiStreamToChat(AnswerHead head) : StreamTranslator(head)
+{
+    private UsageFields usage;
+    private bool started;
+    private string? reason;
+    private int calls;
+
+    public override TokenUsage? Usage => usage.ToUsage(Dialect.Gemini);
+
+    protected override Dialect Writes => Dialect.Chat;
+
+    public override bool TryFinish(IBufferWriter<byte> output)
+    {
+        if (State != StreamState.Open || reason is null)
+        {
+            return false;
+        }
+
+        To(output);
+        OpenDelta();
+        CloseDelta(calls > 0 && reason == "stop" ? "tool_calls" : reason);
+        if (Head.WantsUsage)
+        {
+            OpenChunk();
+            Json.WriteStartArray("choices"u8);
+            Json.WriteEndArray();
+            Json.WriteChatUsage(Usage ?? default);
+            End();
+        }
+
+        WriteDone();
+        State = StreamState.Done;
+        return true;
+    }
+
+    protected override void Take(ReadOnlySpan<byte> data)
+    {
+        ReadUsage.Read(data, Dialect.Gemini, ref usage);
+        var reader = new Utf8JsonReader(data);
+        using var document = JsonDocument.ParseValue(ref reader);
+        var root = document.RootElement;
+        if (root.Get("error") is not null)
+        {
+            Fail(ProviderError.Read(data.ToArray()));
+            return;
+        }
+
+        var parts = GeminiParts.Read(root);
+        if (!started)
+        {
+            started = true;
+            OpenDelta();
+            Json.WriteString("role"u8, "assistant"u8);
+            Json.WriteString("content"u8, ""u8);
+            CloseDelta(null);
+        }
+
+        foreach (var (text, isThought) in parts.Texts)
+        {
+            TextBytes += JsonMarshal.GetRawUtf8Value(text).Length - 2;
+            OpenDelta();
+            Json.Raw(isThought ? "reasoning_content" : "content", text);
+            CloseDelta(null);
+        }
+
+        foreach (var call in parts.Calls)
+        {
+            TextBytes += call.Arguments is { } arguments ? JsonMarshal.GetRawUtf8Value(arguments).Length : 0;
+            OpenDelta();
+            Json.WriteStartArray("tool_calls"u8);
+            Json.WriteStartObject();
+            Json.WriteNumber("index"u8, calls);
+            call.WriteTo(Json, Head, calls++);
+            Json.WriteEndObject();
+            Json.WriteEndArray();
+            CloseDelta(null);
+        }
+
+        reason = parts.Reason ?? reason;
+    }
+
+    private void OpenChunk()
+    {
+        Begin(default);
+        Json.WriteString("id"u8, Head.Id("chatcmpl-"));
+        Json.WriteString("object"u8, "chat.completion.chunk"u8);
+        Json.WriteNumber("created"u8, Head.CreatedAt.ToUnixTimeSeconds());
+        Json.WriteString("model"u8, Head.Model);
+    }
+
+    private void OpenDelta()
+    {
+        OpenChunk();
+        Json.WriteStartArray("choices"u8);
+        Json.WriteStartObject();
+        Json.WriteNumber("index"u8, 0);
+        Json.WriteStartObject("delta"u8);
+    }
+
+    private void CloseDelta(string? finishReason)
+    {
+        Json.WriteEndObject();
+        Json.WriteString("finish_reason"u8, finishReason);
+        Json.WriteEndObject();
+        Json.WriteEndArray();
+        End();
+    }
+}
