@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Security.Claims;
 using LlmMarketplace.ApiConventions;
 using Microsoft.AspNetCore.Builder;
@@ -13,10 +14,11 @@ namespace LlmMarketplace.Consumption.Keys;
 /// </summary>
 internal static class RevokeKey
 {
-    public static void Map(IEndpointRouteBuilder keys) => keys.MapDelete("/{id:guid}", HandleAsync).WithName("RevokeKey").WithSummary("Revoke an API key");
+    public static void Map(IEndpointRouteBuilder keys) => keys.MapDelete("/{id:guid}", HandleAsync).WithName("RevokeKey").WithSummary("Revoke an API key, with its running calls or without");
 
     private static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(
-        Guid id, ClaimsPrincipal caller, ConsumptionDb db, KeyChanges changes, TimeProvider time, CancellationToken cancellationToken, bool terminate = false)
+        Guid id, ClaimsPrincipal caller, ConsumptionDb db, KeyChanges changes, TimeProvider time, CancellationToken cancellationToken,
+        [Description("Whether the calls that run with it end too; otherwise they finish.")] bool terminate = false)
     {
         if (await GetKey.FindAsync(db, id, caller, cancellationToken) is not { } row)
         {
