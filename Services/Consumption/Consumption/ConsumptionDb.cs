@@ -3,6 +3,7 @@ using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Aliases;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Messaging;
@@ -104,6 +105,13 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             admission.HasIndex(a => a.OrganisationId);
             admission.Property<bool>("Settled").HasDefaultValue(false);
             IsTags(admission.Property(a => a.Tags));
+        });
+        modelBuilder.Entity<KeptAnswer>(answer =>
+        {
+            answer.ToTable("kept_answers");
+            answer.HasKey(a => new { a.OrganisationId, a.Claim });
+            answer.HasIndex(a => a.ExpiresAt);
+            answer.HasIndex(a => new { a.OrganisationId, a.CreatedAt });
         });
         modelBuilder.Entity<UsageRecord>(record =>
         {

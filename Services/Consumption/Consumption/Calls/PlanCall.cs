@@ -138,7 +138,8 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         Account.OfOrganisation(TierLimits.Of(call.Organisation.Tier), keys.BudgetOf(call.Organisation.Id)),
         call.Key!.Account,
         call.Plan!.ReservedTokens,
-        call.Plan.ReservedNanos)
+        call.Plan.ReservedNanos,
+        call.Claim)
     {
         EndUser = call.Attribution!.EndUser is { } user ? Account.OfEndUser(user, keys.BudgetOf(user, call.Key)) : null,
     };

@@ -1,5 +1,6 @@
 using LlmMarketplace.Consumption.Attribution;
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -17,7 +18,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// 3 to 8 begin anew with the next one, as a call of its own (<see cref="Fallback"/>).
 /// </summary>
 internal sealed partial class ServeCall(
-    KeyCheck keys, PlanCall plans, AdmitCall admission, ProviderClient provider, RelayAnswer answers, RelayStream streams, SettleCall settle,
+    KeyCheck keys, PlanCall plans, AdmitCall admission, ReadClaim claims, ReplayAnswer replay, ProviderClient provider, RelayAnswer answers, RelayStream streams, SettleCall settle, RunningCalls calls,
     ConsumptionTelemetry telemetry, IOptions<CallOptions> options, TimeProvider time, ILogger<ServeCall> logger)
 {
     public async Task HandleAsync(HttpContext http, Surface surface)
@@ -94,9 +95,15 @@ internal sealed partial class ServeCall(
         call.Model = model;
         (call.Plan, var refusal) = plans.Plan(call);
         refusal ??= Fallback.Check(call);
+        var isPlanned = refusal is null;
         refusal ??= await admission.AdmitAsync(call);
         CallAnswers.SetHeaders(call);
-        return refusal ?? await ForwardAsync(call);
+        if (call.Claim is not null && (!isPlanned || refusal?.Failure == CallFailure.IdempotencyInProgress) && await replay.TrySendAsync(call) is { Known: true, Refusal: var reason })
+        {
+            return reason;
+        }
+
+        return refusal ?? (call.Admission is null ? await replay.SendAsync(call) : await ForwardAsync(call));
     }
 
     private async Task<CallRefusal?> ReadAsync(Call call)
@@ -114,12 +121,17 @@ internal sealed partial class ServeCall(
         }
 
         (call.Request, refusal) = ReadCallRequest.Read(call.Surface, call.Body!.Bytes.Span, options.Value.MaxDepth);
-        if (refusal is not null)
+        if (refusal is null)
         {
-            return refusal;
+            (call.Attribution, refusal) = ReadAttribution.Read(call.Http.Request, call.Request!.EndUser);
         }
 
-        (call.Attribution, refusal) = ReadAttribution.Read(call.Http.Request, call.Request!.EndUser);
+        if (refusal is null)
+        {
+            (call.Claim, refusal) = claims.Read(call);
+            call.Copy = call.Claim is null ? null : claims.NewCopy();
+        }
+
         return refusal;
     }
 
@@ -129,10 +141,11 @@ internal sealed partial class ServeCall(
         var timeout = TimeSpan.FromMilliseconds(call.Plan!.Version.Specification.Sla.TimeoutMs);
         using var deadline = new CancellationTokenSource(timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, call.Left);
+        using var running = calls.Add(call, deadline);
         var (answer, failure) = await provider.SendAsync(call, either.Token);
         using (answer)
         {
-            if (failure == AttemptFailure.Left)
+            if (failure == AttemptFailure.Left && !call.IsEnded)
             {
                 await LeaveAsync(call, RequestOutcome.Abandoned, 0);
                 return null;
@@ -141,11 +154,11 @@ internal sealed partial class ServeCall(
             CallRefusal? refusal;
             try
             {
-                refusal = answer is null ? Of(failure) : await RelayAsync(call, answer, deadline, timeout, either.Token);
+                refusal = answer is null ? call.IsEnded ? RelayStream.Ended() : Of(failure) : await RelayAsync(call, answer, deadline, timeout, either.Token);
             }
             catch (OperationCanceledException) when (!call.Left.IsCancellationRequested)
             {
-                refusal = new CallRefusal(CallFailure.ProviderTimeout);
+                refusal = call.IsEnded ? RelayStream.Ended() : new CallRefusal(CallFailure.ProviderTimeout);
             }
             catch (Exception broken) when (broken is HttpRequestException or IOException && !call.Left.IsCancellationRequested)
             {

@@ -1,11 +1,12 @@
 using LlmMarketplace.Consumption.Budgets;
+using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Storage;
 using Npgsql;
 
 namespace LlmMarketplace.Consumption.Keys;
 
 /// <summary>All keys, in memory.</summary>
-internal sealed class KeyMirror(KeyRing keys) : TableMirror<Key>
+internal sealed class KeyMirror(KeyRing keys, RunningCalls calls) : TableMirror<Key>
 {
     public override string Table => "keys";
 
@@ -15,7 +16,7 @@ internal sealed class KeyMirror(KeyRing keys) : TableMirror<Key>
     internal const string KeyColumns =
         """
         id, identifier, hash, previous_hash, previous_until, organisation_id, name, expires_at, suspended_at, revoked_at, services, categories,
-        requests_per_minute, tokens_per_minute, concurrent_calls, budget_amount, budget_currency, budget_period, version,
+        requests_per_minute, tokens_per_minute, concurrent_calls, budget_amount, budget_currency, budget_period, version, calls_ended_at,
         end_user_budget_amount, end_user_budget_currency, end_user_budget_period
         """;
 
@@ -36,7 +37,8 @@ internal sealed class KeyMirror(KeyRing keys) : TableMirror<Key>
         new KeyLimits(Number(reader, 12), Number(reader, 13), Number(reader, 14)),
         Budget(reader, 15),
         reader.GetInt64(18),
-        Budget(reader, 19));
+        Time(reader, 19),
+        Budget(reader, 20));
 
     private static Budget? Budget(NpgsqlDataReader reader, int column) =>
         reader.IsDBNull(column) ? null : new Budget(reader.GetDecimal(column), reader.GetString(column + 1), Enum.Parse<BudgetPeriod>(reader.GetString(column + 2)));
@@ -45,5 +47,9 @@ internal sealed class KeyMirror(KeyRing keys) : TableMirror<Key>
 
     private static long? Number(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetInt64(column);
 
-    public override void Apply(IReadOnlyList<Key> changed) => keys.Apply(changed);
+    public override void Apply(IReadOnlyList<Key> changed)
+    {
+        keys.Apply(changed);
+        calls.EndOf(changed.Where(key => key.CallsEndedAt is not null));
+    }
 }

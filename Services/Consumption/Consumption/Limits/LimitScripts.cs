@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using LlmMarketplace.Consumption.Idempotency;
 using StackExchange.Redis;
 
 namespace LlmMarketplace.Consumption.Limits;
@@ -11,7 +12,8 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
 {
     public const string OrganisationField = "o";
     private const int NumbersPerAdmission = 13;
-    private const int EndUsersAtOnce = 1_000;
+    private const int AtOnce = 1_000;
+    private static readonly List<(int Place, Claim Claim, char State)> NoClaims = [];
     private static readonly string Calls = Read("calls.lua");
     private static readonly string RebuildScript = Read("rebuild.lua");
 
@@ -27,6 +29,9 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
     /// <summary>An end user's account; the id itself stands in no key, for it may be long, and is personal data.</summary>
     public static string FieldOfEndUser(string endUser) => "u:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(endUser)).AsSpan(0, 16));
 
+    /// <summary>What is known of an idempotency key.</summary>
+    public static RedisKey ClaimKeyOf(Guid organisation, string claim) => $"consumption:{{{organisation:N}}}:claim:{claim}";
+
     public static string FieldOf(Guid key) => $"k:{key:N}";
 
     /// <summary>Where the version of an account's settings stands.</summary>
@@ -39,7 +44,15 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
     /// <param name="asked">What is asked then, with deadlines in µs of Redis's clock.</param>
     public async Task<CallsAnswer> RunAsync(Guid organisation, long generation, IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked)
     {
-        var result = await redis.GetDatabase().ScriptEvaluateAsync(Calls, [KeyOf(organisation), OpenKeyOf(organisation), EndUsersKeyOf(organisation)], Arguments(generation, releases, asked));
+        var claims = Claims(releases, asked);
+        var keys = new RedisKey[3 + claims.Count];
+        (keys[0], keys[1], keys[2]) = (KeyOf(organisation), OpenKeyOf(organisation), EndUsersKeyOf(organisation));
+        for (var c = 0; c < claims.Count; c++)
+        {
+            keys[3 + c] = ClaimKeyOf(organisation, claims[c].Claim.Key);
+        }
+
+        var result = await redis.GetDatabase().ScriptEvaluateAsync(Calls, keys, Arguments(generation, releases, asked, claims));
         var numbers = (RedisResult[])result!;
         clock.Heard((long)numbers[0]);
         var traces = new bool[releases.Count];
@@ -54,17 +67,33 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
             answers[i] = Answer(generation, numbers.AsSpan(1 + traces.Length + (i * NumbersPerAdmission), NumbersPerAdmission));
         }
 
+        for (var c = 0; c < claims.Count; c++)
+        {
+            if (claims[c].Place > 0 && Guid.TryParseExact((string?)numbers[^(claims.Count - c)], "N", out var holder))
+            {
+                answers[claims[c].Place - 1] = answers[claims[c].Place - 1] with { Holder = holder };
+            }
+        }
+
         return new CallsAnswer((long)numbers[0], traces, answers);
     }
 
-    /// <summary>Sets an organisation's counters and open calls. End users may be many: their accounts are set piece by piece, and nobody is admitted meanwhile.</summary>
+    /// <summary>
+    /// Sets an organisation's claims, end users' accounts, counters and open calls, in this order: while the counters are not those expected, nobody asks for a claim or is admitted. Of
+    /// the first two there may be many: they are set piece by piece.
+    /// </summary>
     public async Task RebuildAsync(Guid organisation, CounterSums sums)
     {
         var database = redis.GetDatabase();
-        await database.ScriptEvaluateAsync("redis.call('HDEL', KEYS[1], 'g') redis.call('DEL', KEYS[2]) return 1", [KeyOf(organisation), EndUsersKeyOf(organisation)]);
-        foreach (var piece in sums.EndUsers.Chunk(EndUsersAtOnce))
+        foreach (var some in sums.Claims.Chunk(AtOnce))
         {
-            await database.HashSetAsync(EndUsersKeyOf(organisation), piece);
+            await Task.WhenAll(some.Select(claim => database.StringSetAsync(ClaimKeyOf(organisation, claim.Claim), claim.State, claim.Left)));
+        }
+
+        await database.ScriptEvaluateAsync("redis.call('HDEL', KEYS[1], 'g') redis.call('DEL', KEYS[2]) return 1", [KeyOf(organisation), EndUsersKeyOf(organisation)]);
+        foreach (var some in sums.EndUsers.Chunk(AtOnce))
+        {
+            await database.HashSetAsync(EndUsersKeyOf(organisation), some);
         }
 
         await database.ScriptEvaluateAsync(
@@ -72,6 +101,9 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
             [KeyOf(organisation), OpenKeyOf(organisation)],
             [sums.Generation, sums.AccountCount, sums.VersionCount, sums.OpenCount, sums.TracksEndUsers ? 1 : 0, .. sums.Accounts, .. sums.Versions, .. sums.Open]);
     }
+
+    /// <summary>Forgets what is known of idempotency keys.</summary>
+    public Task ForgetAsync(Guid organisation, IEnumerable<string> claims) => redis.GetDatabase().KeyDeleteAsync([.. claims.Select(claim => ClaimKeyOf(organisation, claim))]);
 
     /// <summary>From now on nobody is admitted by older settings of an account.</summary>
     public Task RaiseVersionAsync(Guid organisation, string account, long version) => redis.GetDatabase().ScriptEvaluateAsync(
@@ -86,13 +118,37 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         return ((long)time[0] * 1_000_000) + (long)time[1];
     }
 
-    private static RedisValue[] Arguments(long generation, IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked)
+    /// <summary>The claims that calls make (their place is positive) or end (negative), if any.</summary>
+    private static List<(int Place, Claim Claim, char State)> Claims(IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked)
+    {
+        List<(int, Claim, char)>? claims = null;
+        for (var i = 0; i < releases.Count; i++)
+        {
+            if (releases[i].Claim is { } ended)
+            {
+                (claims ??= []).Add((-(i + 1), ended.Claim, ended.IsKept ? ClaimState.Kept : ClaimState.NotKept));
+            }
+        }
+
+        for (var i = 0; i < asked.Count; i++)
+        {
+            if (asked[i].Asked.Claim is { } claim)
+            {
+                (claims ??= []).Add((i + 1, claim, ClaimState.Open));
+            }
+        }
+
+        return claims ?? NoClaims;
+    }
+
+    private static RedisValue[] Arguments(
+        long generation, IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked, List<(int Place, Claim Claim, char State)> claims)
     {
         // The organisation's account comes first; of an account that several have, the settings that are newest.
         var organisation = asked.Count > 0 ? asked[^1].Asked.Organisation : new Account { Field = OrganisationField };
         var accounts = new List<Account>(1 + asked.Count) { organisation };
         var places = new Dictionary<string, int>(asked.Count + releases.Count, StringComparer.Ordinal);
-        var arguments = new List<RedisValue>(4 + (9 * (1 + (2 * (asked.Count + releases.Count)))) + (6 * releases.Count) + (9 * asked.Count));
+        var arguments = new List<RedisValue>(4 + (9 * (1 + (2 * (asked.Count + releases.Count)))) + (6 * releases.Count) + (9 * asked.Count) + (4 * claims.Count));
         foreach (var (reservation, _) in asked)
         {
             ref var place = ref CollectionsMarshal.GetValueRefOrAddDefault(places, reservation.Key.Field, out var there);
@@ -137,6 +193,11 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
                 reservation.Call.ToString("N"), reservation.Instance.ToString("N"), deadline, reservation.Tokens, reservation.Nanos, places[reservation.Key.Field],
                 reservation.EndUser is { } user ? places[user.Field] : 0, Period(reservation.EndUser?.Budget), reservation.EndUser?.Budget?.Nanos ?? 0,
             ]);
+        }
+
+        foreach (var (place, claim, state) in claims)
+        {
+            arguments.AddRange([place, claim.Body, state.ToString(), (long)(state == ClaimState.Open ? Claim.OpenFor : claim.KeptFor).TotalMilliseconds]);
         }
 
         return [.. arguments];
@@ -192,6 +253,9 @@ internal sealed class CounterSums(long generation)
     public bool TracksEndUsers { get; init; }
 
     public List<HashEntry> EndUsers { get; } = [];
+
+    /// <summary>Claims, what they say, and how long they stand.</summary>
+    public List<(string Claim, string State, TimeSpan Left)> Claims { get; } = [];
 
     public int AccountCount => Accounts.Count / 3;
 

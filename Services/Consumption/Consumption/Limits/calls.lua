@@ -8,20 +8,24 @@
 --   KEYS[2]  hash of open calls, by id: "instance day admitted-at(ms) tokens nanos" and µs per token of the accounts; or "x instance": an admission
 --            that was given up before its deadline, and will not be admitted however late it comes.
 --   KEYS[3]  hash of end users' accounts, "u:<hash of the id>": "day  spent that day, in its month, in total". What one may spend comes with each admission, for keys may differ in it.
+--   KEYS[4] and on: what is known of the idempotency keys that are claimed.
 -- Numbers are doubles, exact below 2^53: limits are held below that, and numbers are written as integers.
 -- ARGV: 1 generation  2 accounts  3 settlements  4 admissions, then of each
 --   account     field, version, requests a minute, burst, tokens a minute, tokens a month, budget's period (d, m, t or -), budget's nanos, concurrent calls; 0: no limit
 --   settlement  id, key's account, tokens used, nanos used, deadline of the admission when it may still be under way, else 0, end user's account or 0
 --   admission   id, instance, deadline (µs of this clock), tokens, nanos, key's account, end user's account or 0, period and nanos of the end user's budget
+--   of each claim: place (n-th admission, or minus s-th settlement), body, state that the settlement leaves (d or u, else o), ms until it is forgotten
 -- The first account is the organisation's. Answer: now (µs), for each settlement 1 (a trace is left until its deadline) or 0, for each admission
 --   status, account that refuses, day, admitted at (ms), requests: limit, remaining, ms until full, tokens: the same, ms to wait, what is left of the limit
---   that refuses (tokens or nanos), what is left of the budgets (nanos, -1 without)
+--   that refuses (tokens or nanos), what is left of the budgets (nanos, -1 without); for each claim the call that stands against it, or ''
 local GENERATION, LATE, STALE, MONTH, BUDGET, CONCURRENT, REQUESTS, TOKENS = 1, 2, 3, 4, 5, 6, 7, 8
+local KEPT, BUSY, OTHER_BODY, NOT_KEPT = 9, 10, 11, 12
 local floor, ceil, max, format, match = math.floor, math.ceil, math.max, string.format, string.match
 local unpack = table.unpack or unpack
 local A, S, N = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local settlements = 4 + A * 9
 local admissions = settlements + S * 6
+local claims = admissions + N * 9
 
 local fields, ids = {'g'}, {}
 for a = 1, A do
@@ -44,6 +48,33 @@ end
 local opened = redis.call('HMGET', KEYS[2], unpack(ids))
 local open, changed = {}, {}
 for i = 1, S + N do open[ids[i]] = opened[i] or nil end
+
+local held, claim_of, taken = {}, {}, {}
+if #KEYS > 3 then
+  local values = redis.call('MGET', unpack(KEYS, 4))
+  for c = 1, #KEYS - 3 do
+    held[KEYS[c + 3]] = values[c] or nil
+    local place = tonumber(ARGV[claims + c * 4 - 3])
+    claim_of[place] = {key = KEYS[c + 3], body = ARGV[claims + c * 4 - 2], state = ARGV[claims + c * 4 - 1], ms = ARGV[claims + c * 4], against = ''}
+  end
+end
+
+-- The state of a claim that another call has, and that call; nil when it is free.
+local function standing(claim, id)
+  local state, holder, body = match(held[claim.key] or '', '^(%a) (%x+) (%x+)$')
+  if not state or holder == id then return nil end
+  if state == 'o' then
+    local call = open[holder]
+    if not call and not changed[holder] then call = redis.call('HGET', KEYS[2], holder) end
+    if not call or not match(call, '^%x') then return nil end
+  end
+  return state, holder, body
+end
+
+local function take(claim, state, id)
+  held[claim.key] = state .. ' ' .. id .. ' ' .. claim.body
+  taken[claim.key] = claim.ms
+end
 
 local time = redis.call('TIME')
 local seconds = tonumber(time[1])
@@ -121,6 +152,7 @@ for s = 1, S do
   local trace = now <= deadline
   if trace then open[id] = 'x ' .. (instance or '0') elseif open[id] then open[id] = nil end
   changed[id] = true
+  if claim_of[-s] and not standing(claim_of[-s], id) then take(claim_of[-s], claim_of[-s].state, id) end
   answer[#answer + 1] = trace and 1 or 0
 end
 
@@ -134,12 +166,17 @@ local function refuses(account, tokens, nanos)
   if account.period ~= '-' and nanos > left_of(account) then return BUDGET, left_of(account), 0 end
 end
 
-local function delays(account, tokens)
-  if account.concurrent > 0 and account.open >= account.concurrent then return CONCURRENT, 0, 0 end
+local function hurries(account)
   if account.per_request > 0 then
     local wait = account.requests + account.per_request - now - account.per_request * account.burst
     if wait > 0.5 then return REQUESTS, 0, wait end
   end
+end
+
+local function delays(account, tokens)
+  if account.concurrent > 0 and account.open >= account.concurrent then return CONCURRENT, 0, 0 end
+  local no, left, wait = hurries(account)
+  if no then return no, left, wait end
   if account.per_token > 0 then
     local wait = account.tokens + account.per_token * tokens - now - account.per_token * account.tokens_per_minute
     if wait > 0.5 then return TOKENS, max(0, floor(account.tokens_per_minute - (account.tokens - now) / account.per_token)), wait end
@@ -163,7 +200,17 @@ for n = 1, N do
   else
     for a = 1, #payers do if status == 0 and payers[a].stale then status, refusing = STALE, a end end
     if status == 0 and user and not tracks and user.period ~= '-' then status = GENERATION end
-    for _, check in ipairs({refuses, delays}) do
+    local claim, checks = claim_of[n], {refuses, delays}
+    local state, holder, body
+    if claim and status == 0 then state, holder, body = standing(claim, id) end
+    if state then
+      claim.against = holder
+      if body ~= claim.body then status = OTHER_BODY
+      elseif state == 'o' then status = BUSY
+      elseif state == 'u' then status = NOT_KEPT
+      else checks = {hurries} end -- A repeat costs nothing, but is a request.
+    end
+    for _, check in ipairs(checks) do
       for a = 1, #payers do
         if status == 0 then
           local no, remains, until_then = check(payers[a], tokens, nanos)
@@ -171,7 +218,14 @@ for n = 1, N do
         end
       end
     end
-    if status == 0 then
+    if status == 0 and state then
+      status = KEPT
+      for a = 1, 2 do
+        payers[a].requests = payers[a].requests + payers[a].per_request
+        payers[a].changed = true
+      end
+    elseif status == 0 then
+      if claim then take(claim, 'o', id) end
       for a = 1, #payers do
         add(payers[a], today, tokens, nanos, payers[a].per_token, 1)
         payers[a].requests = payers[a].requests + payers[a].per_request
@@ -225,6 +279,8 @@ for id in pairs(changed) do
     gone[#gone + 1] = id
   end
 end
+for c = 1, #KEYS - 3 do answer[#answer + 1] = claim_of[tonumber(ARGV[claims + c * 4 - 3])].against end
+for key, ms in pairs(taken) do redis.call('SET', key, held[key], 'PX', ms) end
 if #set > 0 then redis.call('HSET', KEYS[1], unpack(set)) end
 if #charged > 0 then redis.call('HSET', KEYS[3], unpack(charged)) end
 if #put > 0 then redis.call('HSET', KEYS[2], unpack(put)) end
