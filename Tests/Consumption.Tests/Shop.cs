@@ -111,6 +111,14 @@ internal static class Json
 
     public static Task<HttpResponseMessage> PostJsonAsync(this HttpClient client, string path, string json) => client.PostAsync(path, Content(json));
 
+    /// <summary>Calls until the marketplace is ready: one that it cannot admit in time, on a loaded machine, leaves nothing behind.</summary>
+    public static async Task<HttpResponseMessage> UntilReadyAsync(Func<Task<HttpResponseMessage>> call)
+    {
+        HttpResponseMessage? answer = null;
+        await Until.TrueAsync(async () => (answer = await call()).StatusCode != System.Net.HttpStatusCode.ServiceUnavailable);
+        return answer!;
+    }
+
     public static async Task<JsonElement> JsonAsync(this HttpResponseMessage answer) => JsonElement.Parse(await answer.Content.ReadAsStringAsync());
 
     public static string? Text(this JsonElement element, string member) => element.GetProperty(member).GetString();

@@ -116,13 +116,16 @@ public sealed class AttributionTests(Marketplace marketplace)
 
     internal static Task<HttpResponseMessage> SendAsync(HttpClient client, string path, string body, params (string Name, string? Value)[] headers)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = Json.Content(body) };
-        foreach (var (name, value) in headers.Where(header => !string.IsNullOrEmpty(header.Value)))
+        return Json.UntilReadyAsync(() =>
         {
-            request.Headers.TryAddWithoutValidation(name, value);
-        }
+            var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = Json.Content(body) };
+            foreach (var (name, value) in headers.Where(header => !string.IsNullOrEmpty(header.Value)))
+            {
+                request.Headers.TryAddWithoutValidation(name, value);
+            }
 
-        return client.SendAsync(request);
+            return client.SendAsync(request);
+        });
     }
 
     private async Task<JsonElement> EventAsync(Guid call)

@@ -27,7 +27,7 @@ public sealed class BudgetEventsTests(Marketplace marketplace)
         await shop.Member.SetBudgetAsync(0.05m, "month");
         for (var i = 0; i < 7; i++)
         {
-            await shop.ChatAsync(i == 0 ? $"\"user\":\"ann\",{Shop.Hello}" : Shop.Hello);
+            await Json.UntilReadyAsync(() => shop.ChatAsync(i == 0 ? $"\"user\":\"ann\",{Shop.Hello}" : Shop.Hello));
         }
 
         var events = await EventsAsync(shop.Member.Id);

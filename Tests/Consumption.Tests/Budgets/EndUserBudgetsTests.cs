@@ -62,7 +62,7 @@ public sealed class EndUserBudgetsTests(Marketplace marketplace)
         using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1));
         Assert.Equal([200, 200], await CallsAsync(shop, "ann", 2));
         shop.Answer(ProviderScripts.After(gate.Task, ProviderScripts.Fail(400)));
-        var open = shop.Client.PostJsonAsync("/v1/chat/completions", Body(shop, "ann"));
+        var open = Json.UntilReadyAsync(() => shop.Client.PostJsonAsync("/v1/chat/completions", Body(shop, "ann")));
         await Until.TrueAsync(() => shop.Seen.Count == 3);
         shop.Answer(ProviderScripts.Chat("hi", 1, 1));
 
@@ -84,7 +84,8 @@ public sealed class EndUserBudgetsTests(Marketplace marketplace)
         using var there = await ClientOfAsync(other, shop);
         using var second = (await shop.Member.CreateKeyAsync()).Client();
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(i => (i % 3 == 0 ? there : i % 3 == 1 ? second : shop.Client).PostJsonAsync("/v1/chat/completions", Body(shop, "ann"))));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(i =>
+            Json.UntilReadyAsync(() => (i % 3 == 0 ? there : i % 3 == 1 ? second : shop.Client).PostJsonAsync("/v1/chat/completions", Body(shop, "ann")))));
 
         Assert.Equal(25, answers.Count(answer => answer.StatusCode == HttpStatusCode.OK));
         Assert.All(answers, answer => Assert.True((int)answer.StatusCode is 200 or 429));
@@ -188,7 +189,7 @@ public sealed class EndUserBudgetsTests(Marketplace marketplace)
 
     private static async Task<HttpResponseMessage> CallAsync(Shop shop, string? endUser, HttpClient? client = null)
     {
-        var answer = await (client ?? shop.Client).PostJsonAsync("/v1/chat/completions", Body(shop, endUser));
+        var answer = await Json.UntilReadyAsync(() => (client ?? shop.Client).PostJsonAsync("/v1/chat/completions", Body(shop, endUser)));
         await shop.ShippedAsync();
         return answer;
     }

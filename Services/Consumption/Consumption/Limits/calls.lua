@@ -8,6 +8,7 @@
 --   KEYS[2]  hash of open calls, by id: "instance day admitted-at(ms) tokens nanos" and µs per token of the accounts; or "x instance": an admission
 --            that was given up before its deadline, and will not be admitted however late it comes.
 --   KEYS[3]  hash of end users' accounts, "u:<hash of the id>": "day  spent that day, in its month, in total". What one may spend comes with each admission, for keys may differ in it.
+--   KEYS[4] and on: what is known of the idempotency keys that are claimed.
 -- Numbers are doubles, exact below 2^53: limits are held below that, and numbers are written as integers.
 -- ARGV: 1 generation  2 accounts  3 settlements  4 admissions, then of each
 --   account     field, version, requests a minute, burst, tokens a minute, tokens a month, budget's period (d, m, t or -), budget's nanos, concurrent calls; 0: no limit
