@@ -10,7 +10,7 @@ using Xunit;
 
 namespace LlmMarketplace.AllInOne.Tests;
 
-public sealed class RunningTests : IDisposable
+public sealed class RunningTests(FirstLife before) : IClassFixture<FirstLife>, IDisposable
 {
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private readonly TestDirectory directory = new("all-in-one");
@@ -20,29 +20,26 @@ public sealed class RunningTests : IDisposable
     [Fact]
     public async Task A_second_start_keeps_the_sign_in_and_a_stop_takes_less_than_five_seconds()
     {
-        FirstRunFacts first;
-        await using (var marketplace = await AllInOneProcess.StartAsync(Data))
-        {
-            first = marketplace.Facts;
-            Assert.Equal(Private, File.GetUnixFileMode(Path.Combine(Data, "first-run.json")));
-            Assert.All(Directory.GetFiles(Path.Combine(Data, "keys")), key => Assert.Equal(Private, File.GetUnixFileMode(key)));
+        Assert.NotEqual("", before.Facts.AdminPassword);
+        Assert.Equal(Private, File.GetUnixFileMode(Path.Combine(before.Data, "first-run.json")));
+        Assert.All(Directory.GetFiles(Path.Combine(before.Data, "keys")), key => Assert.Equal(Private, File.GetUnixFileMode(key)));
 
-            var postmaster = Postmaster();
-            var asked = Stopwatch.GetTimestamp();
-            Assert.True(await marketplace.StopAsync());
-            Assert.InRange(Stopwatch.GetElapsedTime(asked), TimeSpan.Zero, TimeSpan.FromSeconds(5));
-            Assert.Equal(0, await marketplace.Process.Exited);
-            Assert.False(Directory.Exists($"/proc/{postmaster}"));
-        }
-
+        await before.CopyToAsync(Data);
         await using var again = await AllInOneProcess.StartAsync(Data);
-        Assert.Equal((first.AdminEmail, first.AdminPassword, first.ConsumerKey, first.Model), (again.Facts.AdminEmail, again.Facts.AdminPassword, again.Facts.ConsumerKey, again.Facts.Model));
-        Assert.NotEqual("", first.AdminPassword);
+        Assert.Equal(before.Facts with { Url = again.Facts.Url }, again.Facts);
+
+        var postmaster = Postmaster();
+        var asked = Stopwatch.GetTimestamp();
+        Assert.True(await again.StopAsync());
+        Assert.InRange(Stopwatch.GetElapsedTime(asked), TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        Assert.Equal(0, await again.Process.Exited);
+        Assert.False(Directory.Exists($"/proc/{postmaster}"));
     }
 
     [Fact]
     public async Task Kill_9_leaves_no_orphan_and_the_next_start_succeeds()
     {
+        await before.CopyToAsync(Data);
         await using (var marketplace = await AllInOneProcess.StartAsync(Data))
         {
             var postmaster = Postmaster();
@@ -55,12 +52,13 @@ public sealed class RunningTests : IDisposable
         }
 
         await using var again = await AllInOneProcess.StartAsync(Data);
-        Assert.NotEqual("", again.Facts.AdminPassword);
+        Assert.Equal(before.Facts.AdminPassword, again.Facts.AdminPassword);
     }
 
     [Fact]
     public async Task A_second_instance_on_the_same_directory_is_refused_and_the_first_goes_on()
     {
+        await before.CopyToAsync(Data);
         await using var first = await AllInOneProcess.StartAsync(Data);
         var (code, output) = await AllInOneProcess.RunAsync(null, "--data", Data, "--port", first.Facts.Url.Port.ToString(CultureInfo.InvariantCulture));
         Assert.Equal((1, $"Another instance is running on {Data}: stop it first, or choose another data directory."), (code, output));
@@ -68,21 +66,15 @@ public sealed class RunningTests : IDisposable
     }
 
     [Fact]
-    public async Task Variables_meant_for_a_single_application_do_not_reach_those_inside()
-    {
-        var stolen = FreePort.Choose();
-        var environment = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{stolen}", ["ASPNETCORE_ENVIRONMENT"] = "Development", ["Kestrel__Endpoints__X__Url"] = $"http://127.0.0.1:{stolen}" };
-        await using var marketplace = await AllInOneProcess.StartAsync(Data, environment: environment);
-        Assert.True(FreePort.IsFree(stolen));
-    }
+    public void Variables_meant_for_a_single_application_do_not_reach_those_inside() => Assert.True(before.MisleadingPortWasFree);
 
     [Fact]
     public async Task A_revoked_first_key_is_replaced_and_a_suspended_first_model_keeps_nothing_from_starting()
     {
-        FirstRunFacts first;
+        var first = before.Facts;
+        await before.CopyToAsync(Data);
         await using (var marketplace = await AllInOneProcess.StartAsync(Data))
         {
-            first = marketplace.Facts;
             await RevokeKeyAndSuspendModelAsync(marketplace);
         }
 

@@ -45,6 +45,15 @@ public sealed partial class TreeTests
     public void A_place_on_a_machine_is_noticed(string line) => Assert.Matches(PlaceOnAMachine(), line);
 
     [Fact]
+    public void An_event_id_names_one_log_message()
+    {
+        var ids = Repository.Sources.Where(file => !file.StartsWith("Tests/", StringComparison.Ordinal)).SelectMany(file => EventId().Matches(Repository.Read(file)).Select(match => match.Groups[1].Value)).ToList();
+
+        Assert.NotEmpty(ids);
+        Assert.Empty(ids.GroupBy(id => id).Where(uses => uses.Count() > 1).Select(uses => uses.Key));
+    }
+
+    [Fact]
     public void Every_test_project_has_tests()
     {
         var empty = Repository.Files.Where(file => file.StartsWith("Tests/", StringComparison.Ordinal) && file.EndsWith(".csproj", StringComparison.Ordinal) && Repository.Read(file).Contains("\"xunit.v3\"", StringComparison.Ordinal))
@@ -100,6 +109,9 @@ public sealed partial class TreeTests
 
     [GeneratedRegex(@"\[(?:Fact|Theory)\b")]
     private static partial Regex IsTest();
+
+    [GeneratedRegex(@"\[LoggerMessage\((\d+)")]
+    private static partial Regex EventId();
 
     [GeneratedRegex(@"\]\(([^)\s]+)(?:\s+""[^""]*"")?\)")]
     private static partial Regex MarkdownLink();

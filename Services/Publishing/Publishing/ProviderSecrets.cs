@@ -53,7 +53,7 @@ internal sealed partial class ProviderSecretsCheck(IServiceScopeFactory scopes, 
 
     private static partial class Log
     {
-        [LoggerMessage(3041, LogLevel.Warning, "Whether Keys:ProviderSecrets fits the stored credentials was not checked: {Reason}.")]
+        [LoggerMessage(6041, LogLevel.Warning, "Whether Keys:ProviderSecrets fits the stored credentials was not checked: {Reason}.")]
         public static partial void Unchecked(ILogger logger, string reason);
     }
 }

@@ -8,6 +8,7 @@ using LlmMarketplace.Publishing.Pipeline;
 using LlmMarketplace.Publishing.Validation;
 using LlmMarketplace.Publishing.Versions;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Design;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
@@ -91,7 +92,11 @@ internal sealed class PublishingDb(DbContextOptions<PublishingDb> options) : DbC
 
     private static PropertyBuilder<T> Json<T>(PropertyBuilder<T> property) => property.HasColumnType("jsonb").HasConversion(
         value => JsonSerializer.Serialize(value, ApiConventions.Json.Options),
-        text => JsonSerializer.Deserialize<T>(text, ApiConventions.Json.Options)!);
+        text => JsonSerializer.Deserialize<T>(text, ApiConventions.Json.Options)!,
+        new ValueComparer<T>(
+            (left, right) => JsonSerializer.Serialize(left, ApiConventions.Json.Options) == JsonSerializer.Serialize(right, ApiConventions.Json.Options),
+            value => JsonSerializer.Serialize(value, ApiConventions.Json.Options).GetHashCode(StringComparison.Ordinal),
+            value => JsonSerializer.Deserialize<T>(JsonSerializer.Serialize(value, ApiConventions.Json.Options), ApiConventions.Json.Options)!));
 
     private static PropertyBuilder<T> Name<T>(PropertyBuilder<T> property)
         where T : struct, Enum => property.HasColumnType("text").HasConversion(value => WireNames<T>.Of(value), text => WireNames<T>.Parse(text));

@@ -9,11 +9,11 @@ namespace LlmMarketplace.Compliance.Messaging;
 /// <summary>
 /// The invariant: <c>kill -9</c> at any moment, of anything, loses no event and applies none twice. Producer, consumer, both, a session of the database, the whole database server and the
 /// broker are killed and started again while things change; then the databases are counted. The topic is a log, so no version check hides a doubled event.
-/// <c>LLM_MARKETPLACE_KILLS</c> sets how often (default 10).
+/// <c>LLM_MARKETPLACE_KILLS</c> sets how often (default 6: each kind of victim at least once).
 /// </summary>
 public abstract class KillLoop
 {
-    private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("LLM_MARKETPLACE_KILLS") ?? "10", CultureInfo.InvariantCulture);
+    private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("LLM_MARKETPLACE_KILLS") ?? "6", CultureInfo.InvariantCulture);
 
     private protected abstract Task<Dictionary<string, string?>> TransportAsync();
 

@@ -21,6 +21,7 @@ public sealed class PipelineEngineTests(SharedPublishing shared)
         var entries = await EntriesAsync(provider, run);
         var started = entries.Where(e => e.Type == "step_started" && e.Step == "scripted").ToList();
         Assert.Equal([1, 2, 3], started.Select(e => e.Attempt));
+        Assert.Equal(3, entries.Single(e => e.Type == "step_finished" && e.Step == "scripted").Attempt);
         var failed = entries.Where(e => e.Type == "step_retrying").ToList();
         Assert.InRange(started[1].Time - failed[0].Time, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(20));
         Assert.InRange(started[2].Time - failed[1].Time, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(20));
@@ -34,6 +35,7 @@ public sealed class PipelineEngineTests(SharedPublishing shared)
         var (provider, listing, run) = await PublishAsync(app);
         Assert.Equal("succeeded", run["status"]!.GetValue<string>());
         Assert.Single(await app.EventsAsync(listing));
+        Assert.Equal(3, (await EntriesAsync(provider, run)).Single(e => e.Type == "step_finished" && e.Step == "scripted").Attempt);
         Assert.Equal(2, run["steps"]!.AsArray().Single(s => s!["name"]!.GetValue<string>() == "scripted")!["failedAttempts"]!.GetValue<int>());
         Assert.Equal("active", await provider.StatusAsync(listing, "1.0.0"));
     }

@@ -83,7 +83,7 @@ internal sealed partial class ApprovalWatch(
 
     private static partial class Log
     {
-        [LoggerMessage(4001, LogLevel.Warning, "The approval of {Provider}/{Name}@{Version} has waited since {RequestedAt}: somebody should decide.")]
+        [LoggerMessage(4501, LogLevel.Warning, "The approval of {Provider}/{Name}@{Version} has waited since {RequestedAt}: somebody should decide.")]
         public static partial void Escalated(ILogger logger, string provider, string name, string version, DateTimeOffset requestedAt);
 
         [LoggerMessage(4002, LogLevel.Warning, "Nobody decided on {Provider}/{Name}@{Version} in time: its approval has expired.")]

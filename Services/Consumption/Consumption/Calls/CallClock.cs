@@ -19,6 +19,7 @@ internal sealed class CallClock : IDisposable
     private readonly TimeSpan firstByte;
     private readonly TimeSpan idle;
     private CallFailure waiting;
+    private volatile bool isStopped;
 
     /// <param name="specification">Of the version that is called.</param>
     /// <param name="isStream">Whether a stream is asked for.</param>
@@ -34,11 +35,11 @@ internal sealed class CallClock : IDisposable
         source = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
     }
 
-    /// <summary>Falls when the time that is waited for has run out.</summary>
+    /// <summary>Falls when the time that is waited for has run out, or when it is stopped.</summary>
     public CancellationToken Token => source.Token;
 
-    /// <summary>Whether it has.</summary>
-    public bool RanOut => source.IsCancellationRequested;
+    /// <summary>Whether the time has run out.</summary>
+    public bool RanOut => source.IsCancellationRequested && !isStopped;
 
     /// <summary>Which time it was.</summary>
     public CallFailure Failure => waiting;
@@ -60,13 +61,20 @@ internal sealed class CallClock : IDisposable
     /// <summary>The rest of a whole answer is waited for.</summary>
     public void AwaitRest() => Await(CallFailure.ProviderTimeout, total);
 
+    /// <summary>Nothing more is waited for, though there may be time left.</summary>
+    public void Stop()
+    {
+        isStopped = true;
+        _ = source.CancelAsync();
+    }
+
     public void Dispose() => source.Dispose();
 
     private static TimeSpan? Of(int? milliseconds) => milliseconds is { } set ? TimeSpan.FromMilliseconds(set) : null;
 
     private void Await(CallFailure failure, TimeSpan longest)
     {
-        if (RanOut)
+        if (source.IsCancellationRequested)
         {
             return;
         }

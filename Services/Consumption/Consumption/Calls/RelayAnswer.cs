@@ -65,6 +65,7 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
         }
 
         call.Route!.Health.Succeeded();
+        call.Copy?.Take(ContentTypeOf(answer), whole.Span);
         var (outcome, status) = call.Left.IsCancellationRequested ? (RequestOutcome.Abandoned, 0) : (RequestOutcome.Completed, StatusCodes.Status200OK);
         await settle.SettleAsync(call, new CallOutcome(outcome, status, usage, Counted: told is null) { ProviderUsage = fields.ToText() });
         await SendAsync(call, StatusCodes.Status200OK, answer, whole);
@@ -98,10 +99,12 @@ internal sealed class RelayAnswer(SettleCall settle, InstanceLease lease, IOptio
     {
         var response = call.Http.Response;
         response.StatusCode = status;
-        response.ContentType = answer.Content.Headers.ContentType?.ToString() ?? "application/json";
+        response.ContentType = ContentTypeOf(answer);
         response.ContentLength = body.Length;
         await response.Body.WriteAsync(body, call.Left);
     }
+
+    private static string ContentTypeOf(HttpResponseMessage answer) => answer.Content.Headers.ContentType?.ToString() ?? "application/json";
 
     /// <summary>The whole body in rented memory, or null when it is larger than it may be.</summary>
     private static async Task<Rented?> ReadAsync(HttpResponseMessage answer, int max, CancellationToken cancellationToken)

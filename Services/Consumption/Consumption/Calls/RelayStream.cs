@@ -19,12 +19,15 @@ namespace LlmMarketplace.Consumption.Calls;
 ///   ends, breaks, falls silent ──► settled as cut ───────────flush──►  data: {"error":…}, and no [DONE]
 ///   ◄─────────────── cancelled ── settled as abandoned ◄────── leaves
 ///   event … its end ─────────────► settled as abandoned ◄────── leaves  (a listing that is drained: read on, nothing passed on)
+///   ◄─────────────── cancelled ── key revoked with its calls: settled as cut ─►  data: {"error":…}; a reset when the caller does not read
 ///   ◄─────────────── cancelled ── fenced: settled as cut ─reset─►     (this instance was not heard of for too long: <see cref="InstanceLease"/>)
 /// </code>
 /// Charged by the provider's last usage, else by a lower bound of what was passed on. A stream that breaks before anything was passed on is a failed call.
 /// </summary>
 internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
+    private const string EventStream = "text/event-stream; charset=utf-8";
+
     private enum End
     {
         Done,
@@ -32,6 +35,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         Silent,
         ProviderError,
         Left,
+        Ended,
         Fenced,
     }
 
@@ -58,6 +62,16 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
             return null;
         }
 
+        if (end == End.Ended && !progress.Started)
+        {
+            return Ended();
+        }
+
+        if (end == End.Ended)
+        {
+            answer.Dispose();
+        }
+
         if (end == End.Fenced && progress.Started)
         {
             answer.Dispose();
@@ -80,7 +94,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         {
             call.Route!.Health.Succeeded();
         }
-        else
+        else if (end != End.Ended)
         {
             call.Route!.Health.Failed();
         }
@@ -91,17 +105,22 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
             return null;
         }
 
+        call.Copy?.Append(progress.Done);
         await settle.SettleAsync(call, progress.Outcome(call, end == End.Done ? RequestOutcome.Completed : RequestOutcome.Cut, StatusCodes.Status200OK));
         var last = end switch
         {
             End.Done => progress.Done!,
             End.Silent => progress.Error(call, new CallRefusal(clock.Failure, $"{CallErrors.Of(clock.Failure).Message} The answer is not complete.")),
+            End.Ended => progress.Error(call, Ended()),
             End.Cut => progress.Error(call, new CallRefusal(CallFailure.ProviderFailed, "The provider broke off the stream; the answer is not complete.")),
             _ => [],
         };
         await call.Http.Response.BodyWriter.WriteAsync(last, call.Left);
         return null;
     }
+
+    /// <summary>Why a call whose key was revoked with it does not go on.</summary>
+    public static CallRefusal Ended() => new(CallFailure.RevokedKey, "The API key was revoked, and its running calls with it.");
 
     private async Task<End> PassOnAsync(Call call, HttpResponseMessage answer, SseBuffer buffer, Progress progress, CallClock clock, CancellationToken stop)
     {
@@ -126,7 +145,8 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
                 }
 
                 var end = progress.Translator is { } translator ? TakeTranslated(call, buffer, progress, translator) : Take(call, buffer, progress);
-                if (progress.Unflushed && !await FlushAsync(call))
+                var (left, stopped) = progress.Unflushed ? await FlushAsync(call) : default;
+                if (left && !call.GoesOn)
                 {
                     if (!call.IsDrained)
                     {
@@ -134,6 +154,11 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
                     }
 
                     progress.CallerLeft = true;
+                }
+
+                if (stopped && call.IsEnded)
+                {
+                    return End.Fenced; // The caller does not read, so would not read why either.
                 }
 
                 progress.Unflushed = false;
@@ -145,7 +170,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         }
         catch (OperationCanceledException)
         {
-            return clock.RanOut ? End.Silent : End.Left;
+            return clock.RanOut ? End.Silent : call.IsEnded && (call.IsDrained || !call.Left.IsCancellationRequested) ? End.Ended : End.Left;
         }
         catch (Exception broken) when (broken is IOException or HttpRequestException or JsonException)
         {
@@ -153,16 +178,17 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
         }
     }
 
-    /// <summary>Sends what is written. False: the caller has left.</summary>
-    private static async Task<bool> FlushAsync(Call call)
+    /// <summary>Sends what is written: whether the caller has left, and whether somebody stopped the waiting.</summary>
+    private static async Task<(bool Left, bool Stopped)> FlushAsync(Call call)
     {
         try
         {
-            return !(await call.Http.Response.BodyWriter.FlushAsync(call.Left)).IsCompleted;
+            var flushed = await call.Http.Response.BodyWriter.FlushAsync(call.Left);
+            return (flushed.IsCompleted, flushed.IsCanceled);
         }
         catch (Exception gone) when (gone is OperationCanceledException or IOException && call.Left.IsCancellationRequested)
         {
-            return false;
+            return (true, false);
         }
     }
 
@@ -251,7 +277,7 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
     {
         if (!progress.CallerLeft)
         {
-            call.Http.Response.BodyWriter.Write(text);
+            call.Write(text);
             progress.Unflushed = true;
         }
     }
@@ -271,7 +297,8 @@ internal sealed class RelayStream(SettleCall settle, InstanceLease lease, IOptio
 
         var response = call.Http.Response;
         response.StatusCode = StatusCodes.Status200OK;
-        response.ContentType = "text/event-stream; charset=utf-8";
+        response.ContentType = EventStream;
+        call.Copy?.Begin(EventStream);
         response.Headers.CacheControl = "no-cache";
         call.Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
     }

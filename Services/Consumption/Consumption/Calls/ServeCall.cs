@@ -1,4 +1,5 @@
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -16,7 +17,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// 3 to 8 begin anew with the next one, as a call of its own (<see cref="Fallback"/>).
 /// </summary>
 internal sealed partial class ServeCall(
-    KeyCheck keys, PlanCall plans, AdmitCall admission, ProviderClient provider, RelayAnswer answers, RelayStream streams, SettleCall settle,
+    KeyCheck keys, PlanCall plans, AdmitCall admission, ReadClaim claims, ReplayAnswer replay, ProviderClient provider, RelayAnswer answers, RelayStream streams, SettleCall settle, RunningCalls calls,
     ConsumptionTelemetry telemetry, IOptions<CallOptions> options, TimeProvider time, ILogger<ServeCall> logger)
 {
     public async Task HandleAsync(HttpContext http, Surface surface)
@@ -93,9 +94,15 @@ internal sealed partial class ServeCall(
         call.Model = model;
         (call.Plan, var refusal) = plans.Plan(call);
         refusal ??= Fallback.Check(call);
+        var isPlanned = refusal is null;
         refusal ??= await admission.AdmitAsync(call);
         CallAnswers.SetHeaders(call);
-        return refusal ?? await ForwardAsync(call);
+        if (call.Claim is not null && (!isPlanned || refusal?.Failure == CallFailure.IdempotencyInProgress) && await replay.TrySendAsync(call) is { Known: true, Refusal: var reason })
+        {
+            return reason;
+        }
+
+        return refusal ?? (call.Admission is null ? await replay.SendAsync(call) : await ForwardAsync(call));
     }
 
     private async Task<CallRefusal?> ReadAsync(Call call)
@@ -113,6 +120,12 @@ internal sealed partial class ServeCall(
         }
 
         (call.Request, refusal) = ReadCallRequest.Read(call.Surface, call.Body!.Bytes.Span, options.Value.MaxDepth);
+        if (refusal is null)
+        {
+            (call.Claim, refusal) = claims.Read(call);
+            call.Copy = call.Claim is null ? null : claims.NewCopy();
+        }
+
         return refusal;
     }
 
@@ -121,11 +134,12 @@ internal sealed partial class ServeCall(
     {
         using var clock = new CallClock(call.Plan!.Version.Specification, call.Request!.Stream, options.Value.LongestStream, time);
         using var either = call.IsDrained ? null : CancellationTokenSource.CreateLinkedTokenSource(clock.Token, call.Left);
+        using var running = calls.Add(call, clock);
         var stop = either?.Token ?? clock.Token;
         var (answer, failure) = await provider.SendAsync(call, clock, stop);
         using (answer)
         {
-            if (failure == AttemptFailure.Left)
+            if (failure == AttemptFailure.Left && !call.IsEnded)
             {
                 await LeaveAsync(call, RequestOutcome.Abandoned, 0);
                 return null;
@@ -134,12 +148,16 @@ internal sealed partial class ServeCall(
             CallRefusal? refusal;
             try
             {
-                refusal = answer is null ? Of(failure, clock) : await RelayAsync(call, answer, clock, stop);
+                refusal = answer is null ? call.IsEnded ? RelayStream.Ended() : Of(failure, clock) : await RelayAsync(call, answer, clock, stop);
             }
             catch (OperationCanceledException) when (clock.RanOut)
             {
                 call.BrokeOff(clock.Error);
                 refusal = new CallRefusal(clock.Failure);
+            }
+            catch (OperationCanceledException) when (call.IsEnded && !call.Left.IsCancellationRequested)
+            {
+                refusal = RelayStream.Ended();
             }
             catch (Exception broken) when (broken is HttpRequestException or IOException && (call.IsDrained || !call.Left.IsCancellationRequested))
             {

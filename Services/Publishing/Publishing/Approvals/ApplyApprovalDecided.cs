@@ -30,7 +30,7 @@ internal sealed partial class ApplyApprovalDecided(PublishingDb db, TimeProvider
 
     private static partial class Log
     {
-        [LoggerMessage(3021, LogLevel.Information, "The decision on the approval {Approval} is not awaited any more.")]
+        [LoggerMessage(6021, LogLevel.Information, "The decision on the approval {Approval} is not awaited any more.")]
         public static partial void NotAwaited(ILogger logger, Guid approval);
     }
 }

@@ -94,7 +94,7 @@ internal static class FollowRun
     /// <param name="Time">When.</param>
     /// <param name="Type">What happened.</param>
     /// <param name="Step">Which step, or null for the run.</param>
-    /// <param name="Attempt">The attempt that began, or how many have failed.</param>
+    /// <param name="Attempt">The attempt that it tells of: 1, 2, 3 …, or null for the run.</param>
     /// <param name="Outcome">The step's or run's status.</param>
     /// <param name="Verdict">For people.</param>
     /// <param name="Issues">The reasons of a refusal.</param>

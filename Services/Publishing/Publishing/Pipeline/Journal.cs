@@ -10,7 +10,10 @@ internal static class Journal
         db.Add(run, type, now, null, null, WireNames<RunStatus>.Of(outcome), null, issues);
 
     public static void Note(this PublishingDb db, PipelineRun run, PipelineStepRun step, string type, DateTimeOffset now, string? verdict = null) =>
-        db.Add(run, type, now, step.Name, step.FailedAttempts + (type is "step_started" ? 1 : 0), WireNames<StepStatus>.Of(step.Status), verdict ?? step.Verdict, step.Issues);
+        db.Add(run, type, now, step.Name, AttemptOf(step, type), WireNames<StepStatus>.Of(step.Status), verdict ?? step.Verdict, step.Issues);
+
+    /// <summary>The attempt that an entry tells of: the last that failed, or the one under way or done.</summary>
+    private static int AttemptOf(PipelineStepRun step, string type) => type is "step_retrying" || step.Status == StepStatus.Failed ? step.FailedAttempts : step.FailedAttempts + 1;
 
     private static void Add(this PublishingDb db, PipelineRun run, string type, DateTimeOffset now, string? step, int? attempt, string outcome, string? verdict, IReadOnlyList<Issue>? issues) =>
         db.Entries.Add(new PipelineEntry

@@ -242,10 +242,10 @@ internal sealed partial class PipelineEngine(IServiceScopeFactory scopes, Pipeli
 
     private static partial class Log
     {
-        [LoggerMessage(3011, LogLevel.Warning, "The step {Step} of the pipeline run {Run} failed: attempt {Attempt} of {Attempts}.")]
+        [LoggerMessage(6011, LogLevel.Warning, "The step {Step} of the pipeline run {Run} failed: attempt {Attempt} of {Attempts}.")]
         public static partial void Failed(ILogger logger, Exception failure, string step, Guid run, int attempt, int attempts);
 
-        [LoggerMessage(3012, LogLevel.Error, "The effect of the step {Step} of the pipeline run {Run} could not be taken back; it is tried again.")]
+        [LoggerMessage(6012, LogLevel.Error, "The effect of the step {Step} of the pipeline run {Run} could not be taken back; it is tried again.")]
         public static partial void NotCompensated(ILogger logger, Exception failure, string step, Guid run);
     }
 }

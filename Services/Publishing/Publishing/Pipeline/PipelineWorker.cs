@@ -92,10 +92,10 @@ internal sealed partial class PipelineWorker(PipelineEngine engine, PipelineLeas
 
     private static partial class Log
     {
-        [LoggerMessage(3001, LogLevel.Error, "Working on pipeline runs failed; it goes on from the last stored state.")]
+        [LoggerMessage(6001, LogLevel.Error, "Working on pipeline runs failed; it goes on from the last stored state.")]
         public static partial void Failed(ILogger logger, Exception failure);
 
-        [LoggerMessage(3002, LogLevel.Warning, "The pipeline run {Run} was taken over by another instance.")]
+        [LoggerMessage(6002, LogLevel.Warning, "The pipeline run {Run} was taken over by another instance.")]
         public static partial void Lost(ILogger logger, Guid run);
     }
 }

@@ -54,10 +54,10 @@ internal sealed partial class SunsetWatch(IServiceScopeFactory scopes, TimeProvi
 
     private static partial class Log
     {
-        [LoggerMessage(3031, LogLevel.Information, "The sunset of {Provider}/{Name}@{Version} has come: it is retired.")]
+        [LoggerMessage(6031, LogLevel.Information, "The sunset of {Provider}/{Name}@{Version} has come: it is retired.")]
         public static partial void Retired(ILogger logger, string provider, string name, string version);
 
-        [LoggerMessage(3032, LogLevel.Error, "Looking for versions whose sunset has come failed; it is tried again.")]
+        [LoggerMessage(6032, LogLevel.Error, "Looking for versions whose sunset has come failed; it is tried again.")]
         public static partial void Failed(ILogger logger, Exception failure);
     }
 }
