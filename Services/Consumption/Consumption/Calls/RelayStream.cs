@@ -188,7 +188,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
         }
         catch (OperationCanceledException)
         {
-            return clock.RanOut ? End.Silent : call.IsEnded && !call.Left.IsCancellationRequested ? End.Ended : End.Left;
+            return clock.RanOut ? End.Silent : call.IsEnded && (call.IsDrained || !call.Left.IsCancellationRequested) ? End.Ended : End.Left;
         }
         catch (Exception broken) when (broken is IOException or HttpRequestException or JsonException)
         {

@@ -159,8 +159,8 @@ internal sealed partial class ServeCall(
     {
         using var clock = new CallClock(call.Plan!.Version.Specification, call.Request!.Stream, options.Value.LongestStream, time);
         using var either = call.IsDrained ? null : CancellationTokenSource.CreateLinkedTokenSource(clock.Token, call.Left);
-        var stop = either?.Token ?? clock.Token;
         using var running = calls.Add(call, clock);
+        var stop = either?.Token ?? clock.Token;
         var (answer, failure) = await provider.SendAsync(call, clock, stop);
         using (answer)
         {
