@@ -136,11 +136,16 @@ public sealed class Market
         (await approver.GetAsync("api/v1/approvals?status=pending&limit=100")).Expect()["items"]!.AsArray().SingleOrDefault(one => (string?)one!["name"] == name));
 
     /// <summary>One call with a key.</summary>
-    public Task<Answer> CallAsync(string key, HttpMethod method, string path, JsonNode? body = null) => Answer.SendAsync(Address, method, path, key, body, Cancellation);
+    public Task<Answer> CallAsync(string key, HttpMethod method, string path, JsonNode? body = null, string? idempotencyKey = null) =>
+        Answer.SendAsync(Address, method, path, key, body, Cancellation, idempotencyKey);
 
     /// <summary>A chat of one message.</summary>
-    public Task<Answer> ChatAsync(string key, string model, string text = "Hello") =>
-        CallAsync(key, HttpMethod.Post, "v1/chat/completions", new JsonObject { ["model"] = model, ["max_tokens"] = 20, ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = text }) });
+    public Task<Answer> ChatAsync(string key, string model, string text = "Hello", string? idempotencyKey = null) => CallAsync(
+        key,
+        HttpMethod.Post,
+        "v1/chat/completions",
+        new JsonObject { ["model"] = model, ["max_tokens"] = 20, ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = text }) },
+        idempotencyKey);
 
     /// <summary>The record of a call, once there is one.</summary>
     public Task<JsonNode> RecordAsync(Key key, string requestId) => Until.SomethingAsync($"a record of {requestId}", () => FindRecordAsync(key, requestId));

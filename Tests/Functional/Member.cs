@@ -58,10 +58,15 @@ public sealed record Answer(HttpStatusCode Status, JsonNode? Body, string Text, 
     /// <summary>The code of OpenAI's error shape.</summary>
     public string? ErrorCode => (string?)Body?["error"]?["code"];
 
-    public static async Task<Answer> SendAsync(Uri address, HttpMethod method, string path, string bearer, JsonNode? body, CancellationToken cancellation)
+    public static async Task<Answer> SendAsync(Uri address, HttpMethod method, string path, string bearer, JsonNode? body, CancellationToken cancellation, string? idempotencyKey = null)
     {
         using var request = new HttpRequestMessage(method, new Uri(address, path));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
+        if (idempotencyKey is not null)
+        {
+            request.Headers.Add("Idempotency-Key", idempotencyKey);
+        }
+
         if (body is not null)
         {
             request.Content = new StringContent(body.ToJsonString(), System.Text.Encoding.UTF8, "application/json");

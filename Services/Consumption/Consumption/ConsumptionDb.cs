@@ -2,6 +2,7 @@ using System.Text.Json;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.StoredResponses;
@@ -69,6 +70,13 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             admission.HasIndex(a => a.InstanceId);
             admission.HasIndex(a => a.OrganisationId);
             admission.Property<bool>("Settled").HasDefaultValue(false);
+        });
+        modelBuilder.Entity<KeptAnswer>(answer =>
+        {
+            answer.ToTable("kept_answers");
+            answer.HasKey(a => new { a.OrganisationId, a.Claim });
+            answer.HasIndex(a => a.ExpiresAt);
+            answer.HasIndex(a => new { a.OrganisationId, a.CreatedAt });
         });
         modelBuilder.Entity<UsageRecord>(record =>
         {

@@ -50,6 +50,7 @@ internal sealed class LimitsWorld(Marketplace marketplace, string redis) : IAsyn
         RequestId = asked.Call, InstanceId = asked.Instance, OrganisationId = Organisation, Generation = answer.Generation, KeyId = Key, ListingId = Guid.CreateVersion7(),
         VersionId = Guid.CreateVersion7(), ProviderOrganisationId = Guid.CreateVersion7(), Service = "acme/limits", Operation = "embeddings", Streamed = false,
         AdmittedAt = answer.Now, Day = answer.Day, ReservedTokens = asked.Tokens, ReservedNanos = asked.Nanos, Currency = "USD", MicrosecondsPerToken = 0,
+        Claim = asked.Claim is { } claim ? $"{claim.Key} {claim.Body}" : null,
     };
 
     public async Task<IDatabase> DirectAsync() => (direct ??= await ConnectionMultiplexer.ConnectAsync(redis)).GetDatabase();

@@ -37,6 +37,7 @@ internal sealed class DotNetClient : IOpenAiClient
                 "models" => await ModelsAsync(client),
                 "embed" => await EmbedAsync(client, model, texts),
                 "chat" => await ChatAsync(client.GetChatClient(model), texts[0]),
+                "repeat" => await RepeatAsync(client.GetChatClient(model), model, texts),
                 "stream" => await StreamAsync(client.GetChatClient(model), texts[0], sent),
                 _ => await ToolsAsync(client.GetChatClient(model), texts[0]),
             };
@@ -86,6 +87,22 @@ internal sealed class DotNetClient : IOpenAiClient
             ["usage"] = Usage(answer.Value.Usage.InputTokenCount, answer.Value.Usage.OutputTokenCount),
             ["requestId"] = RequestId(answer.GetRawResponse()),
         };
+    }
+
+    private static async Task<JsonObject> RepeatAsync(ChatClient client, string model, string[] texts)
+    {
+        var (said, ids) = (new JsonArray(), new JsonArray());
+        for (var i = 0; i < 2; i++)
+        {
+            var options = new RequestOptions { CancellationToken = Cancellation };
+            options.SetHeader("Idempotency-Key", texts[1]);
+            using var body = BinaryContent.Create(BinaryData.FromObjectAsJson(new { model, messages = new[] { new { role = "user", content = texts[0] } } }));
+            var answer = (await client.CompleteChatAsync(body, options)).GetRawResponse();
+            said.Add(JsonNode.Parse(answer.Content)!["choices"]![0]!["message"]!["content"]!.DeepClone());
+            ids.Add(JsonValue.Create(RequestId(answer)));
+        }
+
+        return new() { ["texts"] = said, ["requestIds"] = ids };
     }
 
     private static async Task<JsonObject> StreamAsync(ChatClient client, string text, SentRequests sent)

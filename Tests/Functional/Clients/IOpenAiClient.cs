@@ -21,6 +21,6 @@ internal interface IOpenAiClient
     /// <summary>Ends the test as skipped, with the reason, where the client cannot be had.</summary>
     void RequireInstalled();
 
-    /// <summary>Does one of <c>models</c>, <c>embed</c>, <c>chat</c>, <c>stream</c>, <c>tools</c>.</summary>
+    /// <summary>Does one of <c>models</c>, <c>embed</c>, <c>chat</c>, <c>repeat</c> (one chat twice, with the second text as <c>Idempotency-Key</c>), <c>stream</c>, <c>tools</c>.</summary>
     Task<JsonNode> RunAsync(Uri address, string key, string operation, string model, params string[] texts);
 }

@@ -78,6 +78,20 @@ public abstract class OpenAiClientTests
     }
 
     [Fact]
+    public async Task A_chat_repeated_with_its_idempotency_key_gets_the_first_answer_and_is_billed_once()
+    {
+        var (market, provider, consumer, key, model, name) = await CallableAsync("sdk-repeat");
+        provider.Play(name, context => ScriptedModel.CompleteAsync(context, $"Answer {provider.CallsOf(name)}.", input: 17, output: 9));
+
+        var answer = await RunAsync(market, key, "repeat", model, "Charge me once.", "order 1234");
+
+        Assert.Equal(("""["Answer 1.","Answer 1."]""", 2, 1), (answer["texts"]!.ToJsonString(), (int)answer["requests"]!, provider.CallsOf(name)));
+        var ids = answer["requestIds"]!.AsArray();
+        Assert.Equal((string?)ids[0], (string?)ids[1]);
+        await AssertBilledAsync(market, consumer, key, new JsonObject { ["requestId"] = (string?)ids[0] }, "chat", (17, 9, 0.000088m));
+    }
+
+    [Fact]
     public async Task Tools_are_called_and_their_results_come_back_to_the_model()
     {
         var (market, provider, _, key, model, name) = await CallableAsync("sdk-tools");

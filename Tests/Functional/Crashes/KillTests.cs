@@ -88,6 +88,34 @@ public sealed class KillTests(KilledMarketplace killed) : IClassFixture<KilledMa
     }
 
     [Fact]
+    public async Task Answers_kept_for_idempotency_keys_outlive_everything_and_the_keys_of_calls_under_way_are_free_again()
+    {
+        var marketplace = await killed.StartedAsync();
+        var (market, provider, name) = (marketplace.Market, marketplace.Model, Market.Unique("repeated"));
+        provider.Play(name, context => ScriptedModel.CompleteAsync(context, $"Answer {provider.CallsOf(name)}."));
+        var model = await PerRequestModelAsync(market, name);
+        var (_, key) = await market.ConsumerOfAsync(model);
+        var complete = await market.ChatAsync(key.Text, model, idempotencyKey: "complete");
+        provider.Play(name, context => Task.Delay(Timeout.Infinite, context.RequestAborted));
+        var running = BrokenAsync(market.ChatAsync(key.Text, model, idempotencyKey: "running"));
+        await Until.TrueAsync("the second call at the provider", () => provider.CallsOf(name) == 2);
+        Assert.Equal("idempotency_in_progress", (await market.ChatAsync(key.Text, model, idempotencyKey: "running")).ErrorCode);
+
+        await killed.KillAndStartAgainAsync();
+        Assert.True(await running);
+        provider.Play(name, context => ScriptedModel.CompleteAsync(context, $"Answer {provider.CallsOf(name)}."));
+
+        var repeated = await market.ChatAsync(key.Text, model, idempotencyKey: "complete");
+        Assert.Equal((HttpStatusCode.OK, complete.Text, complete.RequestId, 2), (repeated.Status, repeated.Text, repeated.RequestId, provider.CallsOf(name)));
+        Assert.Equal("true", repeated.Headers.GetValues("idempotent-replayed").Single());
+        var next = await Until.SomethingAsync("the key free again", async () => await market.ChatAsync(key.Text, model, idempotencyKey: "running") is { Status: HttpStatusCode.OK } answer ? answer : null);
+        Assert.Contains("Answer 3.", next.Text, StringComparison.Ordinal);
+        Assert.Equal(next.Text, (await market.ChatAsync(key.Text, model, idempotencyKey: "running")).Text);
+        await AssertOneEventForEachRecordAsync(marketplace, key, calls: 3);
+        Assert.Equal(2 * CallPrice, (decimal)(await market.CallAsync(key.Text, HttpMethod.Get, "api/v1/usage")).Expect()["total"]!["cost"]!);
+    }
+
+    [Fact]
     public async Task Events_on_their_way_when_everything_is_killed_are_applied_once()
     {
         var marketplace = await killed.StartedAsync();

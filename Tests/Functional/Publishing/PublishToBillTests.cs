@@ -59,6 +59,29 @@ public sealed class PublishToBillTests(SharedMarketplace shared)
     }
 
     [Fact]
+    public async Task An_approver_does_not_decide_on_what_they_submitted_themselves()
+    {
+        var market = await shared.MarketAsync();
+        var name = Market.Unique("own");
+        var both = await market.OperatorAsync("provider", "approver");
+        var declaration = Declarations.Chat(name);
+        declaration["endpoint"]!["url"] = "https://9.9.9.9/v1"; // Only the scripted organisation may lead to this machine; nobody calls this one.
+        declaration["sla"]!["supportLevel"] = "enterprise";
+        declaration["sla"]!["availability"] = 99.9m;
+        var publication = await Market.PublishAsync(both, name, declaration);
+        Assert.Equal("waiting", publication.Status);
+
+        var approval = await Market.ApprovalAsync(both, name);
+        var refused = await both.PostAsync($"api/v1/approvals/{(string)approval["id"]!}/approve", new JsonObject { ["reason"] = "I like it." });
+        Assert.Equal((HttpStatusCode.Forbidden, "four_eyes"), (refused.Status, (string?)refused.Body!["code"]));
+        Assert.Equal("waiting", (await publication.EndAsync()).Status);
+
+        var approver = await market.OperatorAsync("approver");
+        (await approver.PostAsync($"api/v1/approvals/{(string)approval["id"]!}/approve", new JsonObject { ["reason"] = "Looks right." })).Expect();
+        await Until.TrueAsync("the publication", async () => (await publication.EndAsync()).Status == "succeeded");
+    }
+
+    [Fact]
     public async Task The_local_embedding_service_is_found_by_meaning_and_called_with_the_first_runs_key()
     {
         var market = await shared.MarketAsync();

@@ -5,7 +5,10 @@ using LlmMarketplace.Consumption.Metering.UsageLog;
 
 namespace LlmMarketplace.Consumption.Calls;
 
-/// <summary>Reserves all that a call may use, then notes its admission; after this the call will have one usage record, whatever happens.</summary>
+/// <summary>
+/// Reserves all that a call may use, then notes its admission; after this the call will have one usage record, whatever happens. Neither refused nor admitted: an answer to it is
+/// kept (<see cref="LimitStatus.Kept"/>).
+/// </summary>
 internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, PlanCall plans, CallLimits limits, IAdmissionLog log, InstanceLease lease)
 {
     // How often counters may be built anew between a call's reservation and its admission.
@@ -34,6 +37,11 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
                     }
 
                     continue;
+                }
+
+                if (answer.Status == LimitStatus.Kept)
+                {
+                    return null;
                 }
 
                 if (answer.Status != LimitStatus.Admitted)
@@ -94,6 +102,7 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
             ReservedNanos = plan.ReservedNanos,
             Currency = plan.Price.Currency,
             MicrosecondsPerToken = 60_000_000d / TierLimits.Of(call.Organisation.Tier).TokensPerMinute,
+            Claim = call.Claim is { } claim ? $"{claim.Key} {claim.Body}" : null,
         };
     }
 }

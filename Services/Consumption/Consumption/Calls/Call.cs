@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.Diagnostics;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
@@ -40,6 +42,12 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     /// <summary>Where the response is kept that the call asks for, or goes on from; null when it does neither.</summary>
     public StoredResponse? Kept { get; set; }
 
+    /// <summary>What it claims by an <c>Idempotency-Key</c>; null: it has none.</summary>
+    public Claim? Claim { get; set; }
+
+    /// <summary>Collects the answer for a repeat, when there is a claim.</summary>
+    public AnswerCopy? Copy { get; set; }
+
     /// <summary>The model asked for: the body's own, or one of its fallbacks.</summary>
     public string? Model { get; set; }
 
@@ -58,10 +66,30 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     public bool Settled { get; set; }
 
+    private volatile bool isEnded;
+
+    /// <summary>Whether its key was revoked together with the calls that run.</summary>
+    public bool IsEnded
+    {
+        get => isEnded;
+        set => isEnded = value;
+    }
+
     /// <summary>Whether the caller wants to know what the call costs: <c>x-marketplace-include: cost</c>.</summary>
     public bool WantsCost { get; } = http.Request.Headers["x-marketplace-include"].Any(values => values?.Split(',', StringSplitOptions.TrimEntries).Contains("cost", StringComparer.OrdinalIgnoreCase) == true);
 
-    public CancellationToken Left => Http.RequestAborted;
+    /// <summary>Whether the call goes on when its caller leaves: whoever sent an idempotency key comes back for the answer.</summary>
+    public bool GoesOn => Claim is not null && Admission is not null;
+
+    /// <summary>Falls when nobody wants the answer any more.</summary>
+    public CancellationToken Left => GoesOn ? CancellationToken.None : Http.RequestAborted;
+
+    /// <summary>Writes a part of the answer to the caller.</summary>
+    public void Write(ReadOnlySpan<byte> bytes)
+    {
+        Copy?.Append(bytes);
+        Http.Response.BodyWriter.Write(bytes);
+    }
 
     /// <summary>The same request, to be admitted anew for another model.</summary>
     public Call Again(Guid id) => new(Http, Surface, id, StartedAt)
@@ -72,6 +100,8 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
         Body = Body,
         Request = Request,
         Kept = Kept,
+        Claim = Claim,
+        Copy = Copy,
         First = First ?? this,
     };
 

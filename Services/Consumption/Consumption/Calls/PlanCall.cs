@@ -171,7 +171,8 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         Account.OfOrganisation(TierLimits.Of(call.Organisation.Tier), organisationBudget),
         call.Key!.Account,
         call.Plan!.ReservedTokens,
-        call.Plan.ReservedNanos);
+        call.Plan.ReservedNanos,
+        call.Claim);
 
     private static string Unsupported(Surface asked, IReadOnlyList<string> served)
     {

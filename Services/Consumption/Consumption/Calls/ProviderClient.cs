@@ -139,7 +139,7 @@ internal sealed class ProviderClient : IDisposable
     private static bool IsRetried(HttpStatusCode status) =>
         status is HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
 
-    private static AttemptFailure Cancelled(Call call) => call.Left.IsCancellationRequested ? AttemptFailure.Left : AttemptFailure.Timeout;
+    private static AttemptFailure Cancelled(Call call) => call.Left.IsCancellationRequested || call.IsEnded ? AttemptFailure.Left : AttemptFailure.Timeout;
 
     private static HttpRequestMessage Request(Call call, Uri address)
     {

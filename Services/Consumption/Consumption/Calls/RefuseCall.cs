@@ -1,4 +1,5 @@
 using System.Globalization;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Pricing;
 
@@ -28,6 +29,10 @@ internal static class RefuseCall
             LimitStatus.Concurrency => new CallRefusal(
                 CallFailure.Concurrency, $"{Capital(whose)} may have {account.ConcurrentCalls} calls open at once, and has.", RetryAfter: UntilOneEnds),
             LimitStatus.Requests => new CallRefusal(CallFailure.RequestRate, $"Too many requests: {whose} has {account.RequestsPerMinute} a minute.", RetryAfter: wait),
+            LimitStatus.Busy => new CallRefusal(
+                CallFailure.IdempotencyInProgress, $"The call {answer.Holder} with this idempotency key is still running: ask again for its answer.", RetryAfter: UntilOneEnds),
+            LimitStatus.OtherBody => ReplayAnswer.OtherBody(answer.Holder),
+            LimitStatus.NotKept => ReplayAnswer.NotKept(answer.Holder),
             _ when asked.Tokens > account.TokensPerMinute => new CallRefusal(
                 CallFailure.LargerThanTokenRate,
                 $"This call alone may use {asked.Tokens} tokens, and {whose} has {account.TokensPerMinute} a minute. {Affordable(TokensAfterInput(account.TokensPerMinute, plan), choices)}"),

@@ -67,6 +67,7 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
             usage = usage with { Images = facts.Images };
         }
 
+        call.Copy?.Take(ContentTypeOf(answer), whole.Span);
         var keeping = call.Surface == Surface.Responses && call.Plan!.Translated is null && ResponseId.OfAnswer(body.Memory.Span) is { } id ? responses.KeepAsync(call, id) : Task.CompletedTask;
         await settle.SettleAsync(call, new CallOutcome(RequestOutcome.Completed, StatusCodes.Status200OK, usage, counted) { ProviderUsage = call.Surface.IsFree ? null : fields.ToText() });
         await (call.Surface == Surface.DeleteResponse ? responses.ForgetAsync(call.Kept!, call.Left) : keeping);
@@ -107,10 +108,12 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
     {
         var response = call.Http.Response;
         response.StatusCode = status;
-        response.ContentType = answer.Content.Headers.ContentType?.ToString() ?? "application/json";
+        response.ContentType = ContentTypeOf(answer);
         response.ContentLength = body.Length;
         await response.Body.WriteAsync(body, call.Left);
     }
+
+    private static string ContentTypeOf(HttpResponseMessage answer) => answer.Content.Headers.ContentType?.ToString() ?? "application/json";
 
     /// <summary>The whole body in rented memory, or null when it is larger than it may be.</summary>
     private static async Task<Rented?> ReadAsync(HttpResponseMessage answer, int max, CancellationToken cancellationToken)

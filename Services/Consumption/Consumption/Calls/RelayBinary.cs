@@ -58,7 +58,9 @@ internal sealed class RelayBinary(SettleCall settle, InstanceLease lease, TimePr
                 var from = holds ? 0 : 1;
                 if (read > from)
                 {
-                    await SendAsync(call, answer, buffer.AsMemory(from, read - from));
+                    Begin(call, answer);
+                    call.Copy?.Append(buffer.AsSpan(from, read - from));
+                    await SendAsync(call, buffer.AsMemory(from, read - from));
                 }
 
                 (buffer[0], holds) = (buffer[read], true);
@@ -69,8 +71,10 @@ internal sealed class RelayBinary(SettleCall settle, InstanceLease lease, TimePr
                 return new CallRefusal(CallFailure.ProviderFailed, "The provider's answer is empty.");
             }
 
+            Begin(call, answer);
+            call.Copy?.Append(buffer.AsSpan(0, 1));
             await settle.SettleAsync(call, Outcome(call, RequestOutcome.Completed, StatusCodes.Status200OK));
-            await SendAsync(call, answer, buffer.AsMemory(0, 1));
+            await SendAsync(call, buffer.AsMemory(0, 1));
             return null;
         }
         catch (Exception broken) when (broken is OperationCanceledException or IOException or HttpRequestException)
@@ -82,7 +86,8 @@ internal sealed class RelayBinary(SettleCall settle, InstanceLease lease, TimePr
                 return null;
             }
 
-            return await EndAsync(call, RequestOutcome.Cut, broken is OperationCanceledException
+            return await EndAsync(call, RequestOutcome.Cut, call.IsEnded ? RelayStream.Ended()
+                : broken is OperationCanceledException
                 ? new CallRefusal(CallFailure.ProviderTimeout)
                 : new CallRefusal(CallFailure.ProviderFailed, "The provider broke off its answer."));
         }
@@ -110,17 +115,22 @@ internal sealed class RelayBinary(SettleCall settle, InstanceLease lease, TimePr
         return new CallOutcome(outcome, status, usage, counted);
     }
 
-    private static async Task SendAsync(Call call, HttpResponseMessage answer, ReadOnlyMemory<byte> piece)
+    private static void Begin(Call call, HttpResponseMessage answer)
     {
         var response = call.Http.Response;
-        if (!response.HasStarted)
+        if (!response.HasStarted && response.ContentType is null)
         {
+            var type = answer.Content.Headers.ContentType!.ToString();
+            call.Copy?.Begin(type);
             response.StatusCode = StatusCodes.Status200OK;
-            response.ContentType = answer.Content.Headers.ContentType?.ToString();
+            response.ContentType = type;
             call.Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         }
+    }
 
-        await response.Body.WriteAsync(piece, call.Left);
-        await response.Body.FlushAsync(call.Left);
+    private static async Task SendAsync(Call call, ReadOnlyMemory<byte> piece)
+    {
+        await call.Http.Response.Body.WriteAsync(piece, call.Left);
+        await call.Http.Response.Body.FlushAsync(call.Left);
     }
 }

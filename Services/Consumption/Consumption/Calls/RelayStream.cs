@@ -19,12 +19,15 @@ namespace LlmMarketplace.Consumption.Calls;
 ///   data: [DONE] ────────────────► settled, on disk ─────────flush──►  data: [DONE]
 ///   ends, breaks, falls silent ──► settled as cut ───────────flush──►  data: {"error":…}, and no [DONE]
 ///   ◄─────────────── cancelled ── settled as abandoned ◄────── leaves
+///   ◄─────────────── cancelled ── key revoked with its calls: settled as cut ─►  data: {"error":…}; a reset when the caller does not read
 ///   ◄─────────────── cancelled ── fenced: settled as cut ─reset─►     (this instance was not heard of for too long: <see cref="InstanceLease"/>)
 /// </code>
 /// Charged by the provider's last usage, else by a lower bound of what was passed on. A stream that breaks before anything was passed on is a failed call.
 /// </summary>
 internal sealed class RelayStream(SettleCall settle, KeepResponses responses, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
+    private const string EventStream = "text/event-stream; charset=utf-8";
+
     private enum End
     {
         Done,
@@ -32,6 +35,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
         Silent,
         ProviderError,
         Left,
+        Ended,
         Fenced,
     }
 
@@ -54,6 +58,16 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
             return null;
         }
 
+        if (end == End.Ended && !progress.Started)
+        {
+            return Ended();
+        }
+
+        if (end == End.Ended)
+        {
+            answer.Dispose();
+        }
+
         if (end == End.Fenced && progress.Started)
         {
             answer.Dispose();
@@ -72,18 +86,23 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
             return new CallRefusal(end == End.Silent ? CallFailure.ProviderTimeout : CallFailure.ProviderFailed, end == End.Silent ? null : "The provider broke off before it produced anything.");
         }
 
+        call.Copy?.Append(progress.Done);
         await settle.SettleAsync(call, progress.Outcome(call, end == End.Done ? RequestOutcome.Completed : RequestOutcome.Cut, StatusCodes.Status200OK));
         await (progress.Keeping ?? Task.CompletedTask);
         var last = end switch
         {
             End.Done => progress.Done!,
             End.Silent => progress.Error(call, new CallRefusal(CallFailure.ProviderTimeout, "The provider fell silent; the answer is not complete.")),
+            End.Ended => progress.Error(call, Ended()),
             End.Cut => progress.Error(call, new CallRefusal(CallFailure.ProviderFailed, "The provider broke off the stream; the answer is not complete.")),
             _ => [],
         };
         await call.Http.Response.BodyWriter.WriteAsync(last, call.Left);
         return null;
     }
+
+    /// <summary>Why a call whose key was revoked with it does not go on.</summary>
+    public static CallRefusal Ended() => new(CallFailure.RevokedKey, "The API key was revoked, and its running calls with it.");
 
     private async Task<End> PassOnAsync(Call call, HttpResponseMessage answer, SseBuffer buffer, Progress progress, CancellationTokenSource idle, TimeSpan timeout, CancellationToken either)
     {
@@ -112,9 +131,15 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
                     progress.Keeping ??= responses.KeepAsync(call, id);
                 }
 
-                if (progress.Unflushed && (await call.Http.Response.BodyWriter.FlushAsync(call.Left)).IsCompleted)
+                var flushed = progress.Unflushed ? await call.Http.Response.BodyWriter.FlushAsync(call.Left) : default;
+                if (flushed.IsCompleted && !call.GoesOn)
                 {
                     return End.Left;
+                }
+
+                if (flushed.IsCanceled && call.IsEnded)
+                {
+                    return End.Fenced; // The caller does not read, so would not read why either.
                 }
 
                 progress.Unflushed = false;
@@ -126,7 +151,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
         }
         catch (OperationCanceledException)
         {
-            return call.Left.IsCancellationRequested ? End.Left : End.Silent;
+            return call.Left.IsCancellationRequested ? End.Left : call.IsEnded ? End.Ended : End.Silent;
         }
         catch (Exception broken) when (broken is IOException or HttpRequestException or JsonException)
         {
@@ -170,7 +195,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
             }
 
             Start(call, progress);
-            call.Http.Response.BodyWriter.Write(text.Span);
+            call.Write(text.Span);
             progress.Unflushed = true;
             if (read.Facts.IsError)
             {
@@ -209,7 +234,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
             if (progress.Translated.WrittenCount > 0)
             {
                 Start(call, progress);
-                call.Http.Response.BodyWriter.Write(progress.Translated.WrittenSpan);
+                call.Write(progress.Translated.WrittenSpan);
                 progress.Unflushed = true;
             }
 
@@ -232,7 +257,8 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
         progress.Started = true;
         var response = call.Http.Response;
         response.StatusCode = StatusCodes.Status200OK;
-        response.ContentType = "text/event-stream; charset=utf-8";
+        response.ContentType = EventStream;
+        call.Copy?.Begin(EventStream);
         response.Headers.CacheControl = "no-cache";
         call.Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
     }

@@ -1,4 +1,5 @@
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.StoredResponses;
 using Microsoft.AspNetCore.Http;
@@ -17,7 +18,8 @@ namespace LlmMarketplace.Consumption.Calls;
 /// 3 to 8 begin anew with the next one, as a call of its own (<see cref="Fallback"/>).
 /// </summary>
 internal sealed partial class ServeCall(
-    KeyCheck keys, PlanCall plans, AdmitCall admission, ProviderClient provider, RelayAnswer answers, RelayStream streams, RelayBinary binaries, ReadStoredCall stored, SettleCall settle,
+    KeyCheck keys, PlanCall plans, AdmitCall admission, ReadClaim claims, ReplayAnswer replay, ReadStoredCall stored, ProviderClient provider, RelayAnswer answers, RelayStream streams,
+    RelayBinary binaries, SettleCall settle, RunningCalls calls,
     ConsumptionTelemetry telemetry, IOptions<CallOptions> options, TimeProvider time, ILogger<ServeCall> logger)
 {
     /// <param name="http">The request.</param>
@@ -97,9 +99,15 @@ internal sealed partial class ServeCall(
         call.Model = model;
         (call.Plan, var refusal) = plans.Plan(call);
         refusal ??= Fallback.Check(call);
+        var isPlanned = refusal is null;
         refusal ??= await admission.AdmitAsync(call);
         CallAnswers.SetHeaders(call);
-        return refusal ?? await ForwardAsync(call);
+        if (call.Claim is not null && (!isPlanned || refusal?.Failure == CallFailure.IdempotencyInProgress) && await replay.TrySendAsync(call) is { Known: true, Refusal: var reason })
+        {
+            return reason;
+        }
+
+        return refusal ?? (call.Admission is null ? await replay.SendAsync(call) : await ForwardAsync(call));
     }
 
     private async Task<CallRefusal?> ReadAsync(Call call, string? responseId)
@@ -125,11 +133,18 @@ internal sealed partial class ServeCall(
         if (isForm)
         {
             (call.Request, refusal) = await ReadFormRequest.ReadAsync(call.Surface, call.Body!.Bytes, call.Http.Request.ContentType!);
-            return refusal;
+            return refusal ?? Claim(call);
         }
 
         (call.Request, refusal) = ReadCallRequest.Read(call.Surface, call.Body!.Bytes.Span, options.Value.MaxDepth);
-        return refusal ?? await stored.BindAsync(call);
+        return refusal ?? Claim(call) ?? await stored.BindAsync(call);
+    }
+
+    private CallRefusal? Claim(Call call)
+    {
+        (call.Claim, var refusal) = claims.Read(call);
+        call.Copy = call.Claim is null ? null : claims.NewCopy();
+        return refusal;
     }
 
     /// <summary>Forwards an admitted call. Null: the caller has what there is; else nothing of it, and the call is settled as failed.</summary>
@@ -138,10 +153,11 @@ internal sealed partial class ServeCall(
         var timeout = TimeSpan.FromMilliseconds(call.Plan!.Version.Specification.Sla.TimeoutMs);
         using var deadline = new CancellationTokenSource(timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, call.Left);
+        using var running = calls.Add(call, deadline);
         var (answer, failure) = await provider.SendAsync(call, either.Token);
         using (answer)
         {
-            if (failure == AttemptFailure.Left)
+            if (failure == AttemptFailure.Left && !call.IsEnded)
             {
                 await LeaveAsync(call, RequestOutcome.Abandoned, 0);
                 return null;
@@ -150,11 +166,11 @@ internal sealed partial class ServeCall(
             CallRefusal? refusal;
             try
             {
-                refusal = answer is null ? Of(failure) : await RelayAsync(call, answer, deadline, timeout, either.Token);
+                refusal = answer is null ? call.IsEnded ? RelayStream.Ended() : Of(failure) : await RelayAsync(call, answer, deadline, timeout, either.Token);
             }
             catch (OperationCanceledException) when (!call.Left.IsCancellationRequested)
             {
-                refusal = new CallRefusal(CallFailure.ProviderTimeout);
+                refusal = call.IsEnded ? RelayStream.Ended() : new CallRefusal(CallFailure.ProviderTimeout);
             }
             catch (Exception broken) when (broken is HttpRequestException or IOException && !call.Left.IsCancellationRequested)
             {

@@ -1,11 +1,12 @@
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
 
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Makes the one record of a call from how it ended. Charged is what was delivered: nothing of what failed, was refused or got lost.</summary>
-internal sealed class SettleCall(IAdmissionLog log, ConsumptionTelemetry telemetry, TimeProvider time)
+internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, ConsumptionTelemetry telemetry, TimeProvider time)
 {
     /// <summary>Settles the call, once; returns when the record is on disk.</summary>
     public Task SettleAsync(Call call, CallOutcome outcome)
@@ -19,7 +20,18 @@ internal sealed class SettleCall(IAdmissionLog log, ConsumptionTelemetry telemet
         var record = Record(call, call.Admission!, outcome);
         CallAnswers.SetCost(call, record);
         telemetry.Settled(call.Activity, record, call.Surface.GenAiOperation);
-        return log.SettleAsync(new Settlement(call.Admission!, record));
+        return call.Claim is not null && outcome.Outcome == RequestOutcome.Completed ? KeepAndSettleAsync(call, record) : log.SettleAsync(new Settlement(call.Admission!, record));
+    }
+
+    private async Task KeepAndSettleAsync(Call call, UsageRecord record)
+    {
+        var claim = await keep.KeepAsync(call);
+        if (!claim.IsKept && !call.Http.Response.HasStarted)
+        {
+            call.Http.Response.Headers["x-marketplace-idempotency"] = "not-kept";
+        }
+
+        await log.SettleAsync(new Settlement(call.Admission!, record, claim));
     }
 
     private UsageRecord Record(Call call, AdmissionRow admission, CallOutcome outcome)

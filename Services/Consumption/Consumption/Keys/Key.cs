@@ -7,7 +7,7 @@ namespace LlmMarketplace.Consumption.Keys;
 /// <summary>A key as calls see it.</summary>
 internal sealed record Key(
     Guid Id, string Identifier, byte[] Hash, byte[]? PreviousHash, DateTimeOffset? PreviousUntil, Guid OrganisationId, string Name, DateTimeOffset? ExpiresAt, DateTimeOffset? SuspendedAt,
-    DateTimeOffset? RevokedAt, KeyScopes Scopes, KeyLimits Limits, Budget? Budget, long Version)
+    DateTimeOffset? RevokedAt, KeyScopes Scopes, KeyLimits Limits, Budget? Budget, long Version, DateTimeOffset? CallsEndedAt = null)
 {
     /// <summary>As the limits see it.</summary>
     public Account Account { get; } = Account.OfKey(Id, Version, Limits, Budget);

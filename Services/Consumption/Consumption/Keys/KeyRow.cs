@@ -47,6 +47,9 @@ internal sealed class KeyRow
 
     public DateTimeOffset? RevokedAt { get; set; }
 
+    /// <summary>When its running calls were ended too, or null: they finish.</summary>
+    public DateTimeOffset? CallsEndedAt { get; set; }
+
     public long? RequestsPerMinute { get; set; }
 
     public long? TokensPerMinute { get; set; }

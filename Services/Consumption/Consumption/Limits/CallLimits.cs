@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Metering;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -24,8 +25,8 @@ internal sealed class CallLimits(LimitScripts scripts, RedisClock clock, Counter
     /// Replaces an admitted call's reservation by what was used, in the periods of its admission. Returns at once: it travels with the next admission of
     /// the organisation, or within <see cref="LimitOptions.SettleWithin"/>. Settling twice, or what was never reserved, changes nothing.
     /// </summary>
-    public void Settle(AdmissionRow admission, long tokens, long nanos) =>
-        LaneOf(admission.OrganisationId).Settle(new Release(admission.RequestId, LimitScripts.FieldOf(admission.KeyId), tokens, nanos));
+    public void Settle(AdmissionRow admission, long tokens, long nanos, EndedClaim? claim = null) =>
+        LaneOf(admission.OrganisationId).Settle(new Release(admission.RequestId, LimitScripts.FieldOf(admission.KeyId), tokens, nanos, Claim: claim));
 
     /// <summary>Gives back all that was reserved for a call that will not be forwarded.</summary>
     public void GiveBack(Reservation reservation) => LaneOf(reservation.OrganisationId).Settle(new Release(reservation.Call, reservation.Key.Field, 0, 0));

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Threading.Channels;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Metering;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -241,6 +242,7 @@ internal sealed partial class Counters : BackgroundService
         var sums = new CounterSums(generation);
         await SumAsync(connection, organisation, Periods.Day(today), sums);
         await AddOpenAsync(connection, organisation, sums);
+        await AddAnswersAsync(connection, organisation, sums);
         await AddVersionsAsync(connection, organisation, sums);
         await scripts.RebuildAsync(organisation, sums);
         await using var ready = new NpgsqlCommand("UPDATE counters SET ready = true WHERE organisation_id = $1 AND generation = $2", connection)
@@ -299,7 +301,7 @@ internal sealed partial class Counters : BackgroundService
     private static async Task AddOpenAsync(NpgsqlConnection connection, Guid organisation, CounterSums into)
     {
         await using var open = new NpgsqlCommand(
-            "SELECT request_id, instance_id, day, admitted_at, reserved_tokens, reserved_nanos, microseconds_per_token FROM admissions WHERE organisation_id = $1 AND NOT settled", connection)
+            "SELECT request_id, instance_id, day, admitted_at, reserved_tokens, reserved_nanos, microseconds_per_token, claim FROM admissions WHERE organisation_id = $1 AND NOT settled", connection)
         {
             Parameters = { new() { Value = organisation } },
         };
@@ -308,6 +310,26 @@ internal sealed partial class Counters : BackgroundService
         {
             into.AddOpen(
                 reader.GetGuid(0), reader.GetGuid(1), reader.GetInt32(2), reader.GetFieldValue<DateTimeOffset>(3), reader.GetInt64(4), reader.GetInt64(5), reader.GetDouble(6));
+            if (!await reader.IsDBNullAsync(7) && reader.GetString(7).Split(' ') is [var claim, var body])
+            {
+                into.Claims.Add((claim, ClaimState.Text(ClaimState.Open, reader.GetGuid(0), body), Claim.OpenFor));
+            }
+        }
+    }
+
+    /// <summary>Idempotency keys whose calls are complete.</summary>
+    private static async Task AddAnswersAsync(NpgsqlConnection connection, Guid organisation, CounterSums into)
+    {
+        await using var kept = new NpgsqlCommand(
+            "SELECT claim, call_id, body, answer IS NOT NULL, expires_at - clock_timestamp() FROM kept_answers WHERE organisation_id = $1 AND expires_at > clock_timestamp()", connection)
+        {
+            Parameters = { new() { Value = organisation } },
+        };
+        await using var reader = await kept.ExecuteReaderAsync();
+        while (await reader.ReadAsync())
+        {
+            var state = reader.GetBoolean(3) ? ClaimState.Kept : ClaimState.NotKept;
+            into.Claims.Add((reader.GetString(0), ClaimState.Text(state, reader.GetGuid(1), reader.GetString(2)), reader.GetTimeSpan(4)));
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using LlmMarketplace.Consumption.Idempotency;
 using StackExchange.Redis;
 
 namespace LlmMarketplace.Consumption.Limits;
@@ -9,6 +10,8 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
 {
     public const string OrganisationField = "o";
     private const int NumbersPerAdmission = 13;
+    private const int ClaimsAtOnce = 1_000;
+    private static readonly List<(int Place, Claim Claim, char State)> NoClaims = [];
     private static readonly string Calls = Read("calls.lua");
     private static readonly string RebuildScript = Read("rebuild.lua");
 
@@ -17,6 +20,9 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
 
     /// <summary>An organisation's open calls.</summary>
     public static RedisKey OpenKeyOf(Guid organisation) => $"consumption:{{{organisation:N}}}:open";
+
+    /// <summary>What is known of an idempotency key.</summary>
+    public static RedisKey ClaimKeyOf(Guid organisation, string claim) => $"consumption:{{{organisation:N}}}:claim:{claim}";
 
     public static string FieldOf(Guid key) => $"k:{key:N}";
 
@@ -30,7 +36,15 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
     /// <param name="asked">What is asked then, with deadlines in µs of Redis's clock.</param>
     public async Task<CallsAnswer> RunAsync(Guid organisation, long generation, IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked)
     {
-        var result = await redis.GetDatabase().ScriptEvaluateAsync(Calls, [KeyOf(organisation), OpenKeyOf(organisation)], Arguments(generation, releases, asked));
+        var claims = Claims(releases, asked);
+        var keys = new RedisKey[2 + claims.Count];
+        (keys[0], keys[1]) = (KeyOf(organisation), OpenKeyOf(organisation));
+        for (var c = 0; c < claims.Count; c++)
+        {
+            keys[2 + c] = ClaimKeyOf(organisation, claims[c].Claim.Key);
+        }
+
+        var result = await redis.GetDatabase().ScriptEvaluateAsync(Calls, keys, Arguments(generation, releases, asked, claims));
         var numbers = (RedisResult[])result!;
         clock.Heard((long)numbers[0]);
         var traces = new bool[releases.Count];
@@ -45,14 +59,34 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
             answers[i] = Answer(generation, numbers.AsSpan(1 + traces.Length + (i * NumbersPerAdmission), NumbersPerAdmission));
         }
 
+        for (var c = 0; c < claims.Count; c++)
+        {
+            if (claims[c].Place > 0 && Guid.TryParseExact((string?)numbers[^(claims.Count - c)], "N", out var holder))
+            {
+                answers[claims[c].Place - 1] = answers[claims[c].Place - 1] with { Holder = holder };
+            }
+        }
+
         return new CallsAnswer((long)numbers[0], traces, answers);
     }
 
-    /// <summary>Sets an organisation's counters and open calls.</summary>
-    public Task RebuildAsync(Guid organisation, CounterSums sums) => redis.GetDatabase().ScriptEvaluateAsync(
-        RebuildScript,
-        [KeyOf(organisation), OpenKeyOf(organisation)],
-        [sums.Generation, sums.AccountCount, sums.VersionCount, sums.OpenCount, .. sums.Accounts, .. sums.Versions, .. sums.Open]);
+    /// <summary>Sets an organisation's claims, counters and open calls, in this order: while the counters are not those expected, nobody asks for a claim.</summary>
+    public async Task RebuildAsync(Guid organisation, CounterSums sums)
+    {
+        var database = redis.GetDatabase();
+        foreach (var some in sums.Claims.Chunk(ClaimsAtOnce))
+        {
+            await Task.WhenAll(some.Select(claim => database.StringSetAsync(ClaimKeyOf(organisation, claim.Claim), claim.State, claim.Left)));
+        }
+
+        await database.ScriptEvaluateAsync(
+            RebuildScript,
+            [KeyOf(organisation), OpenKeyOf(organisation)],
+            [sums.Generation, sums.AccountCount, sums.VersionCount, sums.OpenCount, .. sums.Accounts, .. sums.Versions, .. sums.Open]);
+    }
+
+    /// <summary>Forgets what is known of idempotency keys.</summary>
+    public Task ForgetAsync(Guid organisation, IEnumerable<string> claims) => redis.GetDatabase().KeyDeleteAsync([.. claims.Select(claim => ClaimKeyOf(organisation, claim))]);
 
     /// <summary>From now on nobody is admitted by older settings of an account.</summary>
     public Task RaiseVersionAsync(Guid organisation, string account, long version) => redis.GetDatabase().ScriptEvaluateAsync(
@@ -67,13 +101,37 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         return ((long)time[0] * 1_000_000) + (long)time[1];
     }
 
-    private static RedisValue[] Arguments(long generation, IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked)
+    /// <summary>The claims that calls make (their place is positive) or end (negative), if any.</summary>
+    private static List<(int Place, Claim Claim, char State)> Claims(IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked)
+    {
+        List<(int, Claim, char)>? claims = null;
+        for (var i = 0; i < releases.Count; i++)
+        {
+            if (releases[i].Claim is { } ended)
+            {
+                (claims ??= []).Add((-(i + 1), ended.Claim, ended.IsKept ? ClaimState.Kept : ClaimState.NotKept));
+            }
+        }
+
+        for (var i = 0; i < asked.Count; i++)
+        {
+            if (asked[i].Asked.Claim is { } claim)
+            {
+                (claims ??= []).Add((i + 1, claim, ClaimState.Open));
+            }
+        }
+
+        return claims ?? NoClaims;
+    }
+
+    private static RedisValue[] Arguments(
+        long generation, IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked, List<(int Place, Claim Claim, char State)> claims)
     {
         // The organisation's account comes first; of an account that several have, the settings that are newest.
         var organisation = asked.Count > 0 ? asked[^1].Asked.Organisation : new Account { Field = OrganisationField };
         var accounts = new List<Account>(1 + asked.Count) { organisation };
         var places = new Dictionary<string, int>(asked.Count + releases.Count, StringComparer.Ordinal);
-        var arguments = new List<RedisValue>(4 + (9 * (1 + asked.Count + releases.Count)) + (5 * releases.Count) + (6 * asked.Count));
+        var arguments = new List<RedisValue>(4 + (9 * (1 + asked.Count + releases.Count)) + (5 * releases.Count) + (6 * asked.Count) + (4 * claims.Count));
         foreach (var (reservation, _) in asked)
         {
             ref var place = ref CollectionsMarshal.GetValueRefOrAddDefault(places, reservation.Key.Field, out var there);
@@ -114,6 +172,11 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         foreach (var (reservation, deadline) in asked)
         {
             arguments.AddRange([reservation.Call.ToString("N"), reservation.Instance.ToString("N"), deadline, reservation.Tokens, reservation.Nanos, places[reservation.Key.Field]]);
+        }
+
+        foreach (var (place, claim, state) in claims)
+        {
+            arguments.AddRange([place, claim.Body, state.ToString(), (long)(state == ClaimState.Open ? Claim.OpenFor : claim.KeptFor).TotalMilliseconds]);
         }
 
         return [.. arguments];
@@ -164,6 +227,9 @@ internal sealed class CounterSums(long generation)
     public List<RedisValue> Versions { get; } = [];
 
     public List<RedisValue> Open { get; } = [];
+
+    /// <summary>Claims, what they say, and how long they stand.</summary>
+    public List<(string Claim, string State, TimeSpan Left)> Claims { get; } = [];
 
     public int AccountCount => Accounts.Count / 3;
 

@@ -1,3 +1,5 @@
+using LlmMarketplace.Consumption.Idempotency;
+
 namespace LlmMarketplace.Consumption.Limits;
 
 /// <summary>What a call asks of the limits: upper bounds of what it may use.</summary>
@@ -8,7 +10,8 @@ namespace LlmMarketplace.Consumption.Limits;
 /// <param name="Key">The key's limits.</param>
 /// <param name="Tokens">Tokens in and out, at most.</param>
 /// <param name="Nanos">Price in nano-units, at most.</param>
-internal sealed record Reservation(Guid Call, Guid Instance, Guid OrganisationId, Account Organisation, Account Key, long Tokens, long Nanos);
+/// <param name="Claim">The idempotency key that the call claims with its reservation, or null.</param>
+internal sealed record Reservation(Guid Call, Guid Instance, Guid OrganisationId, Account Organisation, Account Key, long Tokens, long Nanos, Claim? Claim = null);
 
 /// <summary>How a reservation ends: replaced by what was used. A call without open reservation changes nothing.</summary>
 /// <param name="Call">The call's id.</param>
@@ -16,7 +19,8 @@ internal sealed record Reservation(Guid Call, Guid Instance, Guid OrganisationId
 /// <param name="Tokens">Tokens used.</param>
 /// <param name="Nanos">Nano-units charged.</param>
 /// <param name="Deadline">Of its admission (µs of Redis's clock) when copies of that may still be under way, else 0.</param>
-internal readonly record struct Release(Guid Call, string KeyField, long Tokens, long Nanos, long Deadline = 0);
+/// <param name="Claim">What becomes of the call's idempotency key when its answer is complete; null: it has none, or it is free again.</param>
+internal readonly record struct Release(Guid Call, string KeyField, long Tokens, long Nanos, long Deadline = 0, EndedClaim? Claim = null);
 
 /// <summary>What the limits say.</summary>
 internal enum LimitStatus
@@ -47,6 +51,18 @@ internal enum LimitStatus
 
     /// <summary>Too many tokens a minute.</summary>
     Tokens = 8,
+
+    /// <summary>Another call with this idempotency key is complete, and its answer is kept: nothing is reserved.</summary>
+    Kept = 9,
+
+    /// <summary>Another call with this idempotency key is open.</summary>
+    Busy = 10,
+
+    /// <summary>Another call with this idempotency key had another body.</summary>
+    OtherBody = 11,
+
+    /// <summary>Another call with this idempotency key is complete, and its answer is not kept.</summary>
+    NotKept = 12,
 }
 
 /// <summary>Whose limit it is.</summary>
@@ -79,6 +95,7 @@ internal readonly record struct RateState(long Limit, long Remaining, TimeSpan F
 /// <param name="Wait">After a refusal by rate: until this call would be admitted.</param>
 /// <param name="Left">After a refusal: what the limit still has, in tokens or, of budgets, nano-units.</param>
 /// <param name="BudgetLeft">Nano-units left of the budgets after this call, the least of them; null without budget.</param>
+/// <param name="Holder">The call that stands against this one's idempotency key.</param>
 internal readonly record struct LimitAnswer(
     LimitStatus Status,
     LimitedAccount Account,
@@ -89,4 +106,5 @@ internal readonly record struct LimitAnswer(
     RateState Tokens,
     TimeSpan Wait,
     long Left,
-    long? BudgetLeft);
+    long? BudgetLeft,
+    Guid? Holder = null);

@@ -11,15 +11,18 @@
 --   account     field, version, requests a minute, burst, tokens a minute, tokens a month, budget's period (d, m, t or -), budget's nanos, concurrent calls; 0: no limit
 --   settlement  id, key's account, tokens used, nanos used, deadline of the admission when it may still be under way, else 0
 --   admission   id, instance, deadline (µs of this clock), tokens, nanos, key's account
+--   of each claim: place (n-th admission, or minus s-th settlement), body, state that the settlement leaves (d or u, else o), ms until it is forgotten
 -- The first account is the organisation's. Answer: now (µs), for each settlement 1 (a trace is left until its deadline) or 0, for each admission
 --   status, account that refuses, day, admitted at (ms), requests: limit, remaining, ms until full, tokens: the same, ms to wait, what is left of the limit
---   that refuses (tokens or nanos), what is left of the budgets (nanos, -1 without)
+--   that refuses (tokens or nanos), what is left of the budgets (nanos, -1 without); for each claim the call that stands against it, or ''
 local GENERATION, LATE, STALE, MONTH, BUDGET, CONCURRENT, REQUESTS, TOKENS = 1, 2, 3, 4, 5, 6, 7, 8
+local KEPT, BUSY, OTHER_BODY, NOT_KEPT = 9, 10, 11, 12
 local floor, ceil, max, format, match = math.floor, math.ceil, math.max, string.format, string.match
 local unpack = table.unpack or unpack
 local A, S, N = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local settlements = 4 + A * 9
 local admissions = settlements + S * 5
+local claims = admissions + N * 6
 
 local fields, ids = {'g'}, {}
 for a = 1, A do
@@ -32,6 +35,33 @@ local had = redis.call('HMGET', KEYS[1], unpack(fields))
 local opened = redis.call('HMGET', KEYS[2], unpack(ids))
 local open, changed = {}, {}
 for i = 1, S + N do open[ids[i]] = opened[i] or nil end
+
+local held, claim_of, taken = {}, {}, {}
+if #KEYS > 2 then
+  local values = redis.call('MGET', unpack(KEYS, 3))
+  for c = 1, #KEYS - 2 do
+    held[KEYS[c + 2]] = values[c] or nil
+    local place = tonumber(ARGV[claims + c * 4 - 3])
+    claim_of[place] = {key = KEYS[c + 2], body = ARGV[claims + c * 4 - 2], state = ARGV[claims + c * 4 - 1], ms = ARGV[claims + c * 4], against = ''}
+  end
+end
+
+-- The state of a claim that another call has, and that call; nil when it is free.
+local function standing(claim, id)
+  local state, holder, body = match(held[claim.key] or '', '^(%a) (%x+) (%x+)$')
+  if not state or holder == id then return nil end
+  if state == 'o' then
+    local call = open[holder]
+    if not call and not changed[holder] then call = redis.call('HGET', KEYS[2], holder) end
+    if not call or not match(call, '^%x') then return nil end
+  end
+  return state, holder, body
+end
+
+local function take(claim, state, id)
+  held[claim.key] = state .. ' ' .. id .. ' ' .. claim.body
+  taken[claim.key] = claim.ms
+end
 
 local time = redis.call('TIME')
 local seconds = tonumber(time[1])
@@ -103,6 +133,7 @@ for s = 1, S do
   local trace = now <= deadline
   if trace then open[id] = 'x ' .. (instance or '0') elseif open[id] then open[id] = nil end
   changed[id] = true
+  if claim_of[-s] and not standing(claim_of[-s], id) then take(claim_of[-s], claim_of[-s].state, id) end
   answer[#answer + 1] = trace and 1 or 0
 end
 
@@ -116,12 +147,17 @@ local function refuses(account, tokens, nanos)
   if account.period ~= '-' and nanos > left_of(account) then return BUDGET, left_of(account), 0 end
 end
 
-local function delays(account, tokens)
-  if account.concurrent > 0 and account.open >= account.concurrent then return CONCURRENT, 0, 0 end
+local function hurries(account)
   if account.per_request > 0 then
     local wait = account.requests + account.per_request - now - account.per_request * account.burst
     if wait > 0.5 then return REQUESTS, 0, wait end
   end
+end
+
+local function delays(account, tokens)
+  if account.concurrent > 0 and account.open >= account.concurrent then return CONCURRENT, 0, 0 end
+  local no, left, wait = hurries(account)
+  if no then return no, left, wait end
   if account.per_token > 0 then
     local wait = account.tokens + account.per_token * tokens - now - account.per_token * account.tokens_per_minute
     if wait > 0.5 then return TOKENS, max(0, floor(account.tokens_per_minute - (account.tokens - now) / account.per_token)), wait end
@@ -141,7 +177,17 @@ for n = 1, N do
   elseif now > tonumber(ARGV[at + 3]) then status = LATE
   else
     for a = 1, 2 do if status == 0 and pair[a].stale then status, refusing = STALE, a end end
-    for _, check in ipairs({refuses, delays}) do
+    local claim, checks = claim_of[n], {refuses, delays}
+    local state, holder, body
+    if claim and status == 0 then state, holder, body = standing(claim, id) end
+    if state then
+      claim.against = holder
+      if body ~= claim.body then status = OTHER_BODY
+      elseif state == 'o' then status = BUSY
+      elseif state == 'u' then status = NOT_KEPT
+      else checks = {hurries} end -- A repeat costs nothing, but is a request.
+    end
+    for _, check in ipairs(checks) do
       for a = 1, 2 do
         if status == 0 then
           local no, remains, until_then = check(pair[a], tokens, nanos)
@@ -149,7 +195,14 @@ for n = 1, N do
         end
       end
     end
-    if status == 0 then
+    if status == 0 and state then
+      status = KEPT
+      for a = 1, 2 do
+        pair[a].requests = pair[a].requests + pair[a].per_request
+        pair[a].changed = true
+      end
+    elseif status == 0 then
+      if claim then take(claim, 'o', id) end
       for a = 1, 2 do
         add(pair[a], today, tokens, nanos, pair[a].per_token, 1)
         pair[a].requests = pair[a].requests + pair[a].per_request
@@ -200,6 +253,8 @@ for id in pairs(changed) do
     gone[#gone + 1] = id
   end
 end
+for c = 1, #KEYS - 2 do answer[#answer + 1] = claim_of[tonumber(ARGV[claims + c * 4 - 3])].against end
+for key, ms in pairs(taken) do redis.call('SET', key, held[key], 'PX', ms) end
 if #set > 0 then redis.call('HSET', KEYS[1], unpack(set)) end
 if #put > 0 then redis.call('HSET', KEYS[2], unpack(put)) end
 if #gone > 0 then redis.call('HDEL', KEYS[2], unpack(gone)) end

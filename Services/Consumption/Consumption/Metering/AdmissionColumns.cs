@@ -8,13 +8,13 @@ internal static class AdmissionColumns
 {
     private const string Names =
         "request_id, instance_id, organisation_id, generation, key_id, listing_id, version_id, provider_organisation_id, service, operation, streamed, admitted_at, day, "
-        + "reserved_tokens, reserved_nanos, currency, microseconds_per_token, settled";
+        + "reserved_tokens, reserved_nanos, currency, microseconds_per_token, settled, claim";
 
     /// <summary>The statement. A call that has its record is not open: it is left out.</summary>
     public static string Insert(string onConflict) =>
         $"""
          INSERT INTO admissions ({Names})
-         SELECT a.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) AS a ({Names})
+         SELECT a.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) AS a ({Names})
          WHERE NOT EXISTS (SELECT FROM usage_records r WHERE r.request_id = a.request_id)
          {onConflict}
          """;
@@ -40,6 +40,7 @@ internal static class AdmissionColumns
         Add(parameters, NpgsqlDbType.Text, calls, call => call.Admission.Currency);
         Add(parameters, NpgsqlDbType.Double, calls, call => call.Admission.MicrosecondsPerToken);
         Add(parameters, NpgsqlDbType.Boolean, calls, call => call.Record is not null);
+        Add(parameters, NpgsqlDbType.Text, calls, call => call.Admission.Claim);
     }
 
     private static void Add<T>(NpgsqlParameterCollection parameters, NpgsqlDbType type, IReadOnlyList<Reported> calls, Func<Reported, T> column)

@@ -43,4 +43,7 @@ internal sealed class AdmissionRow
 
     /// <summary>µs in which the tier's bucket regains one token.</summary>
     public required double MicrosecondsPerToken { get; init; }
+
+    /// <summary>Its claim of an idempotency key, <c>key body</c>; not in the usage log, for it dies with the instance.</summary>
+    public string? Claim { get; init; }
 }

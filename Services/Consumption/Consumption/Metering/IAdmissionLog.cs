@@ -20,4 +20,5 @@ internal interface IAdmissionLog
 /// <summary>How an admitted call ended.</summary>
 /// <param name="Admission">The admission.</param>
 /// <param name="Record">Its one record.</param>
-internal sealed record Settlement(AdmissionRow Admission, UsageRecord Record);
+/// <param name="Claim">What becomes of its idempotency key, when it has one and is complete.</param>
+internal sealed record Settlement(AdmissionRow Admission, UsageRecord Record, Idempotency.EndedClaim? Claim = null);

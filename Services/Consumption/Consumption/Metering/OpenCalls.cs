@@ -34,7 +34,7 @@ internal sealed class OpenCalls(CallLimits limits)
     /// <summary>A call ended, and that is on disk: its reservation is given back, now or once the counters stand.</summary>
     public void Settle(Settlement settlement, bool shipped)
     {
-        var (admission, record) = settlement;
+        var (admission, record, _) = settlement;
         var account = accounts.GetOrAdd(admission.OrganisationId, _ => new Account());
         lock (account)
         {
@@ -137,7 +137,7 @@ internal sealed class OpenCalls(CallLimits limits)
     }
 
     private void GiveBack(Settlement settlement) =>
-        limits.Settle(settlement.Admission, settlement.Record.InputTokens + settlement.Record.OutputTokens, settlement.Record.Nanos);
+        limits.Settle(settlement.Admission, settlement.Record.InputTokens + settlement.Record.OutputTokens, settlement.Record.Nanos, settlement.Claim);
 
     private sealed class Account
     {

@@ -62,7 +62,7 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
         if (open.Count > 0)
         {
             var tell = new NpgsqlBatchCommand(AdmissionColumns.Insert(
-                "ON CONFLICT (request_id) DO UPDATE SET generation = excluded.generation, reserved_tokens = excluded.reserved_tokens, reserved_nanos = excluded.reserved_nanos, settled = excluded.settled"));
+                "ON CONFLICT (request_id) DO UPDATE SET generation = excluded.generation, reserved_tokens = excluded.reserved_tokens, reserved_nanos = excluded.reserved_nanos, settled = excluded.settled, claim = excluded.claim"));
             AdmissionColumns.AddTo(tell.Parameters, open);
             batch.BatchCommands.Add(tell);
         }

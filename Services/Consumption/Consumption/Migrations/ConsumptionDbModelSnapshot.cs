@@ -94,6 +94,57 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.ToTable("organisations", (string)null);
                 });
 
+            modelBuilder.Entity("LlmMarketplace.Consumption.Idempotency.KeptAnswer", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("Claim")
+                        .HasColumnType("text")
+                        .HasColumnName("claim");
+
+                    b.Property<byte[]>("Answer")
+                        .HasColumnType("bytea")
+                        .HasColumnName("answer");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("body");
+
+                    b.Property<int>("Bytes")
+                        .HasColumnType("integer")
+                        .HasColumnName("bytes");
+
+                    b.Property<Guid>("CallId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("call_id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("KeyId")
+                        .HasColumnType("text")
+                        .HasColumnName("key_id");
+
+                    b.HasKey("OrganisationId", "Claim")
+                        .HasName("pk_kept_answers");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_kept_answers_expires_at");
+
+                    b.HasIndex("OrganisationId", "CreatedAt")
+                        .HasDatabaseName("ix_kept_answers_organisation_id_created_at");
+
+                    b.ToTable("kept_answers", (string)null);
+                });
+
             modelBuilder.Entity("LlmMarketplace.Consumption.Keys.KeyRow", b =>
                 {
                     b.Property<Guid>("Id")
@@ -112,6 +163,10 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.Property<string>("BudgetPeriod")
                         .HasColumnType("text")
                         .HasColumnName("budget_period");
+
+                    b.Property<DateTimeOffset?>("CallsEndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("calls_ended_at");
 
                     b.PrimitiveCollection<string[]>("Categories")
                         .IsRequired()
@@ -223,6 +278,10 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.Property<DateTimeOffset>("AdmittedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("admitted_at");
+
+                    b.Property<string>("Claim")
+                        .HasColumnType("text")
+                        .HasColumnName("claim");
 
                     b.Property<string>("Currency")
                         .IsRequired()

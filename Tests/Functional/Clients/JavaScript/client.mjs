@@ -29,6 +29,11 @@ const operations = {
     const { data, response } = await client.chat.completions.create({ model, messages }).withResponse();
     return { text: data.choices[0].message.content, finish: data.choices[0].finish_reason, usage: usageOf(data.usage), requestId: idOf(response) };
   },
+  async repeat() {
+    const answers = [];
+    for (let i = 0; i < 2; i++) answers.push(await client.chat.completions.create({ model, messages }, { headers: { 'Idempotency-Key': texts[1] } }).withResponse());
+    return { texts: answers.map(({ data }) => data.choices[0].message.content), requestIds: answers.map(({ response }) => idOf(response)) };
+  },
   async stream() {
     const { data, response } = await client.chat.completions.create({ model, messages, stream: true, stream_options: { include_usage: true } }).withResponse();
     const words = [];

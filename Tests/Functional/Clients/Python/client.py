@@ -43,6 +43,11 @@ def chat():
     return {"text": choice.message.content, "finish": choice.finish_reason, "usage": usage_of(answer.usage), "requestId": raw.headers["x-request-id"]}
 
 
+def repeat():
+    raw = [client.chat.completions.with_raw_response.create(model=model, messages=messages, extra_headers={"Idempotency-Key": texts[1]}) for _ in range(2)]
+    return {"texts": [one.parse().choices[0].message.content for one in raw], "requestIds": [one.headers["x-request-id"] for one in raw]}
+
+
 def stream():
     raw = client.chat.completions.with_raw_response.create(model=model, messages=messages, stream=True, stream_options={"include_usage": True})
     words, finish, usage = [], None, None
@@ -67,7 +72,7 @@ def tools():
 
 
 try:
-    outcome = {"models": models, "embed": embed, "chat": chat, "stream": stream, "tools": tools}[operation]()
+    outcome = {"models": models, "embed": embed, "chat": chat, "repeat": repeat, "stream": stream, "tools": tools}[operation]()
 except openai.APIError as error:
     outcome = {"error": {"name": type(error).__name__, "status": getattr(error, "status_code", None), "code": error.code, "requestId": getattr(error, "request_id", None)}}
 print(json.dumps({**outcome, "requests": requests}))

@@ -1,0 +1,38 @@
+using System.Buffers;
+
+namespace LlmMarketplace.Consumption.Idempotency;
+
+/// <summary>What a caller is sent, collected for a repeat; given up when it becomes larger than what is kept.</summary>
+internal sealed class AnswerCopy(int maxBytes)
+{
+    private ArrayBufferWriter<byte>? bytes = new();
+
+    /// <summary>What was sent; null when it is too large to be kept.</summary>
+    public ReadOnlyMemory<byte>? Bytes => bytes?.WrittenMemory;
+
+    public string? ContentType { get; private set; }
+
+    /// <summary>Begins anew: of a call that failed before, nothing was sent.</summary>
+    public void Begin(string contentType)
+    {
+        ContentType = contentType;
+        bytes = new();
+    }
+
+    /// <summary>Takes a whole answer.</summary>
+    public void Take(string contentType, ReadOnlySpan<byte> whole)
+    {
+        Begin(contentType);
+        Append(whole);
+    }
+
+    public void Append(ReadOnlySpan<byte> more)
+    {
+        if (bytes is not null && bytes.WrittenCount + more.Length > maxBytes)
+        {
+            bytes = null;
+        }
+
+        bytes?.Write(more);
+    }
+}

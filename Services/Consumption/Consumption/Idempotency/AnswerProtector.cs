@@ -1,0 +1,89 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+
+namespace LlmMarketplace.Consumption.Idempotency;
+
+/// <summary>What a repeat is sent.</summary>
+/// <param name="ContentType">Of the body.</param>
+/// <param name="Headers">Headers that belong to the answer itself.</param>
+/// <param name="Body">Byte for byte as it was first sent.</param>
+internal sealed record Answer(string ContentType, IReadOnlyDictionary<string, string> Headers, ReadOnlyMemory<byte> Body);
+
+/// <summary>
+/// Encrypts answers: AES-256-GCM (NIST SP 800-38D), bound to organisation, idempotency key and call, by a key of its own that is derived from <c>Keys:ApiKeyHmac</c> (HKDF, RFC
+/// 5869). Laid out: nonce (12 bytes), tag (16), and the ciphertext of the compressed head and body.
+/// </summary>
+internal sealed class AnswerProtector
+{
+    private const int NonceBytes = 12;
+    private const int TagBytes = 16;
+    private static readonly Range Nonce = ..NonceBytes;
+    private static readonly Range Tag = NonceBytes..(NonceBytes + TagBytes);
+    private static readonly Range Ciphertext = (NonceBytes + TagBytes)..;
+    private readonly byte[] key;
+
+    public AnswerProtector(byte[] apiKeyHmac)
+    {
+        key = HKDF.DeriveKey(HashAlgorithmName.SHA256, apiKeyHmac, outputLength: 32, info: "answers kept for idempotency keys, v1"u8.ToArray());
+        KeyId = Convert.ToHexStringLower(SHA256.HashData(key))[..8];
+    }
+
+    /// <summary>The id of this key.</summary>
+    public string KeyId { get; }
+
+    public byte[] Protect(Guid organisation, string claim, Guid call, Answer answer)
+    {
+        var plain = Pack(answer);
+        var whole = new byte[NonceBytes + TagBytes + plain.Length];
+        RandomNumberGenerator.Fill(whole.AsSpan(Nonce));
+        using var aes = new AesGcm(key, TagBytes);
+        aes.Encrypt(whole.AsSpan(Nonce), plain, whole.AsSpan(Ciphertext), whole.AsSpan(Tag), Bound(organisation, claim, call));
+        return whole;
+    }
+
+    /// <exception cref="CryptographicException">It was encrypted with another key, for another call, or was changed.</exception>
+    public Answer Unprotect(Guid organisation, string claim, Guid call, byte[] whole)
+    {
+        var plain = new byte[whole.Length - NonceBytes - TagBytes];
+        using var aes = new AesGcm(key, TagBytes);
+        aes.Decrypt(whole.AsSpan(Nonce), whole.AsSpan(Ciphertext), whole.AsSpan(Tag), plain, Bound(organisation, claim, call));
+        return Unpack(plain);
+    }
+
+    private static byte[] Bound(Guid organisation, string claim, Guid call) => Encoding.ASCII.GetBytes($"{organisation:N} {claim} {call:N}");
+
+    private static byte[] Pack(Answer answer)
+    {
+        var head = JsonSerializer.SerializeToUtf8Bytes(new Head(answer.ContentType, answer.Headers));
+        using var packed = new MemoryStream();
+        using (var compressing = new ZLibStream(packed, CompressionLevel.Fastest))
+        {
+            Span<byte> length = stackalloc byte[sizeof(int)];
+            BinaryPrimitives.WriteInt32LittleEndian(length, head.Length);
+            compressing.Write(length);
+            compressing.Write(head);
+            compressing.Write(answer.Body.Span);
+        }
+
+        return packed.ToArray();
+    }
+
+    private static Answer Unpack(byte[] packed)
+    {
+        using var whole = new MemoryStream();
+        using (var decompressing = new ZLibStream(new MemoryStream(packed), CompressionMode.Decompress))
+        {
+            decompressing.CopyTo(whole);
+        }
+
+        ReadOnlyMemory<byte> bytes = whole.GetBuffer().AsMemory(0, (int)whole.Length);
+        var length = BinaryPrimitives.ReadInt32LittleEndian(bytes.Span);
+        var head = JsonSerializer.Deserialize<Head>(bytes.Span.Slice(sizeof(int), length))!;
+        return new Answer(head.ContentType, head.Headers, bytes[(sizeof(int) + length)..]);
+    }
+
+    private sealed record Head(string ContentType, IReadOnlyDictionary<string, string> Headers);
+}
