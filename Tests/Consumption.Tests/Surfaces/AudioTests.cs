@@ -193,6 +193,24 @@ public sealed class AudioTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task A_repeated_form_is_known_by_its_parts_whatever_its_boundary()
+    {
+        var (key, member, service) = await CallerAsync(ProviderScripts.Json(200, Token), ByTokens);
+        using var client = key.Client();
+        client.DefaultRequestHeaders.Add("Idempotency-Key", "one");
+
+        var first = await client.PostAsync("/v1/audio/transcriptions", Form(service, Sound.Wav(1)));
+        await marketplace.ShippedAsync(member.Id);
+        var repeat = await client.PostAsync("/v1/audio/transcriptions", Form(service, Sound.Wav(1)));
+        var other = await client.PostAsync("/v1/audio/transcriptions", Form(service, Sound.Wav(2)));
+
+        Assert.Equal(await first.Content.ReadAsStringAsync(), await repeat.Content.ReadAsStringAsync());
+        Assert.Equal("true", repeat.Header("idempotent-replayed"));
+        Assert.Equal("idempotency_key_reused", (await other.ErrorAsync()).Code);
+        Assert.Equal(1, (await member.UsageAsync()).GetProperty("total").GetProperty("calls").GetInt64());
+    }
+
+    [Fact]
     public async Task A_transcription_that_is_no_form_is_refused()
     {
         var member = await marketplace.AddOrganisationAsync();

@@ -127,6 +127,24 @@ public sealed class SpeechTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task Speech_that_is_asked_for_again_with_its_idempotency_key_is_the_first_one_and_costs_once()
+    {
+        var spoken = Sound.Mp3(100);
+        var (key, member, service) = await CallerAsync(Audio(spoken), ByCharacters);
+        using var client = key.Client();
+        client.DefaultRequestHeaders.Add("Idempotency-Key", "one");
+
+        var first = await client.SendAsync(Request(service));
+        await marketplace.ShippedAsync(member.Id);
+        var repeat = await client.SendAsync(Request(service));
+
+        Assert.Equal(spoken, await first.Content.ReadAsByteArrayAsync());
+        Assert.Equal(spoken, await repeat.Content.ReadAsByteArrayAsync());
+        Assert.Equal(("audio/mpeg", "true"), (repeat.Content.Headers.ContentType?.MediaType, repeat.Header("idempotent-replayed")));
+        Assert.Equal(1, (await member.UsageAsync()).GetProperty("total").GetProperty("calls").GetInt64());
+    }
+
+    [Fact]
     public async Task Speech_whose_tokens_nobody_would_tell_is_refused_by_name()
     {
         var (key, _, service) = await CallerAsync(Audio([1]), ByTokens);

@@ -67,6 +67,9 @@ internal sealed class CallRequest
     /// <summary>The form's media type with its boundary, word for word; null: the body is JSON.</summary>
     public string? FormType { get; init; }
 
+    /// <summary>The form's parts, each with its headers: what a repeat of it has too, whose boundary is another one.</summary>
+    public IReadOnlyList<(string Head, Slice Value)> FormParts { get; init; } = [];
+
     /// <summary>The file in a form.</summary>
     public Slice? File { get; init; }
 

@@ -42,6 +42,7 @@ internal static class ReadFormRequest
         using var stream = ToStream(body);
         var reader = new MultipartReader(boundary, stream);
         var fields = new Dictionary<string, Slice>(StringComparer.Ordinal);
+        var all = new List<(string Head, Slice Value)>();
         long promptBytes = 0;
         for (var parts = 0; await reader.ReadNextSectionAsync() is { } section; parts++)
         {
@@ -52,6 +53,7 @@ internal static class ReadFormRequest
 
             await section.Body.CopyToAsync(Stream.Null);
             var value = new Slice((int)section.BaseStreamOffset!.Value, (int)section.Body.Length);
+            all.Add((string.Join('\n', section.Headers!.Select(header => $"{header.Key}: {header.Value}")), value));
             promptBytes += name == "prompt" ? value.Length : 0;
             if (name is "model" or "file" or "stream" or "response_format" && !fields.TryAdd(name, value))
             {
@@ -59,10 +61,10 @@ internal static class ReadFormRequest
             }
         }
 
-        return Request(surface, body, fields, promptBytes, contentType);
+        return Request(surface, body, fields, all, promptBytes, contentType);
     }
 
-    private static (CallRequest? Request, CallRefusal? Refusal) Request(Surface surface, ReadOnlyMemory<byte> body, Dictionary<string, Slice> fields, long promptBytes, string contentType)
+    private static (CallRequest? Request, CallRefusal? Refusal) Request(Surface surface, ReadOnlyMemory<byte> body, Dictionary<string, Slice> fields, IReadOnlyList<(string Head, Slice Value)> all, long promptBytes, string contentType)
     {
         if (!fields.TryGetValue("model", out var modelValue) || Text(body, modelValue) is not { Length: > 0 } model)
         {
@@ -92,6 +94,7 @@ internal static class ReadFormRequest
             Stream = stream,
             File = file,
             FormType = contentType,
+            FormParts = all,
             WantsText = fields.TryGetValue("response_format", out var format) && TextFormats.Contains(Text(body, format)),
             HasMedia = true,
             TextBytes = promptBytes,

@@ -30,16 +30,31 @@ internal sealed class ReadClaim(IOptions<IdempotencyOptions> options)
         }
 
         var scope = Encoding.ASCII.GetBytes($"{call.Key!.Id:N} {call.Surface.Path} {key}");
-        return (new Claim(Hash(scope), Hash(call.Body!.Bytes.Span), options.Value.KeptFor), null);
+        return (new Claim(Hash(scope), HashOfBody(call), options.Value.KeptFor), null);
     }
 
     /// <summary>Where the copy of the call's answer is collected.</summary>
     public AnswerCopy NewCopy() => new(options.Value.MaxAnswerBytes);
 
-    private static string Hash(ReadOnlySpan<byte> bytes)
+    /// <summary>Clients that repeat a form give it another boundary: of a form its parts are compared.</summary>
+    private static string HashOfBody(Call call)
     {
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(bytes, hash);
-        return Convert.ToHexStringLower(hash[..HashBytes]);
+        if (call.Request is not { FormParts: { Count: > 0 } parts })
+        {
+            return Hash(call.Body!.Bytes.Span);
+        }
+
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (head, at) in parts)
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes($"{head}\n{at.Length}\n"));
+            hash.AppendData(call.Body!.Bytes.Span.Slice(at.Start, at.Length));
+        }
+
+        return Text(hash.GetHashAndReset());
     }
+
+    private static string Hash(ReadOnlySpan<byte> bytes) => Text(SHA256.HashData(bytes));
+
+    private static string Text(ReadOnlySpan<byte> hash) => Convert.ToHexStringLower(hash[..HashBytes]);
 }

@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace LlmMarketplace.Consumption.Migrations
 {
     [DbContext(typeof(ConsumptionDb))]
-    [Migration("20261125195200_StoredResponses")]
+    [Migration("20261125205800_StoredResponses")]
     partial class StoredResponses
     {
         /// <inheritdoc />
@@ -97,6 +97,57 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.ToTable("organisations", (string)null);
                 });
 
+            modelBuilder.Entity("LlmMarketplace.Consumption.Idempotency.KeptAnswer", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("Claim")
+                        .HasColumnType("text")
+                        .HasColumnName("claim");
+
+                    b.Property<byte[]>("Answer")
+                        .HasColumnType("bytea")
+                        .HasColumnName("answer");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("body");
+
+                    b.Property<int>("Bytes")
+                        .HasColumnType("integer")
+                        .HasColumnName("bytes");
+
+                    b.Property<Guid>("CallId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("call_id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("KeyId")
+                        .HasColumnType("text")
+                        .HasColumnName("key_id");
+
+                    b.HasKey("OrganisationId", "Claim")
+                        .HasName("pk_kept_answers");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_kept_answers_expires_at");
+
+                    b.HasIndex("OrganisationId", "CreatedAt")
+                        .HasDatabaseName("ix_kept_answers_organisation_id_created_at");
+
+                    b.ToTable("kept_answers", (string)null);
+                });
+
             modelBuilder.Entity("LlmMarketplace.Consumption.Keys.KeyRow", b =>
                 {
                     b.Property<Guid>("Id")
@@ -116,10 +167,18 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("text")
                         .HasColumnName("budget_period");
 
+                    b.Property<DateTimeOffset?>("CallsEndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("calls_ended_at");
+
                     b.PrimitiveCollection<string[]>("Categories")
                         .IsRequired()
                         .HasColumnType("text[]")
                         .HasColumnName("categories");
+
+                    b.Property<long?>("ConcurrentCalls")
+                        .HasColumnType("bigint")
+                        .HasColumnName("concurrent_calls");
 
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
@@ -149,9 +208,12 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("text")
                         .HasColumnName("identifier");
 
-                    b.Property<string>("Label")
-                        .HasColumnType("text")
-                        .HasColumnName("label");
+                    b.Property<string>("Labels")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("labels")
+                        .HasDefaultValueSql("'{}'");
 
                     b.Property<string>("Name")
                         .IsRequired()
@@ -162,6 +224,18 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("organisation_id");
 
+                    b.Property<byte[]>("PreviousHash")
+                        .HasColumnType("bytea")
+                        .HasColumnName("previous_hash");
+
+                    b.Property<DateTimeOffset?>("PreviousUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("previous_until");
+
+                    b.Property<long?>("RequestsPerMinute")
+                        .HasColumnType("bigint")
+                        .HasColumnName("requests_per_minute");
+
                     b.Property<DateTimeOffset?>("RevokedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("revoked_at");
@@ -170,6 +244,19 @@ namespace LlmMarketplace.Consumption.Migrations
                         .IsRequired()
                         .HasColumnType("text[]")
                         .HasColumnName("services");
+
+                    b.Property<DateTimeOffset?>("SuspendedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("suspended_at");
+
+                    b.Property<long?>("TokensPerMinute")
+                        .HasColumnType("bigint")
+                        .HasColumnName("tokens_per_minute");
+
+                    b.Property<long>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("bigint")
+                        .HasColumnName("version");
 
                     b.HasKey("Id")
                         .HasName("pk_keys");
@@ -194,6 +281,10 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.Property<DateTimeOffset>("AdmittedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("admitted_at");
+
+                    b.Property<string>("Claim")
+                        .HasColumnType("text")
+                        .HasColumnName("claim");
 
                     b.Property<string>("Currency")
                         .IsRequired()
