@@ -147,7 +147,7 @@ internal sealed partial class ServeCall(
         if (isForm)
         {
             (call.Request, refusal) = await ReadFormRequest.ReadAsync(call.Surface, call.Body!.Bytes, call.Http.Request.ContentType!);
-            return refusal ?? Claim(call);
+            return refusal;
         }
 
         (call.Request, refusal) = ReadCallRequest.Read(call.Surface, call.Body!.Bytes.Span, options.Value.MaxDepth);
