@@ -18,7 +18,7 @@ internal static class CallDocument
         .Produces<JsonElement>(StatusCodes.Status200OK, surface == Surface.AudioSpeech ? "audio/mpeg" : "application/json", surface.Streams ? ["text/event-stream"] : []);
 
     public static RouteHandlerBuilder DescribeStored(this RouteHandlerBuilder route, Surface surface) => route
-        .WithName(string.Concat(surface.Name.Split('.', '_').Reverse().Select(part => char.ToUpperInvariant(part[0]) + part[1..])))
+        .WithName(surface == Surface.DeleteResponse ? "DeleteResponse" : surface == Surface.RetrieveResponse ? "RetrieveResponse" : "ListInputItems")
         .WithSummary(surface.Summary)
         .Produces<JsonElement>(StatusCodes.Status200OK, "application/json");
 
