@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Security.Claims;
 using LlmMarketplace.Identity.Contracts;
 using Microsoft.AspNetCore.Builder;
@@ -13,7 +14,7 @@ internal static class DeleteAlias
 {
     public static void Map(IEndpointRouteBuilder aliases) => aliases.MapDelete("/{name}", HandleAsync).WithName("DeleteAlias").WithSummary("Take an alias back");
 
-    private static async Task<NoContent> HandleAsync(string name, ClaimsPrincipal caller, ConsumptionDb db, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<NoContent> HandleAsync([Description("As calls write it, for instance `gpt-4o`.")] string name, ClaimsPrincipal caller, ConsumptionDb db, TimeProvider time, CancellationToken cancellationToken)
     {
         var (organisation, subject, now) = (caller.OrganisationId(), caller.Subject(), time.GetUtcNow());
         await db.Set<AliasRow>()

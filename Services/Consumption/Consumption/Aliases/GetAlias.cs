@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Security.Claims;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Identity.Contracts;
@@ -13,6 +14,6 @@ internal static class GetAlias
 {
     public static void Map(IEndpointRouteBuilder aliases) => aliases.MapGet("/{name}", HandleAsync).WithName("GetAlias").WithSummary("Read what a bare model name stands for");
 
-    private static async Task<Results<Ok<Alias>, ProblemHttpResult>> HandleAsync(string name, ClaimsPrincipal caller, ConsumptionDb db, CancellationToken cancellationToken) =>
+    private static async Task<Results<Ok<Alias>, ProblemHttpResult>> HandleAsync([Description("As calls write it, for instance `gpt-4o`.")] string name, ClaimsPrincipal caller, ConsumptionDb db, CancellationToken cancellationToken) =>
         await db.Set<AliasRow>().FindAsync([caller.OrganisationId(), name], cancellationToken) is { Alias: { } alias } ? TypedResults.Ok(alias) : Problems.NotFound("The alias");
 }
