@@ -15,6 +15,10 @@ declare -A npm_postgres_sha256=(
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_GENERATE_ASPNET_CERTIFICATE=false
 # Every host and test has the engines beside it, gigabytes in all: linked instead of copied, where the disk allows it.
 export CreateHardLinksForCopyLocalIfPossible=true CreateHardLinksForCopyFilesToOutputDirectoryIfPossible=true CreateHardLinksForAdditionalFilesIfPossible=true
+# One compiler for all projects instead of one each: it is ours alone, and ends with the build.
+compiler_id=llm-marketplace-$$
+shared_compiler=(-p:UseSharedCompilation=true "-p:SharedCompilationId=$compiler_id")
+stop_compiler() { ! have pkill || pkill -f -- "-pipename:$compiler_id" || true; }
 [ -n "${HOME:-}" ] || export HOME=/tmp DOTNET_CLI_HOME=/tmp
 
 say() { printf '%s\n' "$*"; }

@@ -78,6 +78,12 @@ internal sealed class MessagingSchema : IDatabaseSchema
              closed_at timestamptz);
          CREATE INDEX dead_letters_open ON messaging.dead_letters (state, id);
          """,
+
+        // Rows come in the order of their time: ranges of pages are enough for the sweep, and cost nothing on the way of each event.
+        """
+         DROP INDEX messaging.outbox_time;
+         CREATE INDEX outbox_time ON messaging.outbox USING brin (time);
+         """,
     ];
 
     public string Schema => "messaging";

@@ -3,6 +3,7 @@ using LlmMarketplace.Benchmarks.Faults;
 using LlmMarketplace.Benchmarks.Gateway;
 
 var seconds = new Option<int>("--seconds") { Description = "How long each contender is driven at each number of connections.", DefaultValueFactory = _ => 6 };
+var warmUp = new Option<int>("--warm-up") { Description = "Seconds that each contender is driven with each kind of work before anything is measured.", DefaultValueFactory = _ => 20 };
 var rounds = new Option<int>("--rounds") { Description = "Rounds over all contenders.", DefaultValueFactory = _ => 3 };
 var only = new Option<string[]>("--only") { Description = "Only these contenders (the upstream always takes part) or cells.", AllowMultipleArgumentsPerToken = true };
 var output = new Option<string?>("--output") { Description = "The file to write, besides showing the table." };
@@ -14,9 +15,9 @@ var key = new Option<string>("--key") { Required = true };
 var ledger = new Option<string>("--ledger") { Required = true };
 var gateways = new Option<string[]>("--gateway") { Required = true };
 
-var gateway = new Command("gateway", "Compares gateways side by side: the upstream directly, nginx, raw YARP, Portkey, and LlmMarketplace.") { seconds, rounds, only, output };
+var gateway = new Command("gateway", "Compares gateways side by side: the upstream directly, nginx, raw YARP, Portkey, and LlmMarketplace.") { seconds, warmUp, rounds, only, output };
 gateway.SetAction((parsed, cancellation) => GatewayBenchmark.RunAsync(
-    new BenchmarkOptions(TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds), parsed.GetValue(only) ?? [], parsed.GetValue(output)), cancellation));
+    new BenchmarkOptions(TimeSpan.FromSeconds(parsed.GetValue(seconds)), TimeSpan.FromSeconds(parsed.GetValue(warmUp)), parsed.GetValue(rounds), parsed.GetValue(only) ?? [], parsed.GetValue(output)), cancellation));
 var faults = new Command("faults", "Breaks each part under load, in each way, and compares what the witnesses say.") { only, callers, keep, output };
 faults.SetAction((parsed, cancellation) => FaultMatrix.RunAsync(
     new FaultOptions(parsed.GetValue(only) ?? [], parsed.GetValue(callers), parsed.GetValue(keep), parsed.GetValue(output)), cancellation));

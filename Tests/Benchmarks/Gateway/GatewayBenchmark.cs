@@ -1,10 +1,11 @@
 namespace LlmMarketplace.Benchmarks.Gateway;
 
 /// <param name="Time">How long each contender is driven at each number of connections.</param>
+/// <param name="WarmUp">How long each contender is driven with each kind of work before anything is measured.</param>
 /// <param name="Rounds">Rounds over all contenders.</param>
 /// <param name="Only">Names of contenders; empty: all.</param>
 /// <param name="Output">A file for the table, or null.</param>
-internal sealed record BenchmarkOptions(TimeSpan Time, int Rounds, IReadOnlyCollection<string> Only, string? Output);
+internal sealed record BenchmarkOptions(TimeSpan Time, TimeSpan WarmUp, int Rounds, IReadOnlyCollection<string> Only, string? Output);
 
 /// <summary>
 /// START HERE. All contenders run from beginning to end; each round drives one after the other with the same work, so that whatever else the machine does hurts all alike.
@@ -29,7 +30,7 @@ internal static class GatewayBenchmark
         {
             foreach (var workload in Workload.All)
             {
-                await Load.DriveAsync(contender, workload, 10, TimeSpan.FromSeconds(3), cancellation); // Warm: compiled, connected.
+                await Load.DriveAsync(contender, workload, 10, options.WarmUp, cancellation); // Connected, and compiled as it will stay.
             }
         }
 

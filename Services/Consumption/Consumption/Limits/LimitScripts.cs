@@ -17,6 +17,7 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
     private static readonly List<(int Place, Claim Claim, char State)> NoClaims = [];
     private const int EndUsersAtOnce = 1_000;
     private static readonly string Calls = Read("calls.lua");
+    private static readonly byte[] CallsName = NameOf(Calls);
     private static readonly string RebuildScript = Read("rebuild.lua");
 
     /// <summary>An organisation's accounts.</summary>
@@ -54,7 +55,7 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
             keys[OwnKeys + c] = ClaimKeyOf(organisation, claims[c].Claim.Key);
         }
 
-        var result = await redis.GetDatabase().ScriptEvaluateAsync(Calls, keys, Arguments(generation, releases, asked, claims));
+        var result = await EvaluateAsync(keys, Arguments(generation, releases, asked, claims));
         var numbers = (RedisResult[])result!;
         clock.Heard((long)numbers[0]);
         var traces = new bool[releases.Count];
@@ -117,6 +118,20 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
     {
         var time = (RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync("return redis.call('TIME')", [KeyOf(organisation)]))!;
         return ((long)time[0] * 1_000_000) + (long)time[1];
+    }
+
+    /// <summary>By its name, as the server knows it from the second time on: the text is long, and even to look it up costs more than to send the name.</summary>
+    private async Task<RedisResult> EvaluateAsync(RedisKey[] keys, RedisValue[] values)
+    {
+        var database = redis.GetDatabase();
+        try
+        {
+            return await database.ScriptEvaluateAsync(CallsName, keys, values);
+        }
+        catch (RedisServerException unknown) when (unknown.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
+        {
+            return await database.ScriptEvaluateAsync(Calls, keys, values);
+        }
     }
 
     /// <summary>The claims that calls make (their place is positive) or end (negative), if any.</summary>
@@ -223,6 +238,10 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         Budgets.BudgetPeriod.Month => "m",
         _ => "t",
     };
+
+#pragma warning disable CA5350 // It is how Redis names a script (EVALSHA), and guards nothing.
+    private static byte[] NameOf(string script) => SHA1.HashData(Encoding.UTF8.GetBytes(script));
+#pragma warning restore CA5350
 
     private static string Read(string name)
     {
