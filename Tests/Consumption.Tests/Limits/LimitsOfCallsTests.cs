@@ -141,7 +141,7 @@ public sealed class LimitsOfCallsTests(Marketplace marketplace)
         await SetBudgetAsync(shop, instance, 0.01m);
 
         await AssertStatusesAsync([.. Enumerable.Repeat(429, 10)], () => shop.ChatAsync($"\"max_tokens\":1001,{Shop.Hello}", client));
-        for (var i = 0; i < 5; i++)
+        for (var i = 0; i < 4; i++) // A fifth failure would have the address left alone for half a minute.
         {
             await Until.TrueAsync(async () => (int)(await shop.ChatAsync(client: client)).StatusCode == 502);
         }
@@ -149,7 +149,7 @@ public sealed class LimitsOfCallsTests(Marketplace marketplace)
         shop.Answer(ProviderScripts.Chat("hi", 1, 1_000));
         await Until.TrueAsync(async () => (await shop.ChatAsync(client: client)).StatusCode == HttpStatusCode.OK);
         Assert.Equal(429, (int)(await shop.ChatAsync($"\"max_tokens\":1,{Shop.Hello}", client)).StatusCode);
-        Assert.Equal((6, 0.01m), await shop.TotalAsync());
+        Assert.Equal((5, 0.01m), await shop.TotalAsync());
     }
 
     [Theory, MemberData(nameof(Both))]
