@@ -116,6 +116,41 @@ public sealed class KillTests(KilledMarketplace killed) : IClassFixture<KilledMa
     }
 
     [Fact]
+    public async Task A_stop_does_not_wait_for_streams_and_each_has_its_record()
+    {
+        var marketplace = await killed.StartedAsync();
+        var (market, provider, name) = (marketplace.Market, marketplace.Model, Market.Unique("stopped"));
+        provider.Play(name, async context =>
+        {
+            await ScriptedModel.BeginAsync(context);
+            await ScriptedModel.SayAsync(context, "It begins");
+            await Task.Delay(Timeout.Infinite, context.RequestAborted);
+        });
+        var model = await PerRequestModelAsync(market, name);
+        var (_, key) = await market.ConsumerOfAsync(model);
+        using var streamed = await StreamAsync(market, key, model);
+
+        await killed.StopAndStartAgainAsync();
+
+        var (text, broken) = ("", false);
+        try
+        {
+            text = await streamed.Content.ReadAsStringAsync(Cancellation);
+        }
+        catch (Exception cut) when (cut is HttpRequestException or IOException)
+        {
+            broken = true;
+        }
+
+        Assert.True(broken || text.Contains("\"error\"", StringComparison.Ordinal), text);
+        Assert.DoesNotContain("[DONE]", text, StringComparison.Ordinal);
+        var record = (await Until.SomethingAsync("the record", async () => await RecordsAsync(market, key) is { Count: 1 } found ? found : null)).Single();
+        Assert.Contains((string?)record["outcome"], new[] { "cut", "abandoned" }); // To the call, our listener's reset and a caller who leaves look alike.
+        Assert.Equal(CallPrice, (decimal)record["cost"]!);
+        await AssertOneEventForEachRecordAsync(marketplace, key, calls: 1);
+    }
+
+    [Fact]
     public async Task Events_on_their_way_when_everything_is_killed_are_applied_once()
     {
         var marketplace = await killed.StartedAsync();

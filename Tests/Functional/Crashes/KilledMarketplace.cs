@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using LlmMarketplace.Embedded;
 
@@ -14,6 +15,16 @@ public sealed class KilledMarketplace : IAsyncDisposable
     public async Task KillAndStartAgainAsync()
     {
         await started!.Process.KillAsync();
+        await StartAgainAsync();
+    }
+
+    /// <summary>Stops all of it as SIGTERM does, in the time that it is to take, and starts it again on the same data.</summary>
+    public async Task StopAndStartAgainAsync()
+    {
+        var asked = Stopwatch.GetTimestamp();
+        Assert.True(await started!.Process.StopAsync());
+        Assert.InRange(Stopwatch.GetElapsedTime(asked), TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        Assert.Equal(0, await started.Process.Process.Exited);
         await StartAgainAsync();
     }
 
