@@ -4,7 +4,9 @@ namespace LlmMarketplace.Consumption.Translation;
 
 internal sealed partial class ChatRequestToGemini
 {
-    private void WriteText(JsonElement text, string path, bool isThought = false)
+    protected override void WriteText(JsonElement text, string path) => WriteText(text, path, isThought: false);
+
+    private void WriteText(JsonElement text, string path, bool isThought)
     {
         Json.WriteStartObject();
         Copy("text", text, JsonValueKind.String, path);
@@ -16,68 +18,9 @@ internal sealed partial class ChatRequestToGemini
         Json.WriteEndObject();
     }
 
-    private void WriteParts(JsonElement content, string path)
+    protected override void WriteImage(JsonElement image, string path)
     {
-        if (content.ValueKind == JsonValueKind.String)
-        {
-            WriteText(content, path);
-            return;
-        }
-
-        foreach (var (part, at) in Items(content, path))
-        {
-            switch (Kind(part, at))
-            {
-                case "text":
-                    Others(part, at, "type", "text");
-                    if (Required(part, "text", at) is { } text)
-                    {
-                        WriteText(text, $"{at}.text");
-                    }
-
-                    break;
-                case "image_url":
-                    Others(part, at, "type", "image_url");
-                    if (Required(part, "image_url", at) is { } image)
-                    {
-                        WriteImage(image, $"{at}.image_url");
-                    }
-
-                    break;
-                case "input_audio":
-                    Others(part, at, "type", "input_audio");
-                    if (Required(part, "input_audio", at) is { } audio)
-                    {
-                        WriteAudio(audio, $"{at}.input_audio");
-                    }
-
-                    break;
-                case "file":
-                    Others(part, at, "type", "file");
-                    if (Required(part, "file", at) is { } file)
-                    {
-                        WriteFile(file, $"{at}.file");
-                    }
-
-                    break;
-                case var kind:
-                    Gap($"{at}.type", $"Parts of type `{kind}` have no counterpart in the provider's protocol.");
-                    break;
-            }
-        }
-    }
-
-    private void WriteImage(JsonElement image, string path)
-    {
-        if (image.ValueKind == JsonValueKind.Object && image.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.String && detail.ValueEquals("auto"))
-        {
-            Others(image, path, "url", "detail");
-        }
-        else
-        {
-            Others(image, path, "url");
-        }
-
+        OthersOfImage(image, path);
         if (Required(image, "url", path) is not { } url)
         {
             return;
@@ -93,6 +36,22 @@ internal sealed partial class ChatRequestToGemini
         }
     }
 
+    protected override bool WriteOtherPart(string kind, JsonElement part, string path)
+    {
+        if (kind != "input_audio")
+        {
+            return false;
+        }
+
+        Others(part, path, "type", "input_audio");
+        if (Required(part, "input_audio", path) is { } audio)
+        {
+            WriteAudio(audio, $"{path}.input_audio");
+        }
+
+        return true;
+    }
+
     private void WriteAudio(JsonElement audio, string path)
     {
         Others(audio, path, "data", "format");
@@ -102,7 +61,7 @@ internal sealed partial class ChatRequestToGemini
         }
     }
 
-    private void WriteFile(JsonElement file, string path)
+    protected override void WriteFile(JsonElement file, string path)
     {
         Others(file, path, "file_data");
         if (!file.TryGetProperty("file_data", out var value) || value.ValueKind == JsonValueKind.Null)

@@ -4,7 +4,7 @@ namespace LlmMarketplace.Consumption.Translation;
 
 internal sealed partial class ChatRequestToGemini
 {
-    private void WriteAssistant(JsonElement message, string path)
+    protected override void WriteAssistant(JsonElement message, string path)
     {
         foreach (var member in Members(message, path).OrderBy(member => member.Name switch { "reasoning_content" => 0, "content" => 1, _ => 2 }))
         {
@@ -15,7 +15,7 @@ internal sealed partial class ChatRequestToGemini
                 case "content" when member.Value.ValueKind == JsonValueKind.String && member.Value.ValueEquals(""): // The provider takes no empty text.
                     break;
                 case "content":
-                    WriteParts(member.Value, at);
+                    WriteContent(member.Value, at);
                     break;
                 case "reasoning_content":
                     WriteText(member.Value, at, isThought: true);
@@ -79,7 +79,7 @@ internal sealed partial class ChatRequestToGemini
         }
     }
 
-    private void WriteResult(JsonElement message, string path)
+    protected override void WriteResult(JsonElement message, string path)
     {
         Others(message, path, "role", "tool_call_id", "content");
         if (Required(message, "tool_call_id", path) is not { } id || Required(message, "content", path) is not { } content)
@@ -130,22 +130,9 @@ internal sealed partial class ChatRequestToGemini
         Json.WriteStartArray("tools");
         Json.WriteStartObject();
         Json.WriteStartArray("functionDeclarations");
-        foreach (var (tool, path) in Items(tools, "tools"))
+        foreach (var (function, at) in Functions(tools))
         {
-            if (Kind(tool, path) != "function")
-            {
-                Gap($"{path}.type", "The provider knows tools of type `function` only.");
-                continue;
-            }
-
-            Others(tool, path, "type", "function");
-            if (Required(tool, "function", path) is not { } function)
-            {
-                continue;
-            }
-
             hasTools = true;
-            var at = $"{path}.function";
             Json.WriteStartObject();
             foreach (var member in Members(function, at))
             {

@@ -6,9 +6,8 @@ namespace LlmMarketplace.Consumption.Translation;
 /// A Chat Completions request for a Gemini provider. The model and whether it streams stand in the path there, not in the body.
 /// (https://platform.openai.com/docs/api-reference/chat/create, https://ai.google.dev/api/generate-content)
 /// </summary>
-internal sealed partial class ChatRequestToGemini : RequestReading
+internal sealed partial class ChatRequestToGemini : ChatRequestReading
 {
-    private readonly List<(JsonElement Content, string Path)> system = [];
     private readonly Dictionary<string, JsonElement> functions = [];
     private readonly List<(string Name, JsonElement Value)> numbers = [];
     private JsonElement? stop;
@@ -20,7 +19,7 @@ internal sealed partial class ChatRequestToGemini : RequestReading
     private long? maximum;
 
     private ChatRequestToGemini(TranslationOptions options)
-        : base(options)
+        : base(options, "contents", "model", "parts")
     {
     }
 
@@ -101,109 +100,16 @@ internal sealed partial class ChatRequestToGemini : RequestReading
         }
     }
 
-    private void WriteMessages(JsonElement messages)
-    {
-        Json.WriteStartArray("contents");
-        var results = false;
-        var begun = false;
-        foreach (var (message, path) in Items(messages, "messages"))
-        {
-            var role = Required(message, "role", path) is { } value ? Text(value, $"{path}.role") : "";
-            if (results && role != "tool")
-            {
-                CloseContent();
-                results = false;
-            }
-
-            switch (role)
-            {
-                case "system" or "developer":
-                    if (begun)
-                    {
-                        Gap($"{path}.role", "The provider takes system text before the conversation only.");
-                    }
-
-                    if (Required(message, "content", path) is { } content)
-                    {
-                        system.Add((content, $"{path}.content"));
-                    }
-
-                    Others(message, path, "role", "content");
-                    continue;
-                case "user":
-                    OpenContent("user");
-                    if (Required(message, "content", path) is { } said)
-                    {
-                        WriteParts(said, $"{path}.content");
-                    }
-
-                    CloseContent();
-                    Others(message, path, "role", "content");
-                    break;
-                case "assistant":
-                    OpenContent("model");
-                    WriteAssistant(message, path);
-                    CloseContent();
-                    break;
-                case "tool":
-                    if (!results)
-                    {
-                        OpenContent("user");
-                        results = true;
-                    }
-
-                    WriteResult(message, path);
-                    break;
-                default:
-                    Malformed($"{path}.role", $"`{path}.role` is none that Chat has.");
-                    break;
-            }
-
-            begun = true;
-        }
-
-        if (results)
-        {
-            CloseContent();
-        }
-
-        Json.WriteEndArray();
-    }
-
-    private void OpenContent(string role)
-    {
-        Json.WriteStartObject();
-        Json.WriteString("role", role);
-        Json.WriteStartArray("parts");
-    }
-
-    private void CloseContent()
-    {
-        Json.WriteEndArray();
-        Json.WriteEndObject();
-    }
-
     private void WriteSystem()
     {
-        if (system.Count == 0)
+        if (SystemTexts.Count == 0)
         {
             return;
         }
 
         Json.WriteStartObject("systemInstruction");
         Json.WriteStartArray("parts");
-        foreach (var (content, path) in system)
-        {
-            foreach (var (part, at) in content.ValueKind == JsonValueKind.String ? [] : Items(content, path))
-            {
-                if (Kind(part, at) != "text")
-                {
-                    Malformed($"{at}.type", "System text is made of parts of type `text`.");
-                }
-            }
-
-            WriteParts(content, path);
-        }
+        WriteSystemTexts();
 
         Json.WriteEndArray();
         Json.WriteEndObject();

@@ -7,22 +7,9 @@ internal sealed partial class ChatRequestToMessages
     private void WriteTools(JsonElement tools)
     {
         Json.WriteStartArray("tools");
-        foreach (var (tool, path) in Items(tools, "tools"))
+        foreach (var (function, at) in Functions(tools))
         {
-            if (Kind(tool, path) != "function")
-            {
-                Gap($"{path}.type", "The provider knows tools of type `function` only.");
-                continue;
-            }
-
-            Others(tool, path, "type", "function");
-            if (Required(tool, "function", path) is not { } function)
-            {
-                continue;
-            }
-
             hasTools = true;
-            var at = $"{path}.function";
             Json.WriteStartObject();
             foreach (var member in Members(function, at))
             {

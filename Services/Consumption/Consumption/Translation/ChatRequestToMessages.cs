@@ -6,9 +6,8 @@ namespace LlmMarketplace.Consumption.Translation;
 /// A Chat Completions request for a Messages provider.
 /// (https://platform.openai.com/docs/api-reference/chat/create, https://docs.anthropic.com/en/api/messages)
 /// </summary>
-internal sealed partial class ChatRequestToMessages : RequestReading
+internal sealed partial class ChatRequestToMessages : ChatRequestReading
 {
-    private readonly List<(JsonElement Content, string Path)> system = [];
     private JsonElement? toolChoice;
     private JsonElement? effort;
     private JsonElement? format;
@@ -17,7 +16,7 @@ internal sealed partial class ChatRequestToMessages : RequestReading
     private long? maximum;
 
     private ChatRequestToMessages(TranslationOptions options)
-        : base(options)
+        : base(options, "messages", "assistant", "content")
     {
     }
 
@@ -119,89 +118,7 @@ internal sealed partial class ChatRequestToMessages : RequestReading
         }
     }
 
-    private void WriteMessages(JsonElement messages)
-    {
-        Json.WriteStartArray("messages");
-        var results = false;
-        var begun = false;
-        foreach (var (message, path) in Items(messages, "messages"))
-        {
-            var role = Required(message, "role", path) is { } value ? Text(value, $"{path}.role") : "";
-            if (results && role != "tool")
-            {
-                CloseMessage();
-                results = false;
-            }
-
-            switch (role)
-            {
-                case "system" or "developer":
-                    if (begun)
-                    {
-                        Gap($"{path}.role", "The provider takes system text before the conversation only.");
-                    }
-
-                    if (Required(message, "content", path) is { } content)
-                    {
-                        system.Add((content, $"{path}.content"));
-                    }
-
-                    Others(message, path, "role", "content");
-                    continue;
-                case "user":
-                    OpenMessage("user");
-                    if (Required(message, "content", path) is { } said)
-                    {
-                        WriteContent(said, $"{path}.content");
-                    }
-
-                    CloseMessage();
-                    Others(message, path, "role", "content");
-                    break;
-                case "assistant":
-                    OpenMessage("assistant");
-                    WriteAssistant(message, path);
-                    CloseMessage();
-                    break;
-                case "tool":
-                    if (!results)
-                    {
-                        OpenMessage("user");
-                        results = true;
-                    }
-
-                    WriteResult(message, path);
-                    break;
-                default:
-                    Malformed($"{path}.role", $"`{path}.role` is none that Chat has.");
-                    break;
-            }
-
-            begun = true;
-        }
-
-        if (results)
-        {
-            CloseMessage();
-        }
-
-        Json.WriteEndArray();
-    }
-
-    private void OpenMessage(string role)
-    {
-        Json.WriteStartObject();
-        Json.WriteString("role", role);
-        Json.WriteStartArray("content");
-    }
-
-    private void CloseMessage()
-    {
-        Json.WriteEndArray();
-        Json.WriteEndObject();
-    }
-
-    private void WriteText(JsonElement text, string path)
+    protected override void WriteText(JsonElement text, string path)
     {
         Json.WriteStartObject();
         Json.WriteString("type", "text");
@@ -209,60 +126,9 @@ internal sealed partial class ChatRequestToMessages : RequestReading
         Json.WriteEndObject();
     }
 
-    private void WriteContent(JsonElement content, string path)
+    protected override void WriteImage(JsonElement image, string path)
     {
-        if (content.ValueKind == JsonValueKind.String)
-        {
-            WriteText(content, path);
-            return;
-        }
-
-        foreach (var (part, at) in Items(content, path))
-        {
-            switch (Kind(part, at))
-            {
-                case "text":
-                    Others(part, at, "type", "text");
-                    if (Required(part, "text", at) is { } text)
-                    {
-                        WriteText(text, $"{at}.text");
-                    }
-
-                    break;
-                case "image_url":
-                    Others(part, at, "type", "image_url");
-                    if (Required(part, "image_url", at) is { } image)
-                    {
-                        WriteImage(image, $"{at}.image_url");
-                    }
-
-                    break;
-                case "file":
-                    Others(part, at, "type", "file");
-                    if (Required(part, "file", at) is { } file)
-                    {
-                        WriteFile(file, $"{at}.file");
-                    }
-
-                    break;
-                case var kind:
-                    Gap($"{at}.type", $"Parts of type `{kind}` have no counterpart in the provider's protocol.");
-                    break;
-            }
-        }
-    }
-
-    private void WriteImage(JsonElement image, string path)
-    {
-        if (image.ValueKind == JsonValueKind.Object && image.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.String && detail.ValueEquals("auto"))
-        {
-            Others(image, path, "url", "detail");
-        }
-        else
-        {
-            Others(image, path, "url");
-        }
-
+        OthersOfImage(image, path);
         if (Required(image, "url", path) is not { } value)
         {
             return;
@@ -282,7 +148,7 @@ internal sealed partial class ChatRequestToMessages : RequestReading
         Json.WriteEndObject();
     }
 
-    private void WriteFile(JsonElement file, string path)
+    protected override void WriteFile(JsonElement file, string path)
     {
         Others(file, path, "file_data", "filename");
         if (!file.TryGetProperty("file_data", out var value) || value.ValueKind == JsonValueKind.Null)
@@ -325,7 +191,7 @@ internal sealed partial class ChatRequestToMessages : RequestReading
         Json.WriteEndObject();
     }
 
-    private void WriteAssistant(JsonElement message, string path)
+    protected override void WriteAssistant(JsonElement message, string path)
     {
         foreach (var member in Members(message, path).OrderBy(member => member.Name switch { "thinking_blocks" => 0, "content" => 1, _ => 2 }))
         {
@@ -394,7 +260,7 @@ internal sealed partial class ChatRequestToMessages : RequestReading
         Json.WriteEndObject();
     }
 
-    private void WriteResult(JsonElement message, string path)
+    protected override void WriteResult(JsonElement message, string path)
     {
         Others(message, path, "role", "tool_call_id", "content");
         Json.WriteStartObject();
@@ -423,24 +289,13 @@ internal sealed partial class ChatRequestToMessages : RequestReading
 
     private void WriteSystem()
     {
-        if (system.Count == 0)
+        if (SystemTexts.Count == 0)
         {
             return;
         }
 
         Json.WriteStartArray("system");
-        foreach (var (content, path) in system)
-        {
-            foreach (var (part, at) in content.ValueKind == JsonValueKind.String ? [] : Items(content, path))
-            {
-                if (Kind(part, at) != "text")
-                {
-                    Malformed($"{at}.type", "System text is made of parts of type `text`.");
-                }
-            }
-
-            WriteContent(content, path);
-        }
+        WriteSystemTexts();
 
         Json.WriteEndArray();
     }

@@ -15,7 +15,7 @@ namespace LlmMarketplace.Consumption.Translation;
 /// the connection ends  ► finish_reason; usage, if asked for; [DONE]     when there was a reason: the protocol has no event that ends a stream
 /// </code>
 /// </summary>
-internal sealed class GeminiStreamToChat(AnswerHead head) : StreamTranslator(head)
+internal sealed class GeminiStreamToChat(AnswerHead head) : ChatStreamWriting(head)
 {
     private UsageFields usage;
     private bool started;
@@ -23,8 +23,6 @@ internal sealed class GeminiStreamToChat(AnswerHead head) : StreamTranslator(hea
     private int calls;
 
     public override TokenUsage? Usage => usage.ToUsage(Dialect.Gemini);
-
-    protected override Dialect Writes => Dialect.Chat;
 
     public override bool TryFinish(IBufferWriter<byte> output)
     {
@@ -94,32 +92,5 @@ internal sealed class GeminiStreamToChat(AnswerHead head) : StreamTranslator(hea
         }
 
         reason = parts.Reason ?? reason;
-    }
-
-    private void OpenChunk()
-    {
-        Begin(default);
-        Json.WriteString("id"u8, Head.Id("chatcmpl-"));
-        Json.WriteString("object"u8, "chat.completion.chunk"u8);
-        Json.WriteNumber("created"u8, Head.CreatedAt.ToUnixTimeSeconds());
-        Json.WriteString("model"u8, Head.Model);
-    }
-
-    private void OpenDelta()
-    {
-        OpenChunk();
-        Json.WriteStartArray("choices"u8);
-        Json.WriteStartObject();
-        Json.WriteNumber("index"u8, 0);
-        Json.WriteStartObject("delta"u8);
-    }
-
-    private void CloseDelta(string? finishReason)
-    {
-        Json.WriteEndObject();
-        Json.WriteString("finish_reason"u8, finishReason);
-        Json.WriteEndObject();
-        Json.WriteEndArray();
-        End();
     }
 }

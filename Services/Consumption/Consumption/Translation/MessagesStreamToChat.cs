@@ -15,7 +15,7 @@ namespace LlmMarketplace.Consumption.Translation;
 /// message_stop                       ► usage, if asked for; [DONE]
 /// </code>
 /// </summary>
-internal sealed class MessagesStreamToChat(AnswerHead head) : StreamTranslator(head)
+internal sealed class MessagesStreamToChat(AnswerHead head) : ChatStreamWriting(head)
 {
     private enum Block
     {
@@ -34,8 +34,6 @@ internal sealed class MessagesStreamToChat(AnswerHead head) : StreamTranslator(h
     private int calls;
 
     public override TokenUsage? Usage => usage.ToUsage(Dialect.Messages);
-
-    protected override Dialect Writes => Dialect.Chat;
 
     protected override void Take(ReadOnlySpan<byte> data)
     {
@@ -234,32 +232,5 @@ internal sealed class MessagesStreamToChat(AnswerHead head) : StreamTranslator(h
         Json.WriteEndObject();
         Json.WriteEndArray();
         CloseDelta(null);
-    }
-
-    private void OpenChunk()
-    {
-        Begin(default);
-        Json.WriteString("id"u8, Head.Id("chatcmpl-"));
-        Json.WriteString("object"u8, "chat.completion.chunk"u8);
-        Json.WriteNumber("created"u8, Head.CreatedAt.ToUnixTimeSeconds());
-        Json.WriteString("model"u8, Head.Model);
-    }
-
-    private void OpenDelta()
-    {
-        OpenChunk();
-        Json.WriteStartArray("choices"u8);
-        Json.WriteStartObject();
-        Json.WriteNumber("index"u8, 0);
-        Json.WriteStartObject("delta"u8);
-    }
-
-    private void CloseDelta(string? finishReason)
-    {
-        Json.WriteEndObject();
-        Json.WriteString("finish_reason"u8, finishReason);
-        Json.WriteEndObject();
-        Json.WriteEndArray();
-        End();
     }
 }
