@@ -115,6 +115,10 @@ gateway
     .WaitFor(consumption)
     .WaitFor(redis)
     .WithHttpHealthCheck("/health/ready");
+if (builder.ExecutionContext.IsPublishMode)
+{
+    gateway.WithEnvironment("Calls__StopNotice", "00:00:05"); // Until nobody sends it calls any more, of those who spread them.
+}
 
 // Publishes samples/catalogue.yaml through the public door, once; what it did and the key it got lie in this folder.
 var firstRun = builder.Configuration["FirstRun:Directory"] ?? Path.Combine(builder.AppHostDirectory, "obj", "first-run");

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
 
 namespace LlmMarketplace.AllInOne;
 
@@ -72,10 +73,10 @@ internal sealed class InnerApplication(string name, WebApplication app, Uri addr
         }
     }
 
-    /// <summary>Stops it; requests that take longer are cut.</summary>
+    /// <summary>Stops it; what takes longer than it may is cut.</summary>
     public async ValueTask DisposeAsync()
     {
-        using var patience = new CancellationTokenSource(StopTimeout);
+        using var patience = new CancellationTokenSource(app.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout);
         try
         {
             await app.StopAsync(patience.Token);

@@ -9,10 +9,11 @@ internal sealed class ServiceSettings(RunOptions options, KeyRing keys, BackingS
     public const string BootstrapClientId = "bootstrap";
 
     /// <summary>Sections of our own environment that services get to see: what the operator adds to a started marketplace.</summary>
-    private static readonly string[] OperatorSections = ["Providers", "Logging"];
+    private static readonly string[] OperatorSections = ["Providers", "Logging", "Calls"];
 
     public IEnumerable<KeyValuePair<string, string?>> For(ServiceDefinition service) =>
     [
+        new("Calls:DrainFor", "00:00:01"), // Who stops all of it by Ctrl-C does not want to wait for a stream's end.
         .. FromEnvironment(),
         .. Shared(service.Name),
         .. Databases(service).SelectMany(servers.ConnectionStrings),

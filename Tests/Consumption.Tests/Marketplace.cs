@@ -74,6 +74,7 @@ public sealed class Marketplace : IAsyncLifetime
         ["ConnectionStrings:redis"] = redisConnection ?? await redis.GarnetAsync(),
         ["Keys:ApiKeyHmac"] = HmacKey,
         ["Keys:ProviderSecrets"] = Convert.ToBase64String(ProviderKey),
+        ["Calls:DrainFor"] = "00:00:00", // An instance that a test is done with is not waited for.
         ["Metering:Heartbeat"] = "00:00:00.200",
         ["Metering:LogDirectory"] = logs.Path,
         ["Metering:LogSegmentMegabytes"] = "1",

@@ -21,6 +21,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace LlmMarketplace.Consumption;
@@ -110,12 +111,13 @@ public static class ConsumptionService
         services.AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
         services.AddOptions<IdempotencyOptions>().BindConfiguration("Idempotency").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(provider => new AnswerProtector(provider.GetRequiredService<IOptions<KeySecrets>>().Value.ApiKeyHmacBytes));
-        services.AddSingleton<RunningCalls>();
+        services.AddSingleton<RunningCalls>().AddHostedService<StopCalls>();
+        services.AddOptions<HostOptions>().PostConfigure<IOptions<CallOptions>>((host, calls) => host.ShutdownTimeout += StopCalls.Longest(calls.Value)); // The rest keeps its time.
         services.AddSingleton<ReadClaim>().AddSingleton<KeepAnswer>().AddSingleton<ReplayAnswer>();
         services.AddSingleton<TidyAnswers>().AddHostedService(provider => provider.GetRequiredService<TidyAnswers>());
         services.AddSingleton<KeepResponses>().AddHostedService(provider => provider.GetRequiredService<KeepResponses>());
         services.AddSingleton<ReadStoredCall>().AddHostedService<ForgetResponses>();
-        services.AddSingleton<RelayAnswer>().AddSingleton<RelayStream>().AddSingleton<RelayBinary>().AddSingleton<ServeCall>();
+        services.AddSingleton<RelayAnswer>().AddSingleton<EndAnswer>().AddSingleton<RelayStream>().AddSingleton<RelayBinary>().AddSingleton<ServeCall>();
         services.AddHealthChecks().AddCheck<Warmth>("consumption-calls", tags: ["ready"]);
         return builder;
     }

@@ -82,14 +82,17 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     public bool Settled { get; set; }
 
-    private volatile bool isEnded;
+    private volatile CallRefusal? endedBy;
 
-    /// <summary>Whether its key was revoked together with the calls that run.</summary>
-    public bool IsEnded
+    /// <summary>Why it does not go on, when it was ended by us: its key was revoked together with the calls that run, or this instance stops.</summary>
+    public CallRefusal? EndedBy
     {
-        get => isEnded;
-        set => isEnded = value;
+        get => endedBy;
+        set => endedBy = value;
     }
+
+    /// <summary>Its place among the calls under way.</summary>
+    public required RunningCalls.RunningCall Running { get; init; }
 
     /// <summary>Whether the caller wants to know what the call costs: <c>x-marketplace-include: cost</c>.</summary>
     public bool WantsCost { get; } = http.Request.Headers["x-marketplace-include"].Any(values => values?.Split(',', StringSplitOptions.TrimEntries).Contains("cost", StringComparer.OrdinalIgnoreCase) == true);
@@ -110,6 +113,7 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     /// <summary>The same request, to be admitted anew for another model.</summary>
     public Call Again(Guid id) => new(Http, Surface, id, StartedAt)
     {
+        Running = Running,
         Activity = Activity,
         Key = Key,
         Organisation = Organisation,

@@ -101,6 +101,11 @@ internal static class CallAnswers
             }
         }
 
+        if (refusal.Failure == CallFailure.Stopping)
+        {
+            headers.Connection = "close"; // The next connection leads elsewhere.
+        }
+
         if (error.Waiting == false)
         {
             headers["x-should-retry"] = "false";

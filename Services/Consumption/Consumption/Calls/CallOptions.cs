@@ -44,4 +44,12 @@ internal sealed class CallOptions
     /// <summary>Longest time of a whole stream, unless its listing says otherwise.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00", ErrorMessage = "Calls:LongestStream must lie between 00:00:01 and 1.00:00:00.")]
     public TimeSpan LongestStream { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>How long an instance that is asked to stop goes on taking calls after it said that it is not ready, so that whoever spreads calls takes notice.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00", ErrorMessage = "Calls:StopNotice must lie between 00:00:00 and 00:10:00.")]
+    public TimeSpan StopNotice { get; set; }
+
+    /// <summary>How long calls run on after that in an instance that stops, before they are ended. With <see cref="StopNotice"/> and 5 seconds more it must fit into the time after which the process is killed: 30 seconds, unless Kubernetes is told otherwise.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00", ErrorMessage = "Calls:DrainFor must lie between 00:00:00 and 01:00:00.")]
+    public TimeSpan DrainFor { get; set; } = TimeSpan.FromSeconds(20);
 }

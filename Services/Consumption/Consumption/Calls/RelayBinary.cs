@@ -7,17 +7,18 @@ using Microsoft.AspNetCore.Http.Features;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>
-/// Passes on an answer that is neither JSON nor events, speech, as it comes. The last byte waits until the call is settled; an answer that breaks off ends with a reset, for
-/// bytes alone cannot say that they are not complete.
+/// Passes on an answer that is neither JSON nor events, speech, as it comes. The last byte waits until the call is settled; an answer that does not come to its end ends with a
+/// reset, for bytes alone cannot say that they are not complete. Otherwise it ends as a stream does: <see cref="AnswerEnd"/>.
 /// <code>
 /// provider                    marketplace                       caller
 ///   piece ──────────────────► its last byte held ─────flush──►  the byte held before, the piece
 ///   end ────────────────────► settled, on disk ───────flush──►  the last byte
 ///   breaks, falls silent ───► settled as cut ─────────reset─►
+///   ◄──────────── cancelled ─ ended by us: cut ───────reset─►
 ///   ◄──────────── cancelled ─ settled as abandoned ◄─── leaves
 /// </code>
 /// </summary>
-internal sealed class RelayBinary(SettleCall settle, InstanceLease lease, TimeProvider time)
+internal sealed class RelayBinary(EndAnswer endings, InstanceLease lease, TimeProvider time)
 {
     private const int PieceBytes = 16 * 1024;
 
@@ -34,73 +35,28 @@ internal sealed class RelayBinary(SettleCall settle, InstanceLease lease, TimePr
             return new CallRefusal(CallFailure.ProviderFailed, "The provider's answer is not audio.");
         }
 
-        var buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);
+        var (pieces, buffer) = (new Pieces(), ArrayPool<byte>.Shared.Rent(PieceBytes));
         try
         {
-            await using var stream = await answer.Content.ReadAsStreamAsync(stop);
             call.Copy?.Begin(answer.Content.Headers.ContentType!.ToString());
-            clock.AwaitFirstByte();
-            var holds = false; // The byte that is held stands first; pieces are read behind it.
-            while (true)
+            var end = await PassOnAsync(call, answer, pieces, buffer, clock, stop);
+            if (end.Kind == AnswerEndKind.Whole)
             {
-                var read = await stream.ReadAsync(buffer.AsMemory(1), stop);
-                if (!lease.Holds(call.Admission!.InstanceId))
-                {
-                    return await EndAsync(call, RequestOutcome.Cut, new CallRefusal(CallFailure.NotReady, RelayAnswer.Fenced));
-                }
-
-                if (read == 0)
-                {
-                    break;
-                }
-
-                clock.AwaitChunk();
-                call.FirstByteMs ??= time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
-                var from = holds ? 0 : 1;
-                if (read > from)
-                {
-                    call.Copy?.Append(buffer.AsSpan(from, read - from));
-                    await SendAsync(call, answer, buffer.AsMemory(from, read - from));
-                }
-
-                (buffer[0], holds) = (buffer[read], true);
+                call.Copy?.Append(buffer.AsSpan(0, 1));
             }
 
-            if (!holds)
+            var (refusal, isHeard) = await endings.SettleAsync(call, answer, end, pieces, clock);
+            if (isHeard && end.Kind == AnswerEndKind.Whole)
             {
-                return new CallRefusal(CallFailure.ProviderFailed, "The provider's answer is empty.");
+                Begin(call, answer);
+                await call.Http.Response.BodyWriter.WriteAsync(buffer.AsMemory(0, 1), call.Left);
+            }
+            else if (isHeard)
+            {
+                call.Http.Abort();
             }
 
-            call.Route!.Health.Succeeded();
-            call.Copy?.Append(buffer.AsSpan(0, 1));
-            var left = call.Left.IsCancellationRequested;
-            await settle.SettleAsync(call, Outcome(call, left ? RequestOutcome.Abandoned : RequestOutcome.Completed, left ? 0 : StatusCodes.Status200OK));
-            await SendAsync(call, answer, buffer.AsMemory(0, 1));
-            return null;
-        }
-        catch (Exception broken) when (broken is OperationCanceledException or IOException or HttpRequestException)
-        {
-            if (call.Left.IsCancellationRequested && !call.IsDrained)
-            {
-                answer.Dispose(); // Before anything else: what nobody hears should not be produced.
-                await settle.SettleAsync(call, Outcome(call, RequestOutcome.Abandoned, 0));
-                return null;
-            }
-
-            if (call.IsEnded)
-            {
-                return await EndAsync(call, RequestOutcome.Cut, RelayStream.Ended());
-            }
-
-            call.BrokeOff(clock.RanOut ? clock.Error : Call.Cut);
-            if (call.Http.Response.HasStarted)
-            {
-                call.Route!.Health.Failed();
-            }
-
-            return await EndAsync(call, RequestOutcome.Cut, clock.RanOut
-                ? new CallRefusal(clock.Failure)
-                : new CallRefusal(CallFailure.ProviderFailed, "The provider broke off its answer."));
+            return refusal;
         }
         finally
         {
@@ -108,47 +64,70 @@ internal sealed class RelayBinary(SettleCall settle, InstanceLease lease, TimePr
         }
     }
 
-    private async Task<CallRefusal?> EndAsync(Call call, RequestOutcome outcome, CallRefusal otherwise)
+    /// <summary>Passes on all but the last byte, which stands first in the buffer then.</summary>
+    private async Task<AnswerEnd> PassOnAsync(Call call, HttpResponseMessage answer, Pieces pieces, byte[] buffer, CallClock clock, CancellationToken stop)
     {
-        if (!call.Http.Response.HasStarted)
+        try
         {
-            return otherwise;
+            await using var stream = await answer.Content.ReadAsStreamAsync(stop);
+            clock.AwaitFirstByte();
+            var holds = false; // The byte that is held stands first; pieces are read behind it.
+            while (true)
+            {
+                var read = await stream.ReadAsync(buffer.AsMemory(1), stop);
+                if (!lease.Holds(call.Admission!.InstanceId))
+                {
+                    return AnswerEnd.Fenced;
+                }
+
+                if (read == 0)
+                {
+                    return holds ? AnswerEnd.Whole : new(AnswerEndKind.Cut, new CallRefusal(CallFailure.ProviderFailed, "The provider's answer is empty."));
+                }
+
+                clock.AwaitChunk();
+                call.FirstByteMs ??= time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
+                var from = holds ? 0 : 1;
+                if (read > from && await SendAsync(call, answer, pieces, buffer.AsMemory(from, read - from)) is { } byCaller)
+                {
+                    return byCaller;
+                }
+
+                (buffer[0], holds) = (buffer[read], true);
+            }
+        }
+        catch (Exception broken) when (AnswerEnd.IsExpected(broken))
+        {
+            return AnswerEnd.Of(broken, call, clock);
+        }
+    }
+
+    private static async Task<AnswerEnd?> SendAsync(Call call, HttpResponseMessage answer, Pieces pieces, ReadOnlyMemory<byte> piece)
+    {
+        pieces.HasBegun = true;
+        if (pieces.CallerLeft || (call.IsDrained && call.Left.IsCancellationRequested))
+        {
+            return null;
         }
 
-        await settle.SettleAsync(call, Outcome(call, outcome, StatusCodes.Status200OK));
-        call.Http.Abort();
-        return null;
+        Begin(call, answer);
+        call.Write(piece.Span);
+        return await pieces.FlushAsync(call);
     }
 
-    private static CallOutcome Outcome(Call call, RequestOutcome outcome, int status)
-    {
-        var usage = Count.Of(call, null, 0, out var counted);
-        return new CallOutcome(outcome, status, usage, counted);
-    }
-
-    private static async Task SendAsync(Call call, HttpResponseMessage answer, ReadOnlyMemory<byte> piece)
+    private static void Begin(Call call, HttpResponseMessage answer)
     {
         var response = call.Http.Response;
-        if (call.Left.IsCancellationRequested && call.IsDrained)
-        {
-            return;
-        }
-
         if (!response.HasStarted)
         {
             response.StatusCode = StatusCodes.Status200OK;
             response.ContentType = answer.Content.Headers.ContentType?.ToString();
             call.Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         }
+    }
 
-        try
-        {
-            await response.Body.WriteAsync(piece, call.Left);
-            await response.Body.FlushAsync(call.Left);
-        }
-        catch (OperationCanceledException) when (call.IsDrained && call.Left.IsCancellationRequested)
-        {
-            // Nobody hears it; it is read to its end all the same.
-        }
+    private sealed class Pieces : PassedOn
+    {
+        public override CallOutcome Outcome(Call call, RequestOutcome outcome, int status) => new(outcome, status, Count.Of(call, null, 0, out var counted), counted);
     }
 }

@@ -19,33 +19,18 @@ namespace LlmMarketplace.Consumption.Calls;
 ///   data: [DONE] ────────────────► settled, on disk ─────────flush──►  data: [DONE]
 ///   ends, breaks, falls silent ──► settled as cut ───────────flush──►  data: {"error":…}, and no [DONE]
 ///   ◄─────────────── cancelled ── settled as abandoned ◄────── leaves
-///   ◄─────────────── cancelled ── key revoked with its calls: settled as cut ─►  data: {"error":…}; a reset when the caller does not read
+///   ◄─────────────── cancelled ── ended by us: settled as cut ────►  data: {"error":…}; a reset when the caller does not read (its key was revoked with its calls, or this instance stops)
 ///   event … its end ─────────────► settled as abandoned ◄────── leaves  (a listing that is drained: read on, nothing passed on)
 ///   ◄─────────────── cancelled ── fenced: settled as cut ─reset─►     (this instance was not heard of for too long: <see cref="InstanceLease"/>)
 /// </code>
 /// Charged by the provider's last usage, else by a lower bound of what was passed on. A stream that breaks before anything was passed on is a failed call.
 /// </summary>
-internal sealed class RelayStream(SettleCall settle, KeepResponses responses, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
+internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
     private const string EventStream = "text/event-stream; charset=utf-8";
 
-    private enum End
-    {
-        Done,
-        Cut,
-        Silent,
-        ProviderError,
-        Left,
-        Ended,
-        Fenced,
-    }
-
-    private enum Flushed
-    {
-        Done,
-        CallerLeft,
-        Interrupted,
-    }
+    // Of whoever reads, to take one event more.
+    private static readonly TimeSpan TellWithin = TimeSpan.FromSeconds(1);
 
     /// <summary>Passes the stream on; or, when nothing of it could be, the reason.</summary>
     /// <param name="call">The call.</param>
@@ -58,84 +43,42 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
         using var translator = call.Plan!.Translated is null ? null : Translators.Stream(call.Surface.Dialect, call.Plan.Upstream.Dialect, Translate.Head(call, time.GetUtcNow()));
         var progress = new Progress { Translator = translator };
         var end = await PassOnAsync(call, answer, buffer, progress, clock, stop);
-        if (end is End.Cut or End.Silent)
+        if (end.Kind == AnswerEndKind.Whole)
         {
-            call.BrokeOff(end == End.Silent ? clock.Error : Call.Cut);
+            call.Copy?.Append(progress.Done);
         }
 
-        if (end == End.Left)
-        {
-            answer.Dispose(); // Before anything else: what nobody reads should not be produced.
-            await settle.SettleAsync(call, progress.Outcome(call, RequestOutcome.Abandoned, 0));
-            return null;
-        }
-
-        if (end == End.Ended && !progress.Started)
-        {
-            return Ended();
-        }
-
-        if (end == End.Ended)
-        {
-            answer.Dispose();
-        }
-
-        if (end == End.Fenced && progress.Started)
-        {
-            answer.Dispose();
-            await settle.SettleAsync(call, progress.Outcome(call, progress.CallerLeft ? RequestOutcome.Abandoned : RequestOutcome.Cut, progress.CallerLeft ? 0 : StatusCodes.Status200OK));
-            call.Http.Abort();
-            return null;
-        }
-
-        if (end == End.Fenced)
-        {
-            return new CallRefusal(CallFailure.NotReady, RelayAnswer.Fenced);
-        }
-
-        if (end != End.Done && !progress.Started)
-        {
-            return new CallRefusal(end == End.Silent ? clock.Failure : CallFailure.ProviderFailed, end == End.Silent ? null : "The provider broke off before it produced anything.");
-        }
-
-        switch (end)
-        {
-            case End.Done:
-                call.Route!.Health.Succeeded();
-                break;
-            case End.Ended:
-                call.Route!.Health.Unknown(); // It was we who hung up.
-                break;
-            default:
-                call.Route!.Health.Failed();
-                break;
-        }
-
-        if (progress.CallerLeft || (call.IsDrained && call.Left.IsCancellationRequested))
-        {
-            await settle.SettleAsync(call, progress.Outcome(call, RequestOutcome.Abandoned, 0));
-            return null;
-        }
-
-        call.Copy?.Append(progress.Done);
-        await settle.SettleAsync(call, progress.Outcome(call, end == End.Done ? RequestOutcome.Completed : RequestOutcome.Cut, StatusCodes.Status200OK));
+        var (refusal, isHeard) = await endings.SettleAsync(call, answer, end, progress, clock);
         await (progress.Keeping ?? Task.CompletedTask);
-        var last = end switch
+        if (isHeard)
         {
-            End.Done => progress.Done!,
-            End.Silent => progress.Error(call, new CallRefusal(clock.Failure, $"{CallErrors.Of(clock.Failure).Message} The answer is not complete.")),
-            End.Ended => progress.Error(call, Ended()),
-            End.Cut => progress.Error(call, new CallRefusal(CallFailure.ProviderFailed, "The provider broke off the stream; the answer is not complete.")),
-            _ => [],
-        };
-        await call.Http.Response.BodyWriter.WriteAsync(last, call.Left);
-        return null;
+            await TellAsync(call, end, end.Kind == AnswerEndKind.Whole ? progress.Done! : progress.Error(call, end.Why));
+        }
+
+        return refusal;
     }
 
-    /// <summary>Why a call whose key was revoked with it does not go on.</summary>
-    public static CallRefusal Ended() => new(CallFailure.RevokedKey, "The API key was revoked, and its running calls with it.");
+    /// <summary>Sends the last event. Who was hung up on by us is not waited for: they may not read at all.</summary>
+    private async Task TellAsync(Call call, AnswerEnd end, byte[] last)
+    {
+        if (end.Kind != AnswerEndKind.Ended)
+        {
+            await call.Http.Response.BodyWriter.WriteAsync(last, call.Left);
+            return;
+        }
 
-    private async Task<End> PassOnAsync(Call call, HttpResponseMessage answer, SseBuffer buffer, Progress progress, CallClock clock, CancellationToken stop)
+        using var patience = new CancellationTokenSource(TellWithin, time);
+        try
+        {
+            await call.Http.Response.BodyWriter.WriteAsync(last, patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            call.Http.Abort();
+        }
+    }
+
+    private async Task<AnswerEnd> PassOnAsync(Call call, HttpResponseMessage answer, SseBuffer buffer, Progress progress, CallClock clock, CancellationToken stop)
     {
         try
         {
@@ -146,7 +89,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
                 var read = await stream.ReadAsync(buffer.Room(), stop);
                 if (read == 0)
                 {
-                    return progress.TryFinish(call) ? End.Done : End.Cut;
+                    return progress.TryFinish(call) ? AnswerEnd.Whole : AnswerEnd.Cut;
                 }
 
                 clock.AwaitChunk();
@@ -154,7 +97,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
                 buffer.Filled(read);
                 if (!lease.Holds(call.Admission!.InstanceId))
                 {
-                    return End.Fenced;
+                    return AnswerEnd.Fenced;
                 }
 
                 var end = progress.Translator is { } translator ? TakeTranslated(call, buffer, progress, translator) : Take(call, buffer, progress);
@@ -163,55 +106,29 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
                     progress.Keeping ??= responses.KeepAsync(call, id);
                 }
 
-                var flushed = progress.Unflushed ? await FlushAsync(call) : Flushed.Done;
-                if (flushed == Flushed.CallerLeft && !call.GoesOn)
+                if (progress.Unflushed)
                 {
-                    if (!call.IsDrained)
+                    progress.Unflushed = false;
+                    if (await progress.FlushAsync(call) is { } byCaller)
                     {
-                        return End.Left;
+                        return byCaller;
                     }
-
-                    progress.CallerLeft = true;
                 }
 
-                if (flushed == Flushed.Interrupted && call.IsEnded)
-                {
-                    return End.Fenced; // The caller does not read, so would not read why either.
-                }
-
-                progress.Unflushed = false;
                 if (end is { } ended)
                 {
                     return ended;
                 }
             }
         }
-        catch (OperationCanceledException)
+        catch (Exception broken) when (AnswerEnd.IsExpected(broken))
         {
-            return clock.RanOut ? End.Silent : call.IsEnded && (call.IsDrained || !call.Left.IsCancellationRequested) ? End.Ended : End.Left;
-        }
-        catch (Exception broken) when (broken is IOException or HttpRequestException or JsonException)
-        {
-            return call.Left.IsCancellationRequested && !call.IsDrained ? End.Left : End.Cut;
-        }
-    }
-
-    /// <summary>Sends what is written.</summary>
-    private static async Task<Flushed> FlushAsync(Call call)
-    {
-        try
-        {
-            var flushed = await call.Http.Response.BodyWriter.FlushAsync(call.Left);
-            return flushed.IsCanceled ? Flushed.Interrupted : flushed.IsCompleted ? Flushed.CallerLeft : Flushed.Done;
-        }
-        catch (Exception gone) when (gone is OperationCanceledException or IOException && call.Left.IsCancellationRequested)
-        {
-            return Flushed.CallerLeft;
+            return AnswerEnd.Of(broken, call, clock);
         }
     }
 
     /// <summary>Passes on the whole events that are there. Returns how the stream ends, if it does.</summary>
-    private static End? Take(Call call, SseBuffer buffer, Progress progress)
+    private static AnswerEnd? Take(Call call, SseBuffer buffer, Progress progress)
     {
         while (buffer.TryTake(out var text))
         {
@@ -225,14 +142,14 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
             {
                 progress.Done = text.ToArray();
                 Start(call, progress);
-                return End.Done;
+                return AnswerEnd.Whole;
             }
 
             progress.Sequence = read.Facts.Sequence;
             progress.TextBytes += read.Facts.TextBytes;
-            if (read.Facts.IsError && !progress.Started)
+            if (read.Facts.IsError && !progress.HasBegun)
             {
-                return End.Cut;
+                return AnswerEnd.Cut;
             }
 
             if (call.Surface.Dialect == Dialect.Chat && read.IsOnlyUsage && !call.Request!.WantsUsage)
@@ -240,7 +157,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
                 continue;
             }
 
-            if (!read.HasData && !progress.Started)
+            if (!read.HasData && !progress.HasBegun)
             {
                 continue; // A comment is no answer: a provider that fails now can still be told from one that answers.
             }
@@ -249,7 +166,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
             Write(call, progress, text.Span);
             if (read.Facts.IsError)
             {
-                return End.ProviderError;
+                return AnswerEnd.ProviderError;
             }
         }
 
@@ -257,7 +174,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
     }
 
     /// <summary>The same, into the caller's protocol.</summary>
-    private static End? TakeTranslated(Call call, SseBuffer buffer, Progress progress, StreamTranslator translator)
+    private static AnswerEnd? TakeTranslated(Call call, SseBuffer buffer, Progress progress, StreamTranslator translator)
     {
         while (buffer.TryTake(out var text))
         {
@@ -269,16 +186,16 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
 
             progress.Translated.ResetWrittenCount();
             var state = translator.Feed(data, progress.Translated);
-            if (state == StreamState.Failed && !progress.Started)
+            if (state == StreamState.Failed && !progress.HasBegun)
             {
-                return End.Cut;
+                return AnswerEnd.Cut;
             }
 
             if (state == StreamState.Done)
             {
                 progress.Done = progress.Translated.WrittenSpan.ToArray();
                 Start(call, progress);
-                return End.Done;
+                return AnswerEnd.Whole;
             }
 
             if (progress.Translated.WrittenCount > 0)
@@ -289,7 +206,7 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
 
             if (state == StreamState.Failed)
             {
-                return End.ProviderError;
+                return AnswerEnd.ProviderError;
             }
         }
 
@@ -307,12 +224,12 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
 
     private static void Start(Call call, Progress progress)
     {
-        if (progress.Started)
+        if (progress.HasBegun)
         {
             return;
         }
 
-        progress.Started = true;
+        progress.HasBegun = true;
         if (progress.CallerLeft)
         {
             return;
@@ -326,14 +243,9 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
         call.Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
     }
 
-    private sealed class Progress
+    private sealed class Progress : PassedOn
     {
-        public bool Started { get; set; }
-
         public bool Unflushed { get; set; }
-
-        /// <summary>Nobody is there any more, and the answer is drained.</summary>
-        public bool CallerLeft { get; set; }
 
         /// <summary>What the provider told of usage so far.</summary>
         public UsageFields Usage;
@@ -370,15 +282,21 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
             return true;
         }
 
-        public CallOutcome Outcome(Call call, RequestOutcome outcome, int status)
+        public override CallOutcome Outcome(Call call, RequestOutcome outcome, int status)
         {
             var told = Translator is null ? Usage.ToUsage(call.Surface.Dialect) : Translator.Usage;
             return new(outcome, status, Count.Of(call, told, Translator?.TextBytes ?? TextBytes, out var counted), counted) { ProviderUsage = Usage.ToText() };
         }
 
-        /// <summary>An error as the stream's last event.</summary>
-        public byte[] Error(Call call, CallRefusal refusal)
+        /// <summary>Why the answer is not complete, as the stream's last event; nothing when the provider said so itself.</summary>
+        public byte[] Error(Call call, CallRefusal? why)
         {
+            if (why is null)
+            {
+                return [];
+            }
+
+            var refusal = why with { Detail = $"{why.Detail ?? CallErrors.Of(why.Failure).Message} The answer is not complete." };
             if (Translator is null)
             {
                 return ErrorBodies.Event(call.Surface.Dialect, refusal, Sequence + 1);

@@ -1,26 +1,38 @@
 using System.Collections.Concurrent;
 using LlmMarketplace.Consumption.Keys;
+using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
 
-/// <summary>The calls that this instance forwards now, to be ended when their key is revoked with them.</summary>
+/// <summary>The calls under way in this instance, to be ended when their key is revoked with them, or when the instance stops.</summary>
 internal sealed class RunningCalls(KeyRing keys)
 {
-    private readonly ConcurrentDictionary<Guid, RunningCall> calls = new();
+    private static readonly CallRefusal Revoked = new(CallFailure.RevokedKey, "The API key was revoked, and its running calls with it.");
 
-    /// <summary>Takes part until it is disposed, which has to come before its clock's.</summary>
-    /// <param name="call">An admitted call.</param>
-    /// <param name="clock">What stops the forwarding.</param>
-    public RunningCall Add(Call call, CallClock clock)
+    private readonly ConcurrentDictionary<Guid, RunningCall> calls = new();
+    private readonly TaskCompletionSource none = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool isStopping;
+    private volatile bool isClosed;
+
+    /// <summary>Whether the instance is about to take no more calls: balancers should send none.</summary>
+    public bool IsStopping => isStopping;
+
+    /// <summary>How many there are.</summary>
+    public int Count => calls.Count;
+
+    /// <summary>Takes a call in, until what is returned is disposed.</summary>
+    /// <returns>Null: no call is taken any more.</returns>
+    public RunningCall? Enter(HttpContext http, Guid id)
     {
-        var running = new RunningCall(this, call, clock);
-        calls[call.Id] = running;
-        if (keys.Find(call.Key!.Identifier)?.CallsEndedAt is not null)
+        var running = new RunningCall(this, http, id);
+        calls[id] = running;
+        if (!isClosed)
         {
-            running.End(); // The key was revoked after the call's admission, and before it stood here.
+            return running;
         }
 
-        return running;
+        running.Dispose(); // It stood there first: so whoever closes sees it, or it sees that it is closed.
+        return null;
     }
 
     /// <summary>Ends the calls of these keys; they are known as ended before.</summary>
@@ -28,44 +40,142 @@ internal sealed class RunningCalls(KeyRing keys)
     {
         if (ended.Select(key => key.Id).ToHashSet() is { Count: > 0 } ids)
         {
-            foreach (var running in calls.Values.Where(running => ids.Contains(running.Key)))
+            foreach (var running in calls.Values.Where(running => running.Key is { } key && ids.Contains(key)))
             {
-                running.End();
+                running.End(Revoked);
             }
         }
     }
 
-    private void Remove(Guid call) => calls.TryRemove(call, out _);
+    /// <summary>Notes that no call is to be sent here any more.</summary>
+    public void StopSoon() => isStopping = true;
 
-    /// <summary>One of them.</summary>
-    internal sealed class RunningCall(RunningCalls all, Call call, CallClock clock) : IDisposable
+    /// <summary>Takes no more calls. The task ends with the last one under way.</summary>
+    public Task Close()
+    {
+        (isStopping, isClosed) = (true, true);
+        NoteNone();
+        return none.Task;
+    }
+
+    /// <summary>Ends all that are under way.</summary>
+    public void End(CallRefusal why)
+    {
+        foreach (var running in calls.Values)
+        {
+            running.End(why);
+        }
+    }
+
+    /// <summary>Hangs up on their callers.</summary>
+    public void Abort()
+    {
+        foreach (var running in calls.Values)
+        {
+            running.Abort();
+        }
+    }
+
+    private bool AreEnded(Key key) => keys.Find(key.Identifier)?.CallsEndedAt is not null;
+
+    private void Remove(Guid call)
+    {
+        calls.TryRemove(call, out _);
+        NoteNone();
+    }
+
+    private void NoteNone()
+    {
+        if (isClosed && calls.IsEmpty)
+        {
+            none.TrySetResult();
+        }
+    }
+
+    /// <summary>One of them, fallbacks included.</summary>
+    internal sealed class RunningCall(RunningCalls all, HttpContext http, Guid id) : IDisposable
     {
         private readonly Lock gate = new();
+        private Call? call;
+        private CallClock? clock;
+        private CallRefusal? endedBy;
         private bool isOver;
 
-        public Guid Key => call.Key!.Id;
+        /// <summary>The key of the call that is forwarded now.</summary>
+        public Guid? Key => call?.Key!.Id;
 
-        /// <summary>Stops the provider, and does not wait for a caller who does not read.</summary>
-        public void End()
+        /// <summary>It is forwarded, until what is returned is disposed, which has to come before its clock's.</summary>
+        /// <param name="admitted">An admitted call.</param>
+        /// <param name="until">What stops the forwarding.</param>
+        public Forwarding Forward(Call admitted, CallClock until)
+        {
+            lock (gate)
+            {
+                (call, clock) = (admitted, until);
+                Stop();
+            }
+
+            if (all.AreEnded(admitted.Key!))
+            {
+                End(Revoked); // After the call's admission, and before it stood here.
+            }
+
+            return new Forwarding(this);
+        }
+
+        /// <summary>Stops the provider, now or as soon as the call is forwarded, and does not wait for a caller who does not read.</summary>
+        public void End(CallRefusal why)
+        {
+            lock (gate)
+            {
+                endedBy ??= why;
+                Stop();
+            }
+        }
+
+        public void Abort()
         {
             lock (gate)
             {
                 if (!isOver)
                 {
-                    call.IsEnded = true;
-                    clock.Stop();
-                    call.Http.Response.BodyWriter.CancelPendingFlush();
+                    http.Abort();
                 }
             }
         }
 
         public void Dispose()
         {
-            all.Remove(call.Id);
             lock (gate)
             {
                 isOver = true;
             }
+
+            all.Remove(id);
+        }
+
+        private void Stop()
+        {
+            if (endedBy is { } why && call is { EndedBy: null })
+            {
+                call.EndedBy = why;
+                clock!.Stop();
+                http.Response.BodyWriter.CancelPendingFlush();
+            }
+        }
+
+        private void Forwarded()
+        {
+            lock (gate)
+            {
+                (call, clock) = (null, null);
+            }
+        }
+
+        /// <summary>As long as a provider works for it.</summary>
+        internal readonly struct Forwarding(RunningCall running) : IDisposable
+        {
+            public void Dispose() => running.Forwarded();
         }
     }
 }

@@ -28,8 +28,16 @@ internal sealed partial class ServeCall(
     /// <param name="responseId">The stored response that it asks for; null when it asks for none.</param>
     public async Task HandleAsync(HttpContext http, Surface surface, string? responseId = null)
     {
-        var call = new Call(http, surface, Guid.CreateVersion7(time.GetUtcNow()), time.GetTimestamp());
-        CallAnswers.SetRequestId(http, call.Id);
+        var id = Guid.CreateVersion7(time.GetUtcNow());
+        CallAnswers.SetRequestId(http, id);
+        using var running = calls.Enter(http, id);
+        if (running is null)
+        {
+            await CallAnswers.RefuseAsync(http, StopCalls.Stopping);
+            return;
+        }
+
+        var call = new Call(http, surface, id, time.GetTimestamp()) { Running = running };
         using var activity = call.Activity = telemetry.Start(surface);
         try
         {
@@ -159,12 +167,12 @@ internal sealed partial class ServeCall(
     {
         using var clock = new CallClock(call.Plan!.Version.Specification, call.Request!.Stream, options.Value.LongestStream, time);
         using var either = call.IsDrained ? null : CancellationTokenSource.CreateLinkedTokenSource(clock.Token, call.Left);
-        using var running = calls.Add(call, clock);
+        using var forwarding = call.Running.Forward(call, clock);
         var stop = either?.Token ?? clock.Token;
         var (answer, failure) = await provider.SendAsync(call, clock, stop);
         using (answer)
         {
-            if (failure == AttemptFailure.Left && !call.IsEnded)
+            if (failure == AttemptFailure.Left && call.EndedBy is null)
             {
                 await LeaveAsync(call, RequestOutcome.Abandoned, 0);
                 return null;
@@ -173,11 +181,11 @@ internal sealed partial class ServeCall(
             CallRefusal? refusal;
             try
             {
-                refusal = answer is null ? call.IsEnded ? RelayStream.Ended() : Of(failure, clock) : await RelayAsync(call, answer, clock, stop);
+                refusal = answer is null ? call.EndedBy ?? Of(failure, clock) : await RelayAsync(call, answer, clock, stop);
             }
-            catch (OperationCanceledException) when (call.IsEnded && !call.Left.IsCancellationRequested)
+            catch (OperationCanceledException) when (call.EndedBy is not null && !call.Left.IsCancellationRequested)
             {
-                refusal = RelayStream.Ended();
+                refusal = call.EndedBy!;
             }
             catch (OperationCanceledException) when (clock.RanOut)
             {
