@@ -93,6 +93,18 @@ internal static class ApiDocumentExtensions
         };
         operation.Security = [.. schemes.Select(scheme => new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(scheme, context.Document)] = [] })];
         operation.Responses = Responses(operation.Responses ?? [], schemes, context);
+        foreach (var header in metadata.OfType<DocumentedHeader>())
+        {
+            operation.Parameters ??= [];
+            operation.Parameters.Add(new OpenApiParameter
+            {
+                Name = header.Name,
+                In = ParameterLocation.Header,
+                Description = header.Description,
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = header.MaxLength },
+            });
+        }
+
         if (metadata.OfType<DocumentedBody>().LastOrDefault() is { } body)
         {
             var schema = await context.GetOrCreateSchemaAsync(body.Type, cancellationToken: cancellationToken);

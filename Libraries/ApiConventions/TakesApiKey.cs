@@ -8,3 +8,9 @@ public sealed record TakesApiKey(bool OrToken);
 /// <param name="Type">Its form.</param>
 /// <param name="MediaType">Its media type.</param>
 public sealed record DocumentedBody(Type Type, string MediaType = "application/json");
+
+/// <summary>What the API's document says of a header that the route reads itself; more than one may be named.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Description">What it is for.</param>
+/// <param name="MaxLength">How many characters it may have.</param>
+public sealed record DocumentedHeader(string Name, string Description, int MaxLength);

@@ -16,6 +16,7 @@ internal sealed class ConsumptionTelemetry : IDisposable
     private readonly Histogram<long> tokens;
     private readonly Counter<long> refusals;
     private readonly Counter<long> outcomes;
+    private readonly Counter<long> replays;
 
     public ConsumptionTelemetry(IMeterFactory meters)
     {
@@ -24,6 +25,7 @@ internal sealed class ConsumptionTelemetry : IDisposable
         tokens = meter.CreateHistogram<long>(GenAi.TokenUsage, "{token}", "Tokens of forwarded calls.");
         refusals = meter.CreateCounter<long>("marketplace.calls.refused", "{call}", "Calls refused before admission.");
         outcomes = meter.CreateCounter<long>("marketplace.calls.settled", "{call}", "Admitted calls by outcome.");
+        replays = meter.CreateCounter<long>("marketplace.calls.replayed", "{call}", "Calls that were answered by what their idempotency key had kept: neither admitted nor charged.");
     }
 
     public Activity? Start(Surface surface)
@@ -38,6 +40,12 @@ internal sealed class ConsumptionTelemetry : IDisposable
         var code = CallErrors.Of(refusal.Failure).Code;
         refusals.Add(1, new KeyValuePair<string, object?>(GenAi.ErrorType, code));
         activity?.SetTag(GenAi.ErrorType, code).SetStatus(ActivityStatusCode.Error, code);
+    }
+
+    public void Replayed(Activity? activity, Surface surface)
+    {
+        replays.Add(1, new KeyValuePair<string, object?>(GenAi.Operation, surface.GenAiOperation));
+        activity?.SetTag("marketplace.replayed", true);
     }
 
     public void Settled(Activity? activity, UsageRecord record, string operation)

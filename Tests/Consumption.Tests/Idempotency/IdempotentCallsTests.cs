@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Text;
 using LlmMarketplace.Consumption.Idempotency;
@@ -29,6 +30,37 @@ public sealed class IdempotentCallsTests(Marketplace marketplace)
         Assert.Equal((first.RequestId(), first.Header("x-marketplace-model")), (repeat.RequestId(), repeat.Header("x-marketplace-model")));
         Assert.Single(shop.Seen);
         Assert.Equal((1, 0.01m), await shop.TotalAsync());
+    }
+
+    [Fact]
+    public async Task Repeats_are_counted()
+    {
+        var factory = marketplace.Service.App.Services.GetRequiredService<IMeterFactory>();
+        var counted = 0L;
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Name == "marketplace.calls.replayed" && ReferenceEquals(instrument.Meter.Scope, factory))
+            {
+                self.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
+        {
+            if (tags.Contains(new("gen_ai.operation.name", "embeddings")))
+            {
+                Interlocked.Add(ref counted, value);
+            }
+        });
+        listener.Start();
+        using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Embedding(3), category: "embeddings");
+        shop.Client.DefaultRequestHeaders.Add("Idempotency-Key", "counted");
+
+        using var first = await shop.EmbedAsync();
+        Assert.Equal(0, counted);
+        using var repeat = await shop.EmbedAsync();
+
+        Assert.Equal((HttpStatusCode.OK, 1), (repeat.StatusCode, counted));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using Microsoft.Extensions.DependencyInjection;
@@ -26,6 +27,21 @@ public sealed class SweepLostTests(Marketplace marketplace)
 
         Assert.Equal("lost", (await member.RecordAsync(admission.RequestId)).Text("outcome"));
         await Until.TrueAsync(async () => await StandingAsync(key) == (0, 0m));
+    }
+
+    [Fact]
+    public async Task A_late_correction_counts_though_its_process_died_before_the_counters_were_built_anew()
+    {
+        var member = await marketplace.AddOrganisationAsync();
+        var key = await member.CreateKeyAsync(new { name = "test", budget = new { amount = 1, currency = "USD", period = "total" } });
+        var store = marketplace.Service.App.Services.GetRequiredService<UsageStore>();
+        var admission = Open(member.Id, key.Id, generation: 0);
+        await store.WriteAsync(new UsageBatch([Records.Of(admission, RequestOutcome.Lost)], [], [], null), CancellationToken.None);
+        Assert.Equal((0, 0m), await StandingAsync(key));
+
+        await store.WriteAsync(new UsageBatch([Records.Of(admission, output: 40, cost: 0.25m)], [], [], null), CancellationToken.None); // And nothing after it.
+
+        await Until.TrueAsync(async () => await StandingAsync(key) == (0, 0.25m));
     }
 
     private static AdmissionRow Open(Guid organisation, Guid key, long generation) => new()

@@ -3,6 +3,7 @@ using System.ClientModel;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 using Microsoft.AspNetCore.Http;
@@ -157,6 +158,54 @@ public sealed class AudioTests(Marketplace marketplace)
         var answer = await client.PostAsync("/v1/audio/transcriptions", Form(service, file));
 
         Assert.Equal("insufficient_quota", (await answer.ErrorAsync()).Code);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("OggS and no page")]
+    [InlineData("fLaC and no block")]
+    [InlineData("\0\0\0\u0018ftypM4A \0\0\0\0 and no sound")]
+    public async Task A_broken_file_is_refused_by_name_where_time_costs_before_anything_is_reserved(string file)
+    {
+        var (key, member, service) = await CallerAsync(ProviderScripts.Json(200, """{"text":"Hello"}"""), ByMinute);
+        using var client = key.Client();
+
+        var answer = await client.PostAsync("/v1/audio/transcriptions", Form(service, System.Text.Encoding.Latin1.GetBytes(file)));
+
+        Assert.Equal(new OpenAiError(400, "invalid_request_error", "invalid_value", "file"), await answer.ErrorAsync());
+        Assert.Equal(0, (await member.UsageAsync()).GetProperty("total").GetProperty("calls").GetInt64());
+    }
+
+    [Fact]
+    public void A_file_of_sound_is_measured_in_bounded_memory_whatever_it_says()
+    {
+        var tag = new byte[20_000_000];
+        ((ReadOnlySpan<byte>)[(byte)'I', (byte)'D', (byte)'3', 4, 0, 0, 0x7F, 0x7F, 0x7F, 0x7F]).CopyTo(tag); // Of 256 MB.
+        var boxes = new byte[20_000_000];
+        for (var at = 0; at < boxes.Length; at += 8)
+        {
+            ((ReadOnlySpan<byte>)[0, 0, 0, 8, (byte)'f', (byte)'r', (byte)'e', (byte)'e']).CopyTo(boxes.AsSpan(at));
+        }
+
+        ((ReadOnlySpan<byte>)[0, 0, 0, 8, (byte)'f', (byte)'t', (byte)'y', (byte)'p', 1, 0x31, 0x2D, 0, (byte)'m', (byte)'o', (byte)'o', (byte)'v']).CopyTo(boxes);
+        byte[] texts = [.. Sound.Mp3(10), .. tag, .. "APETAGEX"u8, 0xD0, 0x07, 0, 0, 0, 0, 0x31, 1, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+        foreach (var file in (byte[][])[tag, boxes, texts])
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            AudioLength.Seconds(file);
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64_000_000);
+        }
+    }
+
+    [Fact]
+    public void The_length_of_MP3_is_told_whatever_stands_before_it()
+    {
+        var sound = Sound.Mp3(1_000);
+        byte[] tagged = [(byte)'I', (byte)'D', (byte)'3', 4, 0, 0, 0, 0x7F, 0x7F, 0x7F, .. new byte[0x1FFFFF], .. sound];
+
+        Assert.InRange(AudioLength.Seconds(sound)!.Value, 25.9m, 26.3m); // 1 000 frames of 1 152 samples.
+        Assert.Equal(AudioLength.Seconds(sound), AudioLength.Seconds(tagged));
     }
 
     [Fact]

@@ -10,6 +10,7 @@ namespace LlmMarketplace.Consumption.Tests.Surfaces;
 
 public sealed class SpeechTests(Marketplace marketplace)
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly ServicePricing ByCharacters = new(PricingModel.PerRequest, "USD", [new PriceRate("default", "request", 0m, null, null) { MillionCharacters = 15m }]);
     private static readonly ServicePricing ByTokens = new(PricingModel.PerToken, "USD", [new PriceRate("default", "1m-tokens", 0.6m, null, null) { AudioInput = 12m, AudioOutput = 12m }]);
 
@@ -105,6 +106,90 @@ public sealed class SpeechTests(Marketplace marketplace)
         await seen!.Left.WaitAsync(TimeSpan.FromSeconds(60));
         var record = await member.RecordAsync(answer.RequestId());
         Assert.Equal(("abandoned", 5 * 15m / 1_000_000m), (record.Text("outcome"), record.GetProperty("cost").GetDecimal()));
+    }
+
+    [Fact]
+    public async Task Speech_of_a_listing_that_is_drained_is_read_to_its_end_though_its_caller_left()
+    {
+        const int pieces = 50;
+        var (left, whole) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        using var shop = await Shop.OpenAsync(
+            marketplace,
+            async call =>
+            {
+                call.Http.Response.ContentType = "audio/pcm";
+                await ProviderScripts.SendAsync(call, "first");
+                await left.Task.WaitAsync(call.Http.RequestAborted);
+                for (var piece = 0; piece < pieces; piece++)
+                {
+                    await ProviderScripts.SendAsync(call, new string('x', 100_000)); // More than lies between us: it has to be read.
+                    await Task.Delay(TimeSpan.FromMilliseconds(20), call.Http.RequestAborted);
+                }
+
+                whole.SetResult();
+            },
+            ByCharacters,
+            category: "text-to-speech",
+            endpoint: endpoint => endpoint with { WhenCallerLeaves = WhenCallerLeaves.Drain });
+        using var client = new HttpClient(new SocketsHttpHandler { ResponseDrainTimeout = TimeSpan.Zero }) { BaseAddress = shop.Client.BaseAddress };
+        client.DefaultRequestHeaders.Authorization = shop.Client.DefaultRequestHeaders.Authorization;
+        var answer = await client.SendAsync(Request(shop.Listing), HttpCompletionOption.ResponseHeadersRead);
+        var id = answer.RequestId();
+
+        answer.Dispose();
+        left.SetResult();
+
+        await whole.Task.WaitAsync(Patience);
+        var record = await shop.Member.RecordAsync(id);
+        Assert.Equal(("abandoned", 0, 5 * 15m / 1_000_000m), (record.Text("outcome"), record.GetProperty("statusCode").GetInt32(), record.GetProperty("cost").GetDecimal()));
+        Assert.False(Assert.Single(shop.Seen).Left.IsCompleted);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Speech_whose_key_is_revoked_with_its_calls_never_looks_complete_and_is_recorded_as_cut(bool isRead)
+    {
+        using var shop = await Shop.OpenAsync(
+            marketplace,
+            async call =>
+            {
+                call.Http.Response.ContentType = "audio/pcm";
+                await ProviderScripts.SendAsync(call, "first");
+                while (!isRead)
+                {
+                    await ProviderScripts.SendAsync(call, new string('x', 100_000));
+                }
+
+                await Task.Delay(Timeout.Infinite, call.Http.RequestAborted);
+            },
+            ByCharacters,
+            category: "text-to-speech");
+        using var answer = await shop.Client.SendAsync(Request(shop.Listing), HttpCompletionOption.ResponseHeadersRead);
+        await using var stream = await answer.Content.ReadAsStreamAsync();
+        Assert.StartsWith("firs", await ReadAsync(stream), StringComparison.Ordinal);
+
+        Assert.Equal(HttpStatusCode.NoContent, (await shop.Member.Client.DeleteAsync($"/api/v1/keys/{shop.Key.Id}?terminate=true")).StatusCode);
+
+        var record = await shop.RecordAsync(answer);
+        Assert.Equal(("cut", 5 * 15m / 1_000_000m), (record.Text("outcome"), record.GetProperty("cost").GetDecimal()));
+        await Assert.ThrowsAnyAsync<IOException>(() => stream.CopyToAsync(Stream.Null).WaitAsync(Patience));
+        await Assert.Single(shop.Seen).Left.WaitAsync(Patience); // Nor does the provider go on.
+    }
+
+    [Fact]
+    public async Task Speech_that_is_awaited_when_its_key_is_revoked_with_its_calls_is_refused_and_costs_nothing()
+    {
+        using var shop = await Shop.OpenAsync(marketplace, call => Task.Delay(Timeout.Infinite, call.Http.RequestAborted), ByCharacters, category: "text-to-speech");
+        var calling = shop.Client.SendAsync(Request(shop.Listing));
+        await Until.TrueAsync(() => shop.Seen.Count == 1);
+
+        await shop.Member.Client.DeleteAsync($"/api/v1/keys/{shop.Key.Id}?terminate=true");
+
+        using var answer = await calling.WaitAsync(Patience);
+        Assert.Equal("revoked_api_key", (await answer.ErrorAsync()).Code);
+        var record = await shop.RecordAsync(answer);
+        Assert.Equal(("failed", 0m), (record.Text("outcome"), record.GetProperty("cost").GetDecimal()));
     }
 
     [Fact]

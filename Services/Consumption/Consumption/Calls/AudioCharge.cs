@@ -51,7 +51,19 @@ internal static class AudioCharge
         }
 
         counted = true;
-        return usage with { AudioSeconds = AudioLength.Seconds(File(call)) };
+        return usage with { AudioSeconds = call.FileSeconds!.Value };
+    }
+
+    /// <summary>Where time costs, measures the file before anything is reserved. The reason, when that cannot be done.</summary>
+    public static CallRefusal? Measure(Call call, Price price)
+    {
+        if (!call.Surface.TakesForm || price.AudioMinute is null)
+        {
+            return null;
+        }
+
+        call.FileSeconds ??= AudioLength.Seconds(File(call));
+        return call.FileSeconds is null ? new CallRefusal(CallFailure.InvalidField, "`file` is empty or broken: its length, by which it is charged, cannot be told.", "file") : null;
     }
 
     private static ReadOnlyMemory<byte> File(Call call) => call.Request!.File is { } at ? call.Body!.Bytes.Slice(at.Start, at.Length) : default;

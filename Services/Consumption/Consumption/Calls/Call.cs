@@ -44,6 +44,9 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     public CallRequest? Request { get; set; }
 
+    /// <summary>How long the request's file of sound is, where time costs.</summary>
+    public decimal? FileSeconds { get; set; }
+
     /// <summary>What it claims by an <c>Idempotency-Key</c>; null: it has none.</summary>
     public Claim? Claim { get; set; }
 
@@ -119,6 +122,7 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
         Organisation = Organisation,
         Body = Body,
         Request = Request,
+        FileSeconds = FileSeconds,
         Claim = Claim,
         Copy = Copy,
         Attribution = Attribution,

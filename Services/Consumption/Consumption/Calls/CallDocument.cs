@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -14,6 +15,7 @@ internal static class CallDocument
     public static RouteHandlerBuilder Describe(this RouteHandlerBuilder route, Surface surface) => route
         .WithName("Call" + string.Concat(surface.Path.Split('/', '_').Select(part => char.ToUpperInvariant(part[0]) + part[1..])))
         .WithSummary(surface.Summary)
+        .WithMetadata(new DocumentedHeader(ReadClaim.Header, "Of your choice, for this request: a repeat with the same key and body within 24 hours gets the first complete answer (`idempotent-replayed: true`) and is not charged again.", ReadClaim.MaxLength))
         .WithMetadata(new DocumentedBody(Body(surface), surface.TakesForm ? "multipart/form-data" : "application/json"))
         .Produces<JsonElement>(StatusCodes.Status200OK, surface == Surface.AudioSpeech ? "audio/mpeg" : "application/json", surface.Streams ? ["text/event-stream"] : []);
 

@@ -127,6 +127,11 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         }
 
         var sound = call.Surface.Dialect == Dialect.Audio;
+        if (sound && AudioCharge.Measure(call, price) is { } immeasurable)
+        {
+            return (null, immeasurable);
+        }
+
         var (output, cap) = OutputBound(upstream, request, specification);
         var (translated, untranslatable) = Translate.Request(call, upstream, specification, cap);
         if (untranslatable is not null)

@@ -12,7 +12,7 @@ namespace LlmMarketplace.Consumption.Idempotency;
 internal sealed class ReadClaim(IOptions<IdempotencyOptions> options)
 {
     public const string Header = "Idempotency-Key";
-    private const int MaxLength = 255;
+    public const int MaxLength = 255;
     private const int HashBytes = 16;
 
     /// <summary>The claim of a call whose key and body are read; null: it makes none.</summary>

@@ -6,7 +6,7 @@ using Npgsql;
 namespace LlmMarketplace.Consumption.Idempotency;
 
 /// <summary>Sends a kept answer once more: status, content type and body as they were first, under the first call's <c>x-request-id</c>. Nothing is recorded, nothing charged.</summary>
-internal sealed class ReplayAnswer(NpgsqlDataSource database, AnswerProtector protector)
+internal sealed class ReplayAnswer(NpgsqlDataSource database, AnswerProtector protector, ConsumptionTelemetry telemetry)
 {
     /// <summary>As Stripe names it.</summary>
     public const string Header = "idempotent-replayed";
@@ -70,6 +70,7 @@ internal sealed class ReplayAnswer(NpgsqlDataSource database, AnswerProtector pr
             return NotKept(kept.Call);
         }
 
+        telemetry.Replayed(call.Activity, call.Surface);
         var response = call.Http.Response;
         CallAnswers.SetRequestId(call.Http, kept.Call);
         response.Headers[Header] = "true";

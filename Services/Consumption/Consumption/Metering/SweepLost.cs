@@ -12,7 +12,8 @@ namespace LlmMarketplace.Consumption.Metering;
 
 /// <summary>
 /// Declares instances ended that neither PostgreSQL nor Redis heard of for <see cref="MeteringOptions.LostAfter"/>, by this process's own clock and only while it could look at both;
-/// and settles what ended instances left open: as <c>lost</c>, nothing charged. If an outcome comes after all, from the instance's log, it corrects the record.
+/// and settles what ended instances left open: as <c>lost</c>, nothing charged. If an outcome comes after all, from the instance's log, it corrects the record. Counters that they left
+/// unfinished are built anew.
 /// </summary>
 internal sealed partial class SweepLost(
     IServiceScopeFactory scopes, NpgsqlDataSource database, IConnectionMultiplexer redis, UsageStore store, Counters counters, IOptions<MeteringOptions> options, TimeProvider time, ILogger<SweepLost> logger)
@@ -27,6 +28,7 @@ internal sealed partial class SweepLost(
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
         RepeatAsync(DeclareAsync, stoppingToken),
+        RepeatAsync(counters.FinishAsync, stoppingToken),
         RepeatAsync(SettleAllAsync, stoppingToken)); // Apart, for settling waits for counters, and they wait for instances that are dead until they are declared so.
 
     private async Task RepeatAsync(Func<CancellationToken, Task> workAsync, CancellationToken stoppingToken)

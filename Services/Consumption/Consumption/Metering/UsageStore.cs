@@ -104,6 +104,11 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, Watch
 
     private async Task CorrectAsync(NpgsqlConnection connection, List<(UsageRecord Record, Known Before)> late, CancellationToken cancellationToken)
     {
+        if (late.Count == 0)
+        {
+            return;
+        }
+
         foreach (var (record, before) in late)
         {
             record.Revision = before.Revision + 1;
@@ -119,6 +124,15 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, Watch
             Parameters = { new() { Value = late.Select(pair => pair.Record.RequestId).ToArray() }, new() { Value = time.GetUtcNow() } },
         };
         await keep.ExecuteNonQueryAsync(cancellationToken);
+
+        // Durable with the correction: should this process die before it builds them anew, somebody else does (Counters.FinishAsync).
+        await using var doubt = new NpgsqlCommand(
+            "UPDATE counters SET ready = false FROM (SELECT organisation_id FROM counters WHERE organisation_id = ANY ($1) ORDER BY organisation_id FOR UPDATE) AS wrong WHERE counters.organisation_id = wrong.organisation_id",
+            connection)
+        {
+            Parameters = { new() { Value = late.Select(pair => pair.Record.OrganisationId).Distinct().ToArray() } },
+        };
+        await doubt.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private static async Task CopyAsync(NpgsqlConnection connection, IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken)
