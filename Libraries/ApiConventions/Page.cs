@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace LlmMarketplace.ApiConventions;
 
@@ -23,6 +24,26 @@ public static class Paging
 
     /// <summary>An opaque cursor that carries <paramref name="position"/>.</summary>
     public static string Encode<T>(T position) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(position));
+
+    /// <summary>Where a list goes on.</summary>
+    /// <param name="cursor">A cursor made by <see cref="Encode{T}"/>, or null for the first page.</param>
+    /// <param name="position">Set to what the cursor carries; as it is for the first page.</param>
+    /// <returns>400 <c>invalid_cursor</c> when it is not one.</returns>
+    public static ProblemHttpResult? Resume<T>(string? cursor, ref T position)
+    {
+        if (cursor is null)
+        {
+            return null;
+        }
+
+        if (!TryDecode<T>(cursor, out var after))
+        {
+            return Problems.Invalid(new Issue("invalid_cursor", "/cursor", "cursor must be the nextCursor of an earlier page of this list."));
+        }
+
+        position = after;
+        return null;
+    }
 
     /// <summary>Reads a cursor made by <see cref="Encode{T}"/>. False when it is not one: answer 400 <c>invalid_cursor</c>.</summary>
     public static bool TryDecode<T>(string? cursor, [NotNullWhen(true)] out T? position)

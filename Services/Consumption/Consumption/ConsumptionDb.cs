@@ -47,18 +47,14 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
         {
             budget.ToTable("budgets");
             budget.HasKey(b => b.OrganisationId);
-            budget.Property(b => b.Amount).HasColumnType("numeric");
-            budget.Property(b => b.Period).HasConversion<string>();
-            budget.Ignore(b => b.Budget);
+            SetBudget(budget);
         });
         modelBuilder.Entity<EndUserBudgetRow>(budget =>
         {
             budget.ToTable("end_user_budgets");
             budget.HasKey(b => new { b.OrganisationId, b.EndUser });
             budget.Property(b => b.EndUser).UseCollation("C");
-            budget.Property(b => b.Amount).HasColumnType("numeric");
-            budget.Property(b => b.Period).HasConversion<string>();
-            budget.Ignore(b => b.Budget);
+            SetBudget(budget);
         });
         modelBuilder.Entity<BudgetSpendingRow>(spending =>
         {
@@ -94,6 +90,14 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             organisation.Property(o => o.State).HasColumnType("jsonb");
         });
         Metering(modelBuilder);
+    }
+
+    private static void SetBudget<T>(EntityTypeBuilder<T> budget)
+        where T : BudgetSetting
+    {
+        budget.Property(b => b.Amount).HasColumnType("numeric");
+        budget.Property(b => b.Period).HasConversion<string>();
+        budget.Ignore(b => b.Budget);
     }
 
     private static void Metering(ModelBuilder modelBuilder)

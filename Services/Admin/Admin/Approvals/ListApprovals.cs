@@ -27,15 +27,13 @@ internal static class ListApprovals
             found = found.Where(approval => approval.Status == only);
         }
 
-        if (cursor is not null)
+        var after = Guid.Empty;
+        if (Paging.Resume(cursor, ref after) is { } invalid)
         {
-            if (!Paging.TryDecode<Guid>(cursor, out var after))
-            {
-                return Problems.Of(StatusCodes.Status400BadRequest, "invalid_cursor", "Pass the nextCursor of the page before, or none.");
-            }
-
-            found = found.Where(approval => approval.Id.CompareTo(after) > 0);
+            return invalid;
         }
+
+        found = found.Where(approval => approval.Id.CompareTo(after) > 0);
 
         var size = Paging.Limit(limit);
         var page = await found.OrderBy(approval => approval.Id).Take(size + 1).ToListAsync(cancellationToken);

@@ -17,9 +17,9 @@ internal static class ListAliases
     private static async Task<Results<Ok<Page<Alias>>, ProblemHttpResult>> HandleAsync(ClaimsPrincipal caller, ConsumptionDb db, CancellationToken cancellationToken, int? limit = null, string? cursor = null)
     {
         var after = "";
-        if (cursor is not null && !Paging.TryDecode(cursor, out after))
+        if (Paging.Resume(cursor, ref after) is { } invalid)
         {
-            return Problems.Of(StatusCodes.Status400BadRequest, "invalid_cursor", "The cursor is not one of ours: take it from `nextCursor`.");
+            return invalid;
         }
 
         var (organisation, size) = (caller.OrganisationId(), Paging.Limit(limit));

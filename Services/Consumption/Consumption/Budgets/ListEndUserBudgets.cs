@@ -23,9 +23,9 @@ internal static class ListEndUserBudgets
     private static async Task<Results<Ok<Page<Item>>, ProblemHttpResult>> HandleAsync(ClaimsPrincipal caller, ConsumptionDb db, CancellationToken cancellationToken, int? limit = null, string? cursor = null)
     {
         var after = EndUserBudgetRow.Each;
-        if (cursor is not null && !Paging.TryDecode(cursor, out after))
+        if (Paging.Resume(cursor, ref after) is { } invalid)
         {
-            return Problems.Of(StatusCodes.Status400BadRequest, "invalid_cursor", "The cursor is not one of ours: take it from `nextCursor`.");
+            return invalid;
         }
 
         var (organisation, size) = (caller.OrganisationId(), Paging.Limit(limit));

@@ -3,6 +3,7 @@ using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using LlmMarketplace.Storage;
 
 namespace LlmMarketplace.Consumption.Idempotency;
 
@@ -13,16 +14,11 @@ namespace LlmMarketplace.Consumption.Idempotency;
 internal sealed record Answer(string ContentType, IReadOnlyDictionary<string, string> Headers, ReadOnlyMemory<byte> Body);
 
 /// <summary>
-/// Encrypts answers: AES-256-GCM (NIST SP 800-38D), bound to organisation, idempotency key and call, by a key of its own that is derived from <c>Keys:ApiKeyHmac</c> (HKDF, RFC
-/// 5869). Laid out: nonce (12 bytes), tag (16), and the ciphertext of the compressed head and body.
+/// Encrypts answers (<see cref="SealedBytes"/>), bound to organisation, idempotency key and call, by a key of its own that is derived from <c>Keys:ApiKeyHmac</c> (HKDF, RFC 5869). What is
+/// sealed is the compressed head and body.
 /// </summary>
 internal sealed class AnswerProtector
 {
-    private const int NonceBytes = 12;
-    private const int TagBytes = 16;
-    private static readonly Range Nonce = ..NonceBytes;
-    private static readonly Range Tag = NonceBytes..(NonceBytes + TagBytes);
-    private static readonly Range Ciphertext = (NonceBytes + TagBytes)..;
     private readonly byte[] key;
 
     public AnswerProtector(byte[] apiKeyHmac)
@@ -34,24 +30,10 @@ internal sealed class AnswerProtector
     /// <summary>The id of this key.</summary>
     public string KeyId { get; }
 
-    public byte[] Protect(Guid organisation, string claim, Guid call, Answer answer)
-    {
-        var plain = Pack(answer);
-        var whole = new byte[NonceBytes + TagBytes + plain.Length];
-        RandomNumberGenerator.Fill(whole.AsSpan(Nonce));
-        using var aes = new AesGcm(key, TagBytes);
-        aes.Encrypt(whole.AsSpan(Nonce), plain, whole.AsSpan(Ciphertext), whole.AsSpan(Tag), Bound(organisation, claim, call));
-        return whole;
-    }
+    public byte[] Protect(Guid organisation, string claim, Guid call, Answer answer) => SealedBytes.Seal(key, Pack(answer), Bound(organisation, claim, call));
 
     /// <exception cref="CryptographicException">It was encrypted with another key, for another call, or was changed.</exception>
-    public Answer Unprotect(Guid organisation, string claim, Guid call, byte[] whole)
-    {
-        var plain = new byte[whole.Length - NonceBytes - TagBytes];
-        using var aes = new AesGcm(key, TagBytes);
-        aes.Decrypt(whole.AsSpan(Nonce), whole.AsSpan(Ciphertext), whole.AsSpan(Tag), plain, Bound(organisation, claim, call));
-        return Unpack(plain);
-    }
+    public Answer Unprotect(Guid organisation, string claim, Guid call, byte[] whole) => Unpack(SealedBytes.Open(key, whole, Bound(organisation, claim, call)));
 
     private static byte[] Bound(Guid organisation, string claim, Guid call) => Encoding.ASCII.GetBytes($"{organisation:N} {claim} {call:N}");
 

@@ -18,9 +18,9 @@ internal static class ListKeys
         ClaimsPrincipal caller, ConsumptionDb db, TimeProvider time, CancellationToken cancellationToken, int? limit = null, string? cursor = null)
     {
         var before = Guid.AllBitsSet;
-        if (cursor is not null && !Paging.TryDecode(cursor, out before))
+        if (Paging.Resume(cursor, ref before) is { } invalid)
         {
-            return Problems.Of(StatusCodes.Status400BadRequest, "invalid_cursor", "The cursor is not one of ours: take it from `nextCursor`.");
+            return invalid;
         }
 
         var (organisation, size, now) = (caller.OrganisationId(), Paging.Limit(limit), time.GetUtcNow());

@@ -67,9 +67,9 @@ internal static class GetUsage
         }
 
         string? after = null;
-        if (cursor is not null && !Paging.TryDecode(cursor, out after))
+        if (Paging.Resume(cursor, ref after) is { } invalid)
         {
-            return Problems.Of(StatusCodes.Status400BadRequest, "invalid_cursor", "The cursor is not one of ours: take it from `nextCursor`.");
+            return invalid;
         }
 
         var now = time.GetUtcNow();

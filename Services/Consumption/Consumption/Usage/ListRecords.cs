@@ -42,13 +42,14 @@ internal static class ListRecords
             records = records.Where(record => record.RequestId == one);
         }
 
-        if (cursor is not null)
+        Position? after = null;
+        if (Paging.Resume(cursor, ref after) is { } invalid)
         {
-            if (!Paging.TryDecode<Position>(cursor, out var after))
-            {
-                return Problems.Of(StatusCodes.Status400BadRequest, "invalid_cursor", "The cursor is not one of ours: take it from `nextCursor`.");
-            }
+            return invalid;
+        }
 
+        if (after is not null)
+        {
             records = records.Where(record => EF.Functions.LessThan(ValueTuple.Create(record.AdmittedAt, record.RequestId), ValueTuple.Create(after.AdmittedAt, after.RequestId)));
         }
 

@@ -20,15 +20,13 @@ internal static class ListClients
             clients = clients.Where(c => c.OrganisationId == organisation);
         }
 
-        if (cursor is not null)
+        var after = Guid.Empty;
+        if (Paging.Resume(cursor, ref after) is { } invalid)
         {
-            if (!Paging.TryDecode<Guid>(cursor, out var after))
-            {
-                return Cursors.Invalid();
-            }
-
-            clients = clients.Where(c => c.ApplicationId > after);
+            return invalid;
         }
+
+        clients = clients.Where(c => c.ApplicationId > after);
 
         var take = Paging.Limit(limit);
         var found = await clients.OrderBy(c => c.ApplicationId).Take(take + 1).ToListAsync(cancellationToken).ConfigureAwait(false);

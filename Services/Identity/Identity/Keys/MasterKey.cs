@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using LlmMarketplace.Storage;
 
 namespace LlmMarketplace.Identity.Keys;
 
@@ -20,39 +21,19 @@ internal sealed class MasterKeyOptions
 }
 
 /// <summary>
-/// AES-256-GCM under <c>Keys:Identity</c> for everything secret that Identity stores.
-/// Layout: 1 byte version (1), 12 bytes nonce, 16 bytes tag, ciphertext; bound to its purpose by associated data.
+/// Seals everything secret that Identity stores, under <c>Keys:Identity</c>, bound to its purpose.
+/// Layout: 1 byte version (1), then <see cref="SealedBytes"/>.
 /// </summary>
 internal sealed class MasterKey(IOptions<MasterKeyOptions> options)
 {
     private const byte Version = 1;
-    private const int NonceSize = 12;
-    private const int TagSize = 16;
 
     private readonly byte[] key = Convert.FromBase64String(options.Value.Identity!);
 
-    public byte[] Seal(string purpose, ReadOnlySpan<byte> plain)
-    {
-        var output = new byte[1 + NonceSize + TagSize + plain.Length];
-        output[0] = Version;
-        var nonce = output.AsSpan(1, NonceSize);
-        RandomNumberGenerator.Fill(nonce);
-        using var aes = new AesGcm(key, TagSize);
-        aes.Encrypt(nonce, plain, output.AsSpan(1 + NonceSize + TagSize), output.AsSpan(1 + NonceSize, TagSize), Encoding.UTF8.GetBytes(purpose));
-        return output;
-    }
+    public byte[] Seal(string purpose, ReadOnlySpan<byte> plain) => [Version, .. SealedBytes.Seal(key, plain, Encoding.UTF8.GetBytes(purpose))];
 
     /// <exception cref="CryptographicException">It was not sealed with this key for this purpose.</exception>
-    public byte[] Open(string purpose, ReadOnlySpan<byte> data)
-    {
-        if (data.Length < 1 + NonceSize + TagSize || data[0] != Version)
-        {
-            throw new CryptographicException($"What is stored for '{purpose}' has no known layout.");
-        }
-
-        var plain = new byte[data.Length - 1 - NonceSize - TagSize];
-        using var aes = new AesGcm(key, TagSize);
-        aes.Decrypt(data.Slice(1, NonceSize), data[(1 + NonceSize + TagSize)..], data.Slice(1 + NonceSize, TagSize), plain, Encoding.UTF8.GetBytes(purpose));
-        return plain;
-    }
+    public byte[] Open(string purpose, ReadOnlySpan<byte> data) => data is [Version, .. var whole]
+        ? SealedBytes.Open(key, whole, Encoding.UTF8.GetBytes(purpose))
+        : throw new CryptographicException($"What is stored for '{purpose}' has no known layout.");
 }

@@ -20,15 +20,13 @@ internal static class ListOrganisations
             organisations = organisations.Where(o => o.Slug == slug);
         }
 
-        if (cursor is not null)
+        var after = Guid.Empty;
+        if (Paging.Resume(cursor, ref after) is { } invalid)
         {
-            if (!Paging.TryDecode<Guid>(cursor, out var after))
-            {
-                return Cursors.Invalid();
-            }
-
-            organisations = organisations.Where(o => o.Id > after);
+            return invalid;
         }
+
+        organisations = organisations.Where(o => o.Id > after);
 
         var take = Paging.Limit(limit);
         var found = await organisations.OrderBy(o => o.Id).Take(take + 1).ToListAsync(cancellationToken).ConfigureAwait(false);

@@ -22,15 +22,13 @@ internal static class ListUsers
             users = users.Where(u => db.Memberships.Any(m => m.UserId == u.Id && m.OrganisationId == organisation));
         }
 
-        if (cursor is not null)
+        var after = Guid.Empty;
+        if (Paging.Resume(cursor, ref after) is { } invalid)
         {
-            if (!Paging.TryDecode<Guid>(cursor, out var after))
-            {
-                return Cursors.Invalid();
-            }
-
-            users = users.Where(u => u.Id > after);
+            return invalid;
         }
+
+        users = users.Where(u => u.Id > after);
 
         var take = Paging.Limit(limit);
         var found = await users.OrderBy(u => u.Id).Take(take + 1).ToListAsync(cancellationToken).ConfigureAwait(false);
