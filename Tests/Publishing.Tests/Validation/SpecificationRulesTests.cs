@@ -337,7 +337,7 @@ public sealed class SpecificationRulesTests
     {
         var body = DeclarationBody.Read(Encoding.UTF8.GetBytes(declaration.ToJsonString()));
         Assert.Null(body.Refusal);
-        return Validator.ValidateAsync(new ValidationSubject(body.Version, JsonElement.Parse(body.Document), body.OpenApi, body.Secret is not null, slug, others), TestContext.Current.CancellationToken);
+        return Validator.ValidateAsync(new ValidationSubject(body.Version, JsonElement.Parse(body.Document), body.OpenApi, body.Secret is { } secret ? () => secret : null, slug, others), TestContext.Current.CancellationToken);
     }
 
     private static SpecificationValidator MakeValidator()
@@ -350,7 +350,8 @@ public sealed class SpecificationRulesTests
             "metadata.example.com" => Task.FromResult<IPAddress[]>([IPAddress.Parse("169.254.169.254")]),
             _ => throw new SocketException((int)SocketError.HostNotFound),
         });
+        var guard = new EndpointGuard(new LocalProviders(configuration), names);
         return new SpecificationValidator(
-            [new SizeRule(), new VersionRule(), new EndpointRule(new EndpointGuard(new LocalProviders(configuration), names)), new PricingRule(), new ComplianceRule(), new OpenApiRule(), new ParameterSchemaRule()]);
+            [new SizeRule(), new VersionRule(), new EndpointRule(guard, new CredentialFormats(guard)), new PricingRule(), new ComplianceRule(), new OpenApiRule(), new ParameterSchemaRule()]);
     }
 }

@@ -173,7 +173,7 @@ internal sealed partial class ServeCall(
             CallRefusal? refusal;
             try
             {
-                refusal = answer is null ? call.IsEnded ? RelayStream.Ended() : Of(failure, clock) : await RelayAsync(call, answer, clock, stop);
+                refusal = answer is null ? call.IsEnded ? RelayStream.Ended() : Of(failure, clock, call.ProofProblem) : await RelayAsync(call, answer, clock, stop);
             }
             catch (OperationCanceledException) when (call.IsEnded && !call.Left.IsCancellationRequested)
             {
@@ -251,14 +251,14 @@ internal sealed partial class ServeCall(
         }
     }
 
-    private static CallRefusal Of(AttemptFailure failure, CallClock clock) => new(failure switch
+    private static CallRefusal Of(AttemptFailure failure, CallClock clock, string? problem) => new(failure switch
     {
-        AttemptFailure.Connect => CallFailure.ProviderUnavailable,
+        AttemptFailure.Connect or AttemptFailure.Token => CallFailure.ProviderUnavailable,
         AttemptFailure.ConnectTimeout => CallFailure.ProviderConnectTimeout,
         AttemptFailure.Timeout => clock.Failure,
-        AttemptFailure.Forbidden => CallFailure.ProviderMisconfigured,
+        AttemptFailure.Forbidden or AttemptFailure.Credential => CallFailure.ProviderMisconfigured,
         _ => CallFailure.ProviderFailed,
-    });
+    }, problem);
 
     /// <summary>Settles what was admitted and not settled yet.</summary>
     private async Task LeaveAsync(Call call, RequestOutcome outcome, int status)
