@@ -2,8 +2,8 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Platforms;
 using LlmMarketplace.Consumption.Routing;
-using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.ProviderNetwork;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.Extensions.Options;
@@ -25,6 +25,7 @@ internal sealed class ProviderClient : IDisposable
     private readonly TimeProvider time;
     private readonly ProveCall proofs;
     private readonly HttpMessageInvoker invoker;
+    private readonly int maxEventBytes;
 
     // For listings with a time to connect of their own; it belongs to the handler, for it covers TLS too. In whole seconds up to a minute, so there are few.
     private readonly ConcurrentDictionary<int, Lazy<HttpMessageInvoker>> invokers = new();
@@ -34,6 +35,7 @@ internal sealed class ProviderClient : IDisposable
     {
         (this.connections, this.proofs, this.time) = (connections, proofs, time);
         invoker = Invoker(options.Value.ConnectTimeout);
+        maxEventBytes = options.Value.MaxEventBytes;
     }
 
     /// <summary>The provider's answer as soon as its headers are there, whatever its status; or why there is none.</summary>
@@ -183,6 +185,11 @@ internal sealed class ProviderClient : IDisposable
             var answer = await InvokerOf(call.Plan!.Version.Specification.Endpoint).SendAsync(request, deadline);
             call.Attempts.Add(new Attempt((int)answer.StatusCode, null, Elapsed(started), route.Endpoint.Name));
             proofs.Note(call, answer);
+            if (call.Plan.Version.Specification.Endpoint.Protocol == EndpointProtocol.Bedrock)
+            {
+                AmazonEventStream.Unframe(answer, maxEventBytes, isInvoke: call.Plan.Upstream.Dialect == Dialect.Messages);
+            }
+
             return (answer, AttemptFailure.None);
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)

@@ -3,6 +3,7 @@ using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.StoredResponses;
+using LlmMarketplace.Publishing.Contracts;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -239,6 +240,10 @@ internal sealed partial class ServeCall(
                 return await answers.RefusedAsync(call, answer, stop); // The provider forgot what the call goes on from.
             case StatusCodes.Status401Unauthorized or StatusCodes.Status402PaymentRequired or StatusCodes.Status403Forbidden or StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed or StatusCodes.Status407ProxyAuthenticationRequired:
                 return new CallRefusal(CallFailure.ProviderMisconfigured);
+            case StatusCodes.Status408RequestTimeout when IsBedrock(call):
+                return new CallRefusal(CallFailure.ProviderTimeout, "The model took too long.");
+            case StatusCodes.Status424FailedDependency when IsBedrock(call):
+                return new CallRefusal(CallFailure.ProviderFailed, "The model failed.");
             case >= 400 and < 500:
                 clock.AwaitRest();
                 return await answers.RefusedAsync(call, answer, stop);
@@ -250,6 +255,8 @@ internal sealed partial class ServeCall(
                 return new CallRefusal(CallFailure.ProviderFailed, $"The provider failed with status {status}.");
         }
     }
+
+    private static bool IsBedrock(Call call) => call.Plan!.Version.Specification.Endpoint.Protocol == EndpointProtocol.Bedrock;
 
     private static CallRefusal Of(AttemptFailure failure, CallClock clock, string? problem) => new(failure switch
     {
