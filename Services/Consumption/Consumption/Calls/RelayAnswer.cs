@@ -120,7 +120,7 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
                 isPassedOn = false;
                 break;
             case EndpointProtocol.Vertex when isPassedOn:
-                isPassedOn = said.Span.IndexOf("\"type\""u8) >= 0 && said.Span.IndexOf("\"status\""u8) < 0; // The model's maker says it, else Google.
+                isPassedOn = ProviderError.IsAnthropics(said); // Else it is Google that says it.
                 break;
             default:
                 break;

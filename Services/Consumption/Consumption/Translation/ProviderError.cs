@@ -17,11 +17,31 @@ internal sealed record ProviderError(string Type, string Message, string? Param 
         try
         {
             using var document = JsonDocument.Parse(body);
-            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("error", out var error) ? Of(error) : Unknown;
+            var root = document.RootElement;
+            if (root.ValueKind == JsonValueKind.Array && root.GetArrayLength() > 0)
+            {
+                root = root[0]; // How Google tells what fails before a stream begins.
+            }
+
+            return root.ValueKind == JsonValueKind.Object && root.TryGetProperty("error", out var error) ? Of(error) : Unknown;
         }
         catch (JsonException)
         {
             return Unknown;
+        }
+    }
+
+    /// <summary>Whether an error's body is in Anthropic's shape.</summary>
+    public static bool IsAnthropics(ReadOnlyMemory<byte> body)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body);
+            return document.RootElement is { ValueKind: JsonValueKind.Object } root && Text(root, "type") == "error";
+        }
+        catch (JsonException)
+        {
+            return false;
         }
     }
 
