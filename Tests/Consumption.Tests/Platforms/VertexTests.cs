@@ -17,7 +17,7 @@ public sealed class VertexTests(Marketplace marketplace)
     [Fact]
     public async Task Gemini_at_Vertex_is_called_with_a_token_of_the_service_account_that_calls_share()
     {
-        using var account = new GoogleAccount();
+        var account = new GoogleAccount();
         using var shop = await GeminiAsync(account, ProviderScripts.Json(200, GeminiAnswer));
 
         var answer = await shop.ChatAsync();
@@ -33,7 +33,7 @@ public sealed class VertexTests(Marketplace marketplace)
     [Fact]
     public async Task Gemini_at_Vertex_streams()
     {
-        using var account = new GoogleAccount();
+        var account = new GoogleAccount();
         using var shop = await GeminiAsync(account, async call =>
         {
             await ProviderScripts.BeginStreamAsync(call);
@@ -50,7 +50,7 @@ public sealed class VertexTests(Marketplace marketplace)
     [Fact]
     public async Task A_message_to_Claude_at_Vertex_passes_through_but_for_the_model_and_the_platforms_version()
     {
-        using var account = new GoogleAccount();
+        var account = new GoogleAccount();
         using var shop = await ClaudeAsync(account, ProviderScripts.Json(200, Message));
 
         var answer = await shop.MessagesAsync("\"anthropic_version\":\"2023-06-01\",\"messages\": [ {\"role\":\"user\",\"content\":\"hi \\u00e9\"} ],\"unknown\":{\"a\":1}", betas: "context-1m-2025-08-07");
@@ -65,7 +65,7 @@ public sealed class VertexTests(Marketplace marketplace)
     [Fact]
     public async Task A_chat_with_Claude_at_Vertex_is_translated_and_streams()
     {
-        using var account = new GoogleAccount();
+        var account = new GoogleAccount();
         using var shop = await ClaudeAsync(account, async call =>
         {
             await ProviderScripts.BeginStreamAsync(call);
@@ -85,7 +85,7 @@ public sealed class VertexTests(Marketplace marketplace)
     [Fact]
     public async Task Tokens_of_a_message_are_counted_at_Vertex_where_the_model_stands_in_the_body()
     {
-        using var account = new GoogleAccount();
+        var account = new GoogleAccount();
         using var shop = await ClaudeAsync(account, ProviderScripts.Json(200, """{"input_tokens":7}"""));
 
         var answer = await shop.Client.PostJsonAsync("/v1/messages/count_tokens", $$"""{"model":"{{shop.Model}}",{{Shop.Hello}}}""");
@@ -100,7 +100,7 @@ public sealed class VertexTests(Marketplace marketplace)
     [InlineData("""[{"error":{"code":400,"message":"Bad.","status":"INVALID_ARGUMENT"}}]""", """{"type":"error","error":{"type":"invalid_request_error","message":"Bad."}}""")]
     public async Task What_is_refused_at_Vertex_is_told_in_Anthropics_shape_whoever_said_it(string said, string told)
     {
-        using var account = new GoogleAccount();
+        var account = new GoogleAccount();
         using var shop = await ClaudeAsync(account, ProviderScripts.Json(400, said));
 
         var answer = await shop.MessagesAsync(Shop.Hello);
@@ -112,7 +112,7 @@ public sealed class VertexTests(Marketplace marketplace)
     [Fact]
     public async Task Models_behind_Vertexs_address_for_OpenAIs_clients_get_a_token_too()
     {
-        using var account = new GoogleAccount();
+        var account = new GoogleAccount();
         using var shop = await OpenAsync(account, "meta/llama", account.Secret, ProviderScripts.Chat("Hello", 3, 2), EndpointProtocol.OpenAi);
 
         Assert.Equal(200, (int)(await shop.ChatAsync()).StatusCode);
@@ -122,13 +122,13 @@ public sealed class VertexTests(Marketplace marketplace)
     [Fact]
     public async Task A_token_is_fetched_anew_before_it_runs_out_and_when_it_is_not_taken()
     {
-        using var brief = new GoogleAccount(lifetime: 30);
+        var brief = new GoogleAccount(lifetime: 30);
         using var shop = await GeminiAsync(brief, ProviderScripts.Json(200, GeminiAnswer));
         Assert.Equal(200, (int)(await shop.ChatAsync()).StatusCode);
         Assert.Equal(200, (int)(await shop.ChatAsync()).StatusCode);
         Assert.Equal(2, brief.Issued);
 
-        using var account = new GoogleAccount();
+        var account = new GoogleAccount();
         using var other = await GeminiAsync(account, ProviderScripts.OneByOne(ProviderScripts.Json(401, "{}"), ProviderScripts.Json(200, GeminiAnswer)));
         Assert.Equal("provider_misconfigured", await (await other.ChatAsync()).ErrorCodeAsync());
         Assert.Equal(200, (int)(await other.ChatAsync()).StatusCode);
@@ -138,7 +138,7 @@ public sealed class VertexTests(Marketplace marketplace)
     [Fact]
     public async Task An_account_that_gets_no_token_is_told_so_costs_nothing_and_closes_the_address()
     {
-        using var account = new GoogleAccount { Refusal = "invalid_grant" };
+        var account = new GoogleAccount { Refusal = "invalid_grant" };
         using var shop = await GeminiAsync(account, ProviderScripts.Json(200, GeminiAnswer));
 
         var answer = await shop.ChatAsync();
@@ -159,7 +159,7 @@ public sealed class VertexTests(Marketplace marketplace)
     [Fact]
     public async Task A_token_server_that_is_away_is_asked_again_and_then_the_provider_is_unavailable()
     {
-        using var account = new GoogleAccount();
+        var account = new GoogleAccount();
         using var shop = await OpenAsync(account, "gemini-2.5-pro", _ => account.Key("http://down.local/token"), ProviderScripts.Json(200, GeminiAnswer));
 
         var answer = await shop.ChatAsync();
@@ -177,7 +177,7 @@ public sealed class VertexTests(Marketplace marketplace)
     [InlineData("http://unknown.local/token")]
     public async Task Tokens_are_fetched_from_Google_alone_and_from_whom_the_operator_named(string tokens)
     {
-        using var account = new GoogleAccount();
+        var account = new GoogleAccount();
         using var shop = await OpenAsync(account, "gemini-2.5-pro", _ => account.Key(tokens), ProviderScripts.Json(200, GeminiAnswer));
 
         var answer = await shop.ChatAsync();

@@ -142,7 +142,7 @@ internal sealed class AmazonEventStream(Stream source, int maxMessageBytes, bool
 
         try
         {
-            Convert(EventStreamMessage.FromBuffer(buffer, start, (int)length));
+            Convert(EventStreamMessage.FromBuffer(buffer[start..(start + (int)length)], 0, (int)length)); // A copy: the library reads headers rightly only from the beginning of an array.
         }
         catch (Exception damaged) when (damaged is EventStreamChecksumFailureException or EventStreamParseException or JsonException or FormatException or ArgumentException or InvalidOperationException
             or IndexOutOfRangeException or OverflowException)
