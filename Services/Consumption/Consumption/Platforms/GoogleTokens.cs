@@ -12,7 +12,8 @@ namespace LlmMarketplace.Consumption.Platforms;
 
 /// <summary>
 /// Access tokens of the service accounts of providers (RFC 7523, https://developers.google.com/identity/protocols/oauth2/service-account). Google's own library signs the assertion, keeps the
-/// token, fetches the next one some minutes before it runs out, and lets calls that wait for the same one share the fetch. Where it connects is checked as calls to providers are.
+/// token, fetches the next one some minutes before it runs out, and lets calls that wait for the same one share the fetch. Its assertions are for Google alone, whoever gets them. Where it connects is
+/// checked as calls to providers are.
 /// </summary>
 internal sealed class GoogleTokens : IDisposable
 {
@@ -119,26 +120,23 @@ internal sealed class GoogleTokens : IDisposable
     }
 
     /// <summary>One set of connections for all accounts, guarded as those to providers.</summary>
-    private sealed class Connections(SocketsHttpHandler shared) : HttpClientFactory, IDisposable
+    private sealed class Connections(SocketsHttpHandler handler) : HttpClientFactory, IDisposable
     {
+        private readonly HttpMessageInvoker shared = new(handler);
+
         public void Dispose() => shared.Dispose();
 
         protected override HttpMessageHandler CreateHandler(CreateHttpClientArgs args) => new Bounded(shared);
     }
 
-    /// <summary>Takes no more of an answer than a token can have.</summary>
-    private sealed class Bounded(HttpMessageHandler shared) : DelegatingHandler(shared)
+    /// <summary>Takes no more of an answer than a token can have; the connections outlive it.</summary>
+    private sealed class Bounded(HttpMessageInvoker shared) : HttpMessageHandler
     {
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            var answer = await base.SendAsync(request, cancellationToken);
+            var answer = await shared.SendAsync(request, cancellationToken);
             await answer.Content.LoadIntoBufferAsync(MaxAnswerBytes, cancellationToken);
             return answer;
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-            // The connections are the others' too.
         }
     }
 }
