@@ -27,17 +27,17 @@ internal sealed class GoogleAccount
     public string Token => $"token-{Issued}";
 
     /// <summary>The JSON key, with its token server below this address.</summary>
-    public string Secret(string address) => Key($"{address}/token");
+    public string Secret(string address) => Key($"{address}-tokens/token");
 
     public string Key(string tokens) => JsonSerializer.Serialize(new { type = "service_account", project_id = "project", private_key_id = "k1", private_key = Rsa.ExportPkcs8PrivateKeyPem(), client_email = Email, token_uri = tokens });
 
     /// <summary>Answers calls of the account as <paramref name="answer"/> does, others with 401.</summary>
     public Func<ReceivedCall, Task> Takes(Func<ReceivedCall, Task> answer) => call =>
-        call.Path.EndsWith("/token", StringComparison.Ordinal) ? GiveAsync(call)
-        : call.Headers.GetValueOrDefault("authorization") == $"Bearer {Token}" ? answer(call)
+        call.Headers.GetValueOrDefault("authorization") == $"Bearer {Token}" ? answer(call)
         : ProviderScripts.Json(401, """{"error":{"code":401,"message":"Invalid token.","status":"UNAUTHENTICATED"}}""")(call);
 
-    private Task GiveAsync(ReceivedCall call)
+    /// <summary>The token server.</summary>
+    public Task GiveAsync(ReceivedCall call)
     {
         var form = QueryHelpers.ParseQuery(call.Body);
         var parts = form["assertion"].ToString().Split('.');

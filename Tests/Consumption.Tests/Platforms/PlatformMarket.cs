@@ -17,11 +17,18 @@ internal static class PlatformMarket
     /// <param name="secret">The credential, made for the address below which the platform is.</param>
     /// <param name="answer">What the platform does.</param>
     /// <param name="surfaces">What it serves; null: what its model lets expect.</param>
+    /// <param name="beside">What the platform's token server does, at the same address with <c>-tokens</c>; null: there is none.</param>
     public static async Task<PlatformShop> OpenAsync(
-        Marketplace marketplace, EndpointProtocol protocol, EndpointAuthentication authentication, string model, Func<string, string> secret, Func<ReceivedCall, Task> answer, IReadOnlyList<string>? surfaces = null)
+        Marketplace marketplace, EndpointProtocol protocol, EndpointAuthentication authentication, string model, Func<string, string> secret, Func<ReceivedCall, Task> answer, IReadOnlyList<string>? surfaces = null,
+        Func<ReceivedCall, Task>? beside = null)
     {
         var segment = Guid.CreateVersion7().ToString("n");
         marketplace.Provider.AnswerBelow(segment, answer);
+        if (beside is not null)
+        {
+            marketplace.Provider.AnswerBeside($"{segment}-tokens", beside);
+        }
+
         var address = $"http://scripted.local/{segment}";
         var listing = await marketplace.AddServiceAsync(Pricing, url: $"{address}/v1", endpoint: endpoint => endpoint with { Protocol = protocol, Authentication = authentication, Surfaces = surfaces });
         var version = listing.Versions[0];
@@ -47,7 +54,7 @@ internal sealed class PlatformShop(Marketplace marketplace, string segment, stri
 
     public HttpClient Client { get; } = key.Client();
 
-    /// <summary>What the platform was sent, without what its token server was.</summary>
+    /// <summary>What the platform was sent.</summary>
     public IReadOnlyList<ReceivedCall> Seen => [.. marketplace.Provider.Calls.Where(call => call.Path.StartsWith($"/{segment}/v1/", StringComparison.Ordinal))];
 
     /// <summary>Path and query of the only call that the platform was sent, below its address.</summary>

@@ -191,5 +191,5 @@ public sealed class VertexTests(Marketplace marketplace)
     private Task<PlatformShop> ClaudeAsync(GoogleAccount account, Func<ReceivedCall, Task> answer) => OpenAsync(account, "claude-sonnet-4@20250514", account.Secret, answer);
 
     private Task<PlatformShop> OpenAsync(GoogleAccount account, string model, Func<string, string> secret, Func<ReceivedCall, Task> answer, EndpointProtocol protocol = EndpointProtocol.Vertex) =>
-        PlatformMarket.OpenAsync(marketplace, protocol, EndpointAuthentication.GoogleServiceAccount, model, secret, account.Takes(answer));
+        PlatformMarket.OpenAsync(marketplace, protocol, EndpointAuthentication.GoogleServiceAccount, model, secret, account.Takes(answer), beside: account.GiveAsync);
 }
