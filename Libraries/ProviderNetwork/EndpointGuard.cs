@@ -47,6 +47,20 @@ public sealed class EndpointGuard(LocalProviders localProviders, HostAddresses h
         }
     }
 
+    /// <summary>
+    /// Whether access tokens may be fetched at an address that a provider's credential names: Google's own servers, or a local provider of the organisation.
+    /// What is sent there is signed with the provider's key, and where it is sent is the provider's choice.
+    /// </summary>
+    /// <param name="address">An absolute address.</param>
+    /// <param name="organisationSlug">The provider's organisation.</param>
+    public bool AdmitsTokenServer(Uri address, string organisationSlug)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return localProviders.Find(address, organisationSlug) is not null
+            || (address.Scheme == Uri.UriSchemeHttps && address.IsDefaultPort && address.UserInfo.Length == 0
+                && (address.Host is "accounts.google.com" or "www.googleapis.com" or "oauth2.googleapis.com" || address.Host.EndsWith(".googleapis.com", StringComparison.Ordinal)));
+    }
+
     private static EndpointVerdict Forbidden(string reason) => new(EndpointKind.Forbidden, reason);
 }
 

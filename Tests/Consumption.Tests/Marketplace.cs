@@ -173,6 +173,9 @@ public sealed class Marketplace : IAsyncLifetime
         return Until.TrueAsync(() => keys.BudgetOf(organisation)?.Amount == amount);
     }
 
+    /// <summary>A provider's credential as Publishing sends it.</summary>
+    internal static ProtectedSecret Protect(Guid version, string credential) => new ProviderSecretProtector(ProviderKey).Protect(version, credential);
+
     private CatalogueSnapshot Catalogue => Service.App.Services.GetRequiredService<Catalogue.Catalogue>().Current;
 
     private async Task ApplyAsync<THandler>(Func<THandler, Task> apply)
@@ -194,7 +197,7 @@ public sealed class Marketplace : IAsyncLifetime
                 "A service", category, [], [], endpoint?.Invoke(called) ?? called,
                 new ModelFacts("scripted-model", 8_192, embeds ? null : maxOutput, ["text"], [embeds ? "embedding" : "text"], false, false, null),
                 pricing, new ServiceLevel(99.9m, 1_000, timeoutMs, SupportLevel.Basic), new ComplianceFacts(level, [], ["DE"], true, false), null, [], null),
-            new ProviderSecretProtector(ProviderKey).Protect(id, Credential), null, DateTimeOffset.UnixEpoch, status == VersionStatus.Deprecated ? DateTimeOffset.UnixEpoch.AddYears(100) : null);
+            Protect(id, Credential), null, DateTimeOffset.UnixEpoch, status == VersionStatus.Deprecated ? DateTimeOffset.UnixEpoch.AddYears(100) : null);
     }
 }
 

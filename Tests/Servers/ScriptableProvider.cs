@@ -17,6 +17,7 @@ public sealed class ScriptableProvider : IAsyncDisposable
     private readonly WebApplication app;
     private readonly ConcurrentQueue<ReceivedCall> calls = new();
     private readonly ConcurrentDictionary<string, Func<ReceivedCall, Task>> answersBelow = new();
+    private readonly ConcurrentDictionary<string, Func<ReceivedCall, Task>> answersBeside = new();
 
     private ScriptableProvider(string? address)
     {
@@ -36,6 +37,9 @@ public sealed class ScriptableProvider : IAsyncDisposable
 
     /// <summary>What it does with calls below <c>/{segment}/</c>, so that tests which share it do not disturb each other.</summary>
     public void AnswerBelow(string segment, Func<ReceivedCall, Task> answer) => answersBelow[segment] = answer;
+
+    /// <summary>What a server beside the provider does with calls below <c>/{segment}/</c>: one that gives tokens, for instance. They are not among <see cref="Calls"/>.</summary>
+    public void AnswerBeside(string segment, Func<ReceivedCall, Task> answer) => answersBeside[segment] = answer;
 
     /// <summary>What it was sent, oldest first.</summary>
     public IReadOnlyList<ReceivedCall> Calls => [.. calls];
@@ -65,11 +69,17 @@ public sealed class ScriptableProvider : IAsyncDisposable
         using var body = new MemoryStream();
         await http.Request.Body.CopyToAsync(body);
         var call = new ReceivedCall(http, body.ToArray());
-        calls.Enqueue(call);
+        var segment = call.Path.Split('/')[1];
+        if (!answersBeside.TryGetValue(segment, out var answer))
+        {
+            calls.Enqueue(call);
+            answer = answersBelow.GetValueOrDefault(segment, Answer);
+        }
+
         using var left = http.RequestAborted.Register(() => call.LeftSource.TrySetResult());
         try
         {
-            await answersBelow.GetValueOrDefault(call.Path.Split('/')[1], Answer)(call);
+            await answer(call);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {

@@ -8,6 +8,7 @@ using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Platforms;
 using LlmMarketplace.Consumption.Routing;
 using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Usage;
@@ -108,6 +109,7 @@ public static class ConsumptionService
         services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>().AddSingleton<FreshKey>();
         services.AddSingleton<ConsumptionTelemetry>();
         services.TryAddSingleton<Routes>();
+        services.AddSingleton<GoogleTokens>().AddSingleton<AwsSignature>().AddSingleton<ProveCall>();
         services.AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
         services.AddOptions<IdempotencyOptions>().BindConfiguration("Idempotency").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(provider => new AnswerProtector(provider.GetRequiredService<IOptions<KeySecrets>>().Value.ApiKeyHmacBytes));

@@ -57,7 +57,9 @@ public sealed record ServiceExample(string Title, JsonElement Request, JsonEleme
 /// <param name="Url">
 /// Base address, to which the surface's path is appended: <c>https://api.openai.com/v1</c> for <see cref="EndpointProtocol.OpenAi"/> (<c>/chat/completions</c> …),
 /// <c>https://generativelanguage.googleapis.com/v1beta</c> for <see cref="EndpointProtocol.Gemini"/> (<c>/models/{model}:generateContent</c>), <c>https://api.anthropic.com/v1</c> for <see cref="EndpointProtocol.Anthropic"/> (<c>/messages</c>), <c>https://{resource}.openai.azure.com/openai/deployments/{deployment}</c> for
-/// <see cref="EndpointProtocol.AzureOpenAi"/>.
+/// <see cref="EndpointProtocol.AzureOpenAi"/>, <c>https://{region}-aiplatform.googleapis.com/v1/projects/{project}/locations/{region}</c> for <see cref="EndpointProtocol.Vertex"/>
+/// (<c>/publishers/google/models/{model}:generateContent</c>, <c>/publishers/anthropic/models/{model}:rawPredict</c>), <c>https://bedrock-runtime.{region}.amazonaws.com</c> for
+/// <see cref="EndpointProtocol.Bedrock"/> (<c>/model/{model}/converse</c>, <c>/model/{model}/invoke</c>).
 /// </param>
 /// <param name="Protocol">What it speaks.</param>
 /// <param name="Authentication">How the marketplace proves itself to it.</param>
@@ -152,13 +154,16 @@ public static class ServiceSurfaces
     /// <summary>Gemini's <c>models/{model}:generateContent</c> and <c>:streamGenerateContent</c>: providers serve it, callers reach it by <c>POST /v1/chat/completions</c>.</summary>
     public const string GenerateContent = "generate_content";
 
+    /// <summary>Bedrock's <c>model/{model}/converse</c> and <c>/converse-stream</c>: providers serve it, callers reach it by <c>POST /v1/chat/completions</c>.</summary>
+    public const string Converse = "converse";
+
     /// <summary>All of them.</summary>
     public static IReadOnlyList<string> All { get; } =
-        [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, AudioTranscriptions, AudioTranslations, AudioSpeech, Moderations, Rerank, GenerateContent];
+        [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, AudioTranscriptions, AudioTranslations, AudioSpeech, Moderations, Rerank, GenerateContent, Converse];
 
     /// <summary>The surfaces that an endpoint serves.</summary>
     /// <param name="specification">Of the version whose endpoint it is.</param>
-    /// <returns>What it declares; else both of Anthropic's for that protocol, and for OpenAI's the one that the category stands for.</returns>
+    /// <returns>What it declares; else both of Anthropic's for that protocol, for OpenAI's the one that the category stands for, and at Vertex and Bedrock the model's own: Anthropic's for Claude.</returns>
     public static IReadOnlyList<string> Of(ServiceSpecification specification)
     {
         ArgumentNullException.ThrowIfNull(specification);
@@ -166,6 +171,8 @@ public static class ServiceSurfaces
         {
             EndpointProtocol.Anthropic => AnthropicSurfaces,
             EndpointProtocol.Gemini => GeminiSurfaces,
+            EndpointProtocol.Vertex => specification.Model.Id.StartsWith("claude", StringComparison.Ordinal) ? AnthropicSurfaces : GeminiSurfaces,
+            EndpointProtocol.Bedrock => specification.Model.Id.Contains("anthropic.claude", StringComparison.Ordinal) ? InvokeSurfaces : ConverseSurfaces,
             EndpointProtocol.OpenAi or EndpointProtocol.AzureOpenAi => specification.Category switch
             {
                 "embeddings" => EmbeddingSurfaces,
@@ -181,6 +188,8 @@ public static class ServiceSurfaces
 
     private static readonly string[] AnthropicSurfaces = [Messages, CountTokens];
     private static readonly string[] GeminiSurfaces = [GenerateContent];
+    private static readonly string[] InvokeSurfaces = [Messages];
+    private static readonly string[] ConverseSurfaces = [Converse];
     private static readonly string[] EmbeddingSurfaces = [Embeddings];
     private static readonly string[] ImageSurfaces = [ImageGenerations];
     private static readonly string[] TranscriptionSurfaces = [AudioTranscriptions];
@@ -204,6 +213,12 @@ public enum EndpointProtocol
     /// <summary>Google's Gemini API: <c>x-goog-api-key</c>, the model in the path.</summary>
     [JsonStringEnumMemberName("gemini")] Gemini,
 
+    /// <summary>Google's Vertex AI: Gemini's <c>generateContent</c>, and Anthropic's Messages by <c>rawPredict</c>; the model in the path.</summary>
+    [JsonStringEnumMemberName("vertex")] Vertex,
+
+    /// <summary>Amazon Bedrock: <c>Converse</c> for every model, and Anthropic's Messages by <c>InvokeModel</c>; the model in the path.</summary>
+    [JsonStringEnumMemberName("bedrock")] Bedrock,
+
     /// <summary>HTTP described by an OpenAPI document.</summary>
     [JsonStringEnumMemberName("rest")] Rest,
 
@@ -221,11 +236,17 @@ public enum EndpointAuthentication
     /// <summary>Not at all.</summary>
     [JsonStringEnumMemberName("none")] None,
 
-    /// <summary><c>Authorization: Bearer</c> with the listing's secret.</summary>
+    /// <summary>The listing's secret as it stands, in the header that the protocol has for it: <c>Authorization: Bearer</c>, unless it has one of its own.</summary>
     [JsonStringEnumMemberName("api-key")] ApiKey,
 
     /// <summary>OAuth 2.0 client credentials.</summary>
     [JsonStringEnumMemberName("oauth2")] OAuth2,
+
+    /// <summary>Access tokens of a Google service account; the secret is its JSON key (<see cref="GoogleServiceAccountKey"/>). For Vertex AI.</summary>
+    [JsonStringEnumMemberName("google-service-account")] GoogleServiceAccount,
+
+    /// <summary>AWS Signature Version 4 over each request; the secret is an access key as JSON (<see cref="AwsAccessKey"/>). For Bedrock.</summary>
+    [JsonStringEnumMemberName("aws-signature")] AwsSignature,
 }
 
 /// <summary>Facts of a model.</summary>

@@ -87,6 +87,7 @@ public static class PublishingService
     private static IServiceCollection AddSpecificationRules(this IServiceCollection services) => services
         .AddSingleton<ISpecificationRule, SizeRule>()
         .AddSingleton<ISpecificationRule, VersionRule>()
+        .AddSingleton<CredentialFormats>()
         .AddSingleton<ISpecificationRule, EndpointRule>()
         .AddSingleton<ISpecificationRule, PricingRule>()
         .AddSingleton<ISpecificationRule, ComplianceRule>()

@@ -14,7 +14,7 @@ internal static class Translating
         ? Dialect.Chat
         : pair.Contains("Messages", StringComparison.Ordinal) ? Dialect.Messages : Dialect.Responses;
 
-    public static Dialect Provider(string pair) => pair.Contains("Gemini", StringComparison.Ordinal) ? Dialect.Gemini : Provider(Caller(pair));
+    public static Dialect Provider(string pair) => pair.Contains("Gemini", StringComparison.Ordinal) ? Dialect.Gemini : pair.Contains("Converse", StringComparison.Ordinal) ? Dialect.Converse : Provider(Caller(pair));
 
     /// <summary>The provider's dialect of the only other pair.</summary>
     public static Dialect Provider(Dialect caller) => caller == Dialect.Chat ? Dialect.Messages : Dialect.Chat;

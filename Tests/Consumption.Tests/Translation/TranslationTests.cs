@@ -79,6 +79,12 @@ public class TranslationTests
     [InlineData("Chat to Gemini", """{"model":"m","messages":[{"role":"user","content":"a"},{"role":"system","content":"b"}]}""", "messages[1].role")]
     [InlineData("Chat to Gemini", """{"model":"m","messages":[],"reasoning_effort":"extreme"}""", "reasoning_effort")]
     [InlineData("Chat to Gemini", """{"model":"m","messages":[],"tools":[{"type":"custom","custom":{}}]}""", "tools[0].type")]
+    [InlineData("Chat to Converse", """{"model":"m","messages":[],"seed":1}""", "seed")]
+    [InlineData("Chat to Converse", """{"model":"m","messages":[],"temperature":1.5}""", "temperature")]
+    [InlineData("Chat to Converse", """{"model":"m","messages":[],"reasoning_effort":"low"}""", "reasoning_effort")]
+    [InlineData("Chat to Converse", """{"model":"m","messages":[],"tools":[],"tool_choice":"none"}""", "tool_choice")]
+    [InlineData("Chat to Converse", """{"model":"m","messages":[],"response_format":{"type":"json_object"}}""", "response_format.type")]
+    [InlineData("Chat to Converse", """{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}""", "messages[0].content[0].image_url.url")]
     public void What_cannot_be_translated_is_refused_by_name_and_dropped_only_on_request(string dialect, string body, string param)
     {
         var (caller, provider) = Pair(dialect);
@@ -105,6 +111,8 @@ public class TranslationTests
     [InlineData("Chat to Gemini", """{"model":"m","messages":[{"role":"tool","tool_call_id":"x","content":"a"}]}""", "messages[0].tool_call_id")]
     [InlineData("Chat to Gemini", """{"model":"m","messages":[],"stop":[1]}""", "stop[0]")]
     [InlineData("Chat to Gemini", """{"model":"m","messages":[],"temperature":"hot"}""", "temperature")]
+    [InlineData("Chat to Converse", """{"model":"m","messages":[{"role":"tool","content":"a"}]}""", "messages[0].tool_call_id")]
+    [InlineData("Chat to Converse", """{"model":"m","messages":[],"tools":[],"tool_choice":"maybe"}""", "tool_choice")]
     public void What_is_wrong_is_refused_even_when_gaps_are_dropped(string dialect, string body, string param)
     {
         var (caller, provider) = Pair(dialect);
@@ -147,6 +155,7 @@ public class TranslationTests
     [Theory]
     [InlineData("Chat", "data: {\"error\":")]
     [InlineData("Chat to Gemini", "data: {\"error\":")]
+    [InlineData("Chat to Converse", "data: {\"error\":")]
     [InlineData("Messages", "event: error\ndata: {\"type\":\"error\"")]
     [InlineData("Responses", "event: error\ndata: {\"type\":\"error\"")]
     public void A_cut_stream_ends_with_an_error_event_of_the_callers_protocol_and_takes_no_more(string dialect, string begin)

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using LlmMarketplace.Publishing.Contracts;
 
 namespace LlmMarketplace.Publishing.Tests.Pipeline;
@@ -89,6 +90,25 @@ public sealed class PublishingStoryTests(SharedPublishing shared)
         Assert.Equal("secret_rotated", data.Cause);
         var published = Assert.Single(data.Versions);
         Assert.Equal("sk-the-next-one", new ProviderSecretProtector(Convert.FromBase64String(PublishingApp.ProviderSecretsKey)).Unprotect(published.VersionId, published.Secret!));
+    }
+
+    [Fact]
+    public async Task A_platforms_credential_is_read_before_the_version_is_published_and_before_it_is_replaced()
+    {
+        var provider = await app.ProviderAsync();
+        var listing = await provider.CreateListingAsync();
+        var declaration = Declarations.Embeddings();
+        declaration["endpoint"] = new JsonObject { ["url"] = declaration["endpoint"]!["url"]!.DeepClone(), ["protocol"] = "bedrock", ["authentication"] = "aws-signature", ["secret"] = "AKIA:secret" };
+        await provider.DraftAsync(listing, declaration);
+        var refused = await provider.SettledRunAsync(await provider.SubmitAsync(listing, "1.0.0"));
+        Assert.Contains("secret_invalid", refused.ToJsonString(), StringComparison.Ordinal);
+
+        declaration["endpoint"]!["secret"] = """{"accessKeyId":"AKIA","secretAccessKey":"s","region":"eu-central-1"}""";
+        await provider.RewriteAsync(listing, declaration);
+        await provider.SettledRunAsync(await provider.SubmitAsync(listing, "1.0.0"));
+
+        Assert.Equal("secret_invalid", await (await provider.RotateSecretAsync(listing, "AKIA:other")).CodeAsync(HttpStatusCode.BadRequest));
+        Assert.Equal(HttpStatusCode.OK, (await provider.RotateSecretAsync(listing, """{"accessKeyId":"AKIB","secretAccessKey":"t","region":"eu-central-1"}""")).StatusCode);
     }
 
     [Fact]

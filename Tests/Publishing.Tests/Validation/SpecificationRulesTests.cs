@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -15,6 +16,7 @@ namespace LlmMarketplace.Publishing.Tests.Validation;
 public sealed class SpecificationRulesTests
 {
     private static readonly SpecificationValidator Validator = MakeValidator();
+    private static readonly RSA Key = RSA.Create(2_048);
 
     [Fact]
     public async Task A_right_declaration_has_no_issues_and_becomes_a_specification()
@@ -145,6 +147,73 @@ public sealed class SpecificationRulesTests
         declaration["endpoint"]!["url"] = url;
         declaration["endpoint"]!["protocol"] = protocol;
     });
+
+    [Fact]
+    public async Task Vertex_and_Bedrock_take_credentials_of_their_own_kind()
+    {
+        Assert.Empty(await IssuesAsync(Platform("vertex", "google-service-account", ServiceAccount("https://oauth2.googleapis.com/token"))));
+        Assert.Empty(await IssuesAsync(Platform("openai", "google-service-account", ServiceAccount("https://oauth2.googleapis.com/token"))));
+        Assert.Empty(await IssuesAsync(Platform("bedrock", "aws-signature", AccessKey("eu-central-1"))));
+        Assert.Empty(await IssuesAsync(Platform("bedrock", "aws-signature", AccessKey(null), "https://bedrock-runtime.eu-central-1.amazonaws.com")));
+        Assert.Empty(await IssuesAsync(Platform("bedrock", "api-key", "ABSKexample")));
+    }
+
+    [Theory]
+    [InlineData("vertex", "api-key")]
+    [InlineData("vertex", "aws-signature")]
+    [InlineData("bedrock", "google-service-account")]
+    [InlineData("bedrock", "oauth2")]
+    [InlineData("gemini", "google-service-account")]
+    [InlineData("openai", "aws-signature")]
+    public async Task An_authentication_that_a_protocol_does_not_take_is_PROTOCOL_MISMATCH(string protocol, string authentication) =>
+        Assert.Contains("PROTOCOL_MISMATCH /endpoint/authentication", await IssuesAsync(Platform(protocol, authentication, "secret")));
+
+    [Theory]
+    [InlineData("vertex", "google-service-account", "sk-1")]
+    [InlineData("vertex", "google-service-account", "[]")]
+    [InlineData("vertex", "google-service-account", """{"type":"authorized_user"}""")]
+    [InlineData("vertex", "google-service-account", """{"type":"service_account","client_email":"a@b"}""")]
+    [InlineData("vertex", "google-service-account", """{"type":"service_account","client_email":"a@b","private_key":"none"}""")]
+    [InlineData("bedrock", "aws-signature", "AKIA:secret")]
+    [InlineData("bedrock", "aws-signature", """{"accessKeyId":"AKIA"}""")]
+    [InlineData("bedrock", "aws-signature", """{"accessKeyId":"AKIA","secretAccessKey":"s"}""")]
+    [InlineData("bedrock", "aws-signature", """{"accessKeyId":"AKIA","secretAccessKey":"s","region":"eu-central-1.evil.example"}""")]
+    public async Task A_credential_that_cannot_work_is_refused_and_never_quoted(string protocol, string authentication, string secret)
+    {
+        var issue = Assert.Single((await ValidateAsync(Platform(protocol, authentication, secret))).Issues);
+        Assert.Equal(("secret_invalid", "/endpoint/secret"), (issue.Code, issue.Path));
+        Assert.DoesNotContain(secret, issue.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("https://tokens.example.com/token")]
+    [InlineData("http://oauth2.googleapis.com/token")]
+    [InlineData("https://oauth2.googleapis.com.example.com/token")]
+    [InlineData("https://evilgoogleapis.com/token")]
+    [InlineData("https://user@oauth2.googleapis.com/token")]
+    [InlineData("https://oauth2.googleapis.com:8443/token")]
+    [InlineData("http://169.254.169.254/token")]
+    [InlineData("http://here.local/token")]
+    public async Task Tokens_are_fetched_nowhere_but_at_Googles(string tokens) =>
+        Assert.Equal(["secret_invalid /endpoint/secret"], await IssuesAsync(Platform("vertex", "google-service-account", ServiceAccount(tokens))));
+
+    [Fact]
+    public async Task A_local_provider_gives_tokens_for_its_owner()
+    {
+        var declaration = Platform("vertex", "google-service-account", ServiceAccount("http://here.local/token"));
+        Assert.Empty((await ValidateAsync(declaration, "local-owner")).Issues);
+    }
+
+    [Theory]
+    [InlineData("vertex", "google-service-account", "converse")]
+    [InlineData("bedrock", "api-key", "generate_content")]
+    [InlineData("openai", "api-key", "converse")]
+    public async Task A_surface_that_a_protocol_has_not_is_PROTOCOL_MISMATCH(string protocol, string authentication, string surface)
+    {
+        var declaration = Platform(protocol, authentication, ServiceAccount("https://oauth2.googleapis.com/token"));
+        declaration["endpoint"]!["surfaces"] = new JsonArray(surface);
+        Assert.Equal(["PROTOCOL_MISMATCH /endpoint/surfaces"], await IssuesAsync(declaration));
+    }
 
     [Fact]
     public Task A_free_service_with_rates_is_INCONSISTENT_PRICING() => OnlyAsync("INCONSISTENT_PRICING", "/pricing/rates", declaration => declaration["pricing"]!["model"] = "free");
@@ -323,6 +392,18 @@ public sealed class SpecificationRulesTests
         return document;
     }
 
+    private static JsonObject Platform(string protocol, string authentication, string secret, string url = "https://api.example.com/v1")
+    {
+        var declaration = Declarations.Embeddings();
+        declaration["endpoint"] = new JsonObject { ["url"] = url, ["protocol"] = protocol, ["authentication"] = authentication, ["secret"] = secret };
+        return declaration;
+    }
+
+    private static string ServiceAccount(string tokens) =>
+        new JsonObject { ["type"] = "service_account", ["client_email"] = "a@b.iam.gserviceaccount.com", ["private_key"] = Key.ExportPkcs8PrivateKeyPem(), ["token_uri"] = tokens }.ToJsonString();
+
+    private static string AccessKey(string? region) => new JsonObject { ["accessKeyId"] = "AKIAEXAMPLE", ["secretAccessKey"] = "secret", ["region"] = region }.ToJsonString();
+
     private static async Task OnlyAsync(string code, string path, Action<JsonObject> change)
     {
         var declaration = Declarations.Embeddings();
@@ -337,7 +418,7 @@ public sealed class SpecificationRulesTests
     {
         var body = DeclarationBody.Read(Encoding.UTF8.GetBytes(declaration.ToJsonString()));
         Assert.Null(body.Refusal);
-        return Validator.ValidateAsync(new ValidationSubject(body.Version, JsonElement.Parse(body.Document), body.OpenApi, body.Secret is not null, slug, others), TestContext.Current.CancellationToken);
+        return Validator.ValidateAsync(new ValidationSubject(body.Version, JsonElement.Parse(body.Document), body.OpenApi, body.Secret is { } secret ? () => secret : null, slug, others), TestContext.Current.CancellationToken);
     }
 
     private static SpecificationValidator MakeValidator()
@@ -350,7 +431,8 @@ public sealed class SpecificationRulesTests
             "metadata.example.com" => Task.FromResult<IPAddress[]>([IPAddress.Parse("169.254.169.254")]),
             _ => throw new SocketException((int)SocketError.HostNotFound),
         });
+        var guard = new EndpointGuard(new LocalProviders(configuration), names);
         return new SpecificationValidator(
-            [new SizeRule(), new VersionRule(), new EndpointRule(new EndpointGuard(new LocalProviders(configuration), names)), new PricingRule(), new ComplianceRule(), new OpenApiRule(), new ParameterSchemaRule()]);
+            [new SizeRule(), new VersionRule(), new EndpointRule(guard, new CredentialFormats(guard)), new PricingRule(), new ComplianceRule(), new OpenApiRule(), new ParameterSchemaRule()]);
     }
 }

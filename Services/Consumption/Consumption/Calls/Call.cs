@@ -75,6 +75,9 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     /// <summary>The address that was asked last.</summary>
     public Route? Route { get; set; }
 
+    /// <summary>Why the last attempt could not prove the marketplace to the provider; null when it could.</summary>
+    public string? ProofProblem { get; set; }
+
     public double? FirstByteMs { get; set; }
 
     /// <summary>Whether the answer is read to its end when the caller leaves.</summary>

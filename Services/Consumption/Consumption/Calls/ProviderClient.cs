@@ -1,10 +1,9 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Platforms;
 using LlmMarketplace.Consumption.Routing;
-using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.ProviderNetwork;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.Extensions.Options;
@@ -22,21 +21,21 @@ internal sealed class ProviderClient : IDisposable
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BusyUnlessSaid = TimeSpan.FromMilliseconds(200);
-    private static readonly MediaTypeWithQualityHeaderValue Json = new("application/json");
-    private static readonly MediaTypeWithQualityHeaderValue Anything = new("*/*");
-    private static readonly MediaTypeWithQualityHeaderValue EventStream = new("text/event-stream");
 
     private readonly TimeProvider time;
+    private readonly ProveCall proofs;
     private readonly HttpMessageInvoker invoker;
+    private readonly int maxEventBytes;
 
     // For listings with a time to connect of their own; it belongs to the handler, for it covers TLS too. In whole seconds up to a minute, so there are few.
     private readonly ConcurrentDictionary<int, Lazy<HttpMessageInvoker>> invokers = new();
     private readonly ProviderConnections connections;
 
-    public ProviderClient(ProviderConnections connections, IOptions<CallOptions> options, TimeProvider time)
+    public ProviderClient(ProviderConnections connections, ProveCall proofs, IOptions<CallOptions> options, TimeProvider time)
     {
-        (this.connections, this.time) = (connections, time);
+        (this.connections, this.proofs, this.time) = (connections, proofs, time);
         invoker = Invoker(options.Value.ConnectTimeout);
+        maxEventBytes = options.Value.MaxEventBytes;
     }
 
     /// <summary>The provider's answer as soon as its headers are there, whatever its status; or why there is none.</summary>
@@ -53,7 +52,7 @@ internal sealed class ProviderClient : IDisposable
             var (answer, failure) = await TryAsync(call, route, clock, deadline);
             Note(route, answer, failure, call);
             call.Route = route;
-            var again = answer is null ? failure is AttemptFailure.Connect or AttemptFailure.ConnectTimeout : IsRetried(answer.StatusCode);
+            var again = answer is null ? failure is AttemptFailure.Connect or AttemptFailure.ConnectTimeout or AttemptFailure.Token : IsRetried(answer.StatusCode);
             if (!again || attempt == MaxAttempts || call.Left.IsCancellationRequested)
             {
                 return (answer, failure);
@@ -167,67 +166,30 @@ internal sealed class ProviderClient : IDisposable
 
     private static AttemptFailure Cancelled(CallClock clock) => clock.RanOut ? AttemptFailure.Timeout : AttemptFailure.Left;
 
-    private static HttpRequestMessage Request(Call call, Uri address)
-    {
-        var plan = call.Plan!;
-        var endpoint = plan.Version.Specification.Endpoint;
-        var stored = plan.Upstream.Method != HttpMethod.Post;
-        var path = stored ? ReadStoredCall.Path(call, endpoint.ApiVersion)
-            : endpoint.Protocol == EndpointProtocol.Gemini ? $"{plan.Upstream.Path}{Uri.EscapeDataString(plan.Version.Specification.Model.Id)}:{(call.Request!.Stream ? "streamGenerateContent?alt=sse" : "generateContent")}"
-            : endpoint.ApiVersion is { } version ? $"{plan.Upstream.Path}?api-version={Uri.EscapeDataString(version)}" : plan.Upstream.Path;
-        var request = new HttpRequestMessage(plan.Upstream.Method, new Uri(address, path))
-        {
-            Version = HttpVersion.Version20,
-            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            Content = stored ? null
-                : plan.Translated is { } translated
-                ? new ReadOnlyMemoryContent(translated.Body) { Headers = { ContentType = Json } }
-                : EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request!, plan.Version.Specification.Model.Id, plan.Cap),
-        };
-        request.Headers.Accept.Add(call.Request!.Stream ? EventStream : call.Surface.Dialect == Dialect.Audio ? Anything : Json);
-        request.Headers.AcceptEncoding.ParseAdd("identity");
-        request.Headers.UserAgent.ParseAdd("LlmMarketplace/1");
-        request.Headers.TryAddWithoutValidation("x-request-id", call.Id.ToString());
-        if (endpoint.Protocol == EndpointProtocol.Anthropic)
-        {
-            PassOn(call, request, "anthropic-version", "2023-06-01");
-            PassOn(call, request, "anthropic-beta", null);
-        }
-
-        if (plan.Credential is { } credential)
-        {
-            var (name, value) = endpoint.Protocol switch
-            {
-                EndpointProtocol.Anthropic => ("x-api-key", credential),
-                EndpointProtocol.AzureOpenAi => ("api-key", credential),
-                EndpointProtocol.Gemini => ("x-goog-api-key", credential),
-                _ => ("authorization", $"Bearer {credential}"),
-            };
-            request.Headers.TryAddWithoutValidation(name, value);
-        }
-
-        return request;
-    }
-
-    /// <summary>A header by which callers choose the protocol's version and features.</summary>
-    private static void PassOn(Call call, HttpRequestMessage request, string name, string? otherwise)
-    {
-        var given = call.Http.Request.Headers[name];
-        if (given.Count > 0 || otherwise is not null)
-        {
-            request.Headers.TryAddWithoutValidation(name, given.Count > 0 ? given.ToString() : otherwise);
-        }
-    }
-
     private async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> TryAsync(Call call, Route route, CallClock clock, CancellationToken deadline)
     {
         var started = time.GetTimestamp();
-        using var request = Request(call, route.Endpoint.Url);
+        using var request = ProviderRequest.Of(call, route.Endpoint.Url);
         AttemptFailure failure;
+        var isProved = false;
         try
         {
+            (failure, call.ProofProblem) = await proofs.ProveAsync(call, request, deadline);
+            if (failure != AttemptFailure.None)
+            {
+                call.Attempts.Add(new Attempt(null, Error(failure, clock), Elapsed(started), route.Endpoint.Name));
+                return (null, failure);
+            }
+
+            isProved = true;
             var answer = await InvokerOf(call.Plan!.Version.Specification.Endpoint).SendAsync(request, deadline);
             call.Attempts.Add(new Attempt((int)answer.StatusCode, null, Elapsed(started), route.Endpoint.Name));
+            proofs.Note(call, answer);
+            if (call.Plan.Version.Specification.Endpoint.Protocol == EndpointProtocol.Bedrock)
+            {
+                AmazonEventStream.Unframe(answer, maxEventBytes, isInvoke: call.Plan.Upstream.Dialect == Dialect.Messages);
+            }
+
             return (answer, AttemptFailure.None);
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)
@@ -245,7 +207,7 @@ internal sealed class ProviderClient : IDisposable
                 : AttemptFailure.Reset;
         }
 
-        call.Attempts.Add(new Attempt(null, Error(failure, clock), Elapsed(started), route.Endpoint.Name));
+        call.Attempts.Add(new Attempt(null, isProved ? Error(failure, clock) : Attempt.Token, Elapsed(started), route.Endpoint.Name));
         return (null, failure);
     }
 
@@ -273,6 +235,12 @@ internal enum AttemptFailure
 
     /// <summary>The endpoint leads where no listing may lead.</summary>
     Forbidden,
+
+    /// <summary>The provider's credential proves nothing: nothing was sent.</summary>
+    Credential,
+
+    /// <summary>Whoever gives access tokens for the credential could not be asked: nothing was sent.</summary>
+    Token,
 
     /// <summary>The connection broke after the call was sent.</summary>
     Reset,

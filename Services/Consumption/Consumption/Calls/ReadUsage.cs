@@ -71,7 +71,7 @@ internal static class ReadUsage
             {
                 ReadError();
             }
-            else if (reader.ValueTextEquals("choices"u8) || (dialect == Dialect.Gemini && reader.ValueTextEquals("candidates"u8)) || (dialect == Dialect.Messages && reader.ValueTextEquals("content"u8)) || (dialect == Dialect.Responses && reader.ValueTextEquals("output"u8)))
+            else if (reader.ValueTextEquals("choices"u8) || (dialect == Dialect.Gemini && reader.ValueTextEquals("candidates"u8)) || (dialect == Dialect.Messages && reader.ValueTextEquals("content"u8)) || (dialect is Dialect.Responses or Dialect.Converse && reader.ValueTextEquals("output"u8)))
             {
                 CountText();
             }

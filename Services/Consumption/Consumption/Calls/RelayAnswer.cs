@@ -5,6 +5,7 @@ using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
 using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Translation;
+using LlmMarketplace.Publishing.Contracts;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
@@ -99,10 +100,35 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
             return new CallRefusal(CallFailure.ProviderMisconfigured);
         }
 
+        var said = body?.Memory ?? default;
+        var isPassedOn = call.Plan.Translated is null;
+        ProviderError? error = null;
+        switch (call.Plan.Version.Specification.Endpoint.Protocol)
+        {
+            case EndpointProtocol.Bedrock:
+                error = ProviderError.ReadAmazon(answer.Headers.TryGetValues("x-amzn-ErrorType", out var kinds) ? kinds.First() : null, said);
+                if (error.Type == "rate_limit_error")
+                {
+                    return new CallRefusal(CallFailure.ProviderRateLimited); // A quota of the provider's.
+                }
+
+                if (error.Message.Contains("model identifier is invalid", StringComparison.OrdinalIgnoreCase) || error.Message.Contains("on-demand throughput", StringComparison.OrdinalIgnoreCase))
+                {
+                    return new CallRefusal(CallFailure.ProviderMisconfigured);
+                }
+
+                isPassedOn = false;
+                break;
+            case EndpointProtocol.Vertex when isPassedOn:
+                isPassedOn = ProviderError.IsAnthropics(said); // Else it is Google that says it.
+                break;
+            default:
+                break;
+        }
+
         var status = (int)answer.StatusCode;
         await settle.SettleAsync(call, CallOutcome.NotCharged(RequestOutcome.RefusedByProvider, status));
-        var said = body?.Memory ?? default;
-        await SendAsync(call, status, answer, call.Plan.Translated is null ? said : ProviderError.Read(said).ToBody(call.Surface.Dialect));
+        await SendAsync(call, status, answer, isPassedOn ? said : (error ?? ProviderError.Read(said)).ToBody(call.Surface.Dialect));
         return null;
     }
 

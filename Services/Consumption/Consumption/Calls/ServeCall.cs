@@ -3,6 +3,7 @@ using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.StoredResponses;
+using LlmMarketplace.Publishing.Contracts;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -181,7 +182,7 @@ internal sealed partial class ServeCall(
             CallRefusal? refusal;
             try
             {
-                refusal = answer is null ? call.EndedBy ?? Of(failure, clock) : await RelayAsync(call, answer, clock, stop);
+                refusal = answer is null ? call.EndedBy ?? Of(failure, clock, call.ProofProblem) : await RelayAsync(call, answer, clock, stop);
             }
             catch (OperationCanceledException) when (call.EndedBy is not null && !call.Left.IsCancellationRequested)
             {
@@ -247,6 +248,10 @@ internal sealed partial class ServeCall(
                 return await answers.RefusedAsync(call, answer, stop); // The provider forgot what the call goes on from.
             case StatusCodes.Status401Unauthorized or StatusCodes.Status402PaymentRequired or StatusCodes.Status403Forbidden or StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed or StatusCodes.Status407ProxyAuthenticationRequired:
                 return new CallRefusal(CallFailure.ProviderMisconfigured);
+            case StatusCodes.Status408RequestTimeout when IsBedrock(call):
+                return new CallRefusal(CallFailure.ProviderTimeout, "The model took too long.");
+            case StatusCodes.Status424FailedDependency when IsBedrock(call):
+                return new CallRefusal(CallFailure.ProviderFailed, "The model failed.");
             case >= 400 and < 500:
                 clock.AwaitRest();
                 return await answers.RefusedAsync(call, answer, stop);
@@ -259,14 +264,16 @@ internal sealed partial class ServeCall(
         }
     }
 
-    private static CallRefusal Of(AttemptFailure failure, CallClock clock) => new(failure switch
+    private static bool IsBedrock(Call call) => call.Plan!.Version.Specification.Endpoint.Protocol == EndpointProtocol.Bedrock;
+
+    private static CallRefusal Of(AttemptFailure failure, CallClock clock, string? problem) => new(failure switch
     {
-        AttemptFailure.Connect => CallFailure.ProviderUnavailable,
+        AttemptFailure.Connect or AttemptFailure.Token => CallFailure.ProviderUnavailable,
         AttemptFailure.ConnectTimeout => CallFailure.ProviderConnectTimeout,
         AttemptFailure.Timeout => clock.Failure,
-        AttemptFailure.Forbidden => CallFailure.ProviderMisconfigured,
+        AttemptFailure.Forbidden or AttemptFailure.Credential => CallFailure.ProviderMisconfigured,
         _ => CallFailure.ProviderFailed,
-    });
+    }, problem);
 
     /// <summary>Settles what was admitted and not settled yet.</summary>
     private async Task LeaveAsync(Call call, RequestOutcome outcome, int status)

@@ -17,6 +17,9 @@ internal enum Dialect
     /// <summary>OpenAI's audio: <c>usage</c> in tokens or seconds; streams of typed events that end with <c>transcript.text.done</c> or <c>speech.audio.done</c>.</summary>
     Audio,
 
+    /// <summary>Bedrock's Converse: <c>usage</c> without cached tokens among the input; streams of events of Amazon's own framing that end with their connection. Of providers only.</summary>
+    Converse,
+
     /// <summary>Gemini's: <c>usageMetadata</c>, without thoughts among the output; streams that end with their connection. Of providers only.</summary>
     Gemini,
 }
@@ -64,6 +67,9 @@ internal sealed record Surface(string Name, string Path, Dialect Dialect, string
 
     /// <summary>Of Gemini providers; nothing is mapped at this path here. The rest of it is the model and the method.</summary>
     public static Surface GenerateContent { get; } = new(ServiceSurfaces.GenerateContent, "models/", Dialect.Gemini, "generate_content", "Gemini's own", "maxOutputTokens", Streams: true);
+
+    /// <summary>Of Bedrock providers; nothing is mapped at this path here.</summary>
+    public static Surface Converse { get; } = new(ServiceSurfaces.Converse, "converse", Dialect.Converse, "chat", "Bedrock's own", "maxTokens", Streams: true);
 
     public static Surface RetrieveResponse { get; } = new("responses.retrieve", "responses/{id}", Dialect.Responses, "chat", "A stored response, as OpenAI's API gives it", IsFree: true) { Method = HttpMethod.Get };
 

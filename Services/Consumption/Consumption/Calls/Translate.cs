@@ -41,7 +41,7 @@ internal static class Translate
     public static AnswerHead Head(Call call, DateTimeOffset now) => new(call.Id, call.Model!, now) { WantsUsage = call.Request!.WantsUsage, Echo = call.Plan!.Translated!.Echo };
 
     private static IEnumerable<Surface> Targets(Surface asked) =>
-        asked == Surface.ChatCompletions ? [Surface.Messages, Surface.GenerateContent]
+        asked == Surface.ChatCompletions ? [Surface.Messages, Surface.GenerateContent, Surface.Converse]
         : asked == Surface.Messages || asked == Surface.Responses ? [Surface.ChatCompletions]
         : [];
 }

@@ -56,8 +56,8 @@ internal struct UsageFields
             return null;
         }
 
-        // Anthropic's input_tokens are those that were neither read from nor written to the cache.
-        var apart = dialect == Dialect.Messages;
+        // Anthropic's input_tokens are those that were neither read from nor written to the cache; Bedrock's too.
+        var apart = dialect is Dialect.Messages or Dialect.Converse;
         var written1h = apart ? cacheCreated1h ?? 0 : 0;
         var written = apart ? cacheCreated ?? written1h + (cacheCreated5m ?? 0) : 0;
         var read = apart ? cacheRead ?? 0 : cached ?? 0;
@@ -87,19 +87,19 @@ internal struct UsageFields
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("prompt_tokens"u8) || reader.ValueTextEquals("input_tokens"u8))
+            if (reader.ValueTextEquals("prompt_tokens"u8) || reader.ValueTextEquals("input_tokens"u8) || reader.ValueTextEquals("inputTokens"u8))
             {
                 ReadTokens(ref reader, ref input);
             }
-            else if (reader.ValueTextEquals("completion_tokens"u8) || reader.ValueTextEquals("output_tokens"u8))
+            else if (reader.ValueTextEquals("completion_tokens"u8) || reader.ValueTextEquals("output_tokens"u8) || reader.ValueTextEquals("outputTokens"u8))
             {
                 ReadTokens(ref reader, ref output);
             }
-            else if (reader.ValueTextEquals("cache_read_input_tokens"u8))
+            else if (reader.ValueTextEquals("cache_read_input_tokens"u8) || reader.ValueTextEquals("cacheReadInputTokens"u8))
             {
                 ReadTokens(ref reader, ref cacheRead);
             }
-            else if (reader.ValueTextEquals("cache_creation_input_tokens"u8))
+            else if (reader.ValueTextEquals("cache_creation_input_tokens"u8) || reader.ValueTextEquals("cacheWriteInputTokens"u8))
             {
                 ReadTokens(ref reader, ref cacheCreated);
             }
@@ -130,6 +130,10 @@ internal struct UsageFields
             else if (reader.ValueTextEquals("toolUsePromptTokenCount"u8))
             {
                 ReadTokens(ref reader, ref toolInput);
+            }
+            else if (reader.ValueTextEquals("cacheDetails"u8))
+            {
+                ReadCacheWrites(ref reader);
             }
             else if (reader.ValueTextEquals("promptTokensDetails"u8))
             {
@@ -165,6 +169,41 @@ internal struct UsageFields
 
         isNonsense |= reader.TokenType != JsonTokenType.Null;
         reader.Skip();
+    }
+
+    /// <summary>Bedrock's writes to the cache by how long they live: <c>[{"ttl":"1h","inputTokens":3}]</c>.</summary>
+    private void ReadCacheWrites(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            reader.Skip();
+            return;
+        }
+
+        long? hour = null;
+        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+        {
+            var isHour = false;
+            long? count = null;
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                if (reader.ValueTextEquals("inputTokens"u8))
+                {
+                    ReadTokens(ref reader, ref count);
+                    continue;
+                }
+
+                var isLife = reader.ValueTextEquals("ttl"u8);
+                reader.Read();
+                isHour |= isLife && reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("1h"u8);
+                reader.Skip();
+            }
+
+            hour = isHour ? (hour ?? 0) + count : hour;
+        }
+
+        cacheCreated1h = hour ?? cacheCreated1h;
     }
 
     /// <summary>Gemini's input by kind: <c>[{"modality":"AUDIO","tokenCount":3}]</c>.</summary>

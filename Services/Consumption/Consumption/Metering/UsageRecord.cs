@@ -87,7 +87,7 @@ internal sealed class UsageRecord
 /// <summary>One attempt to reach the provider.</summary>
 /// <param name="Status">The provider's HTTP status; null when there was no answer.</param>
 /// <param name="Error">
-/// Why there was none: <c>connect</c>, <c>connect-timeout</c>, <c>forbidden</c>, <c>reset</c>, <c>first-byte-timeout</c>, <c>timeout</c>, <c>left</c>; or, beside a status, why the
+/// Why there was none: <c>connect</c>, <c>connect-timeout</c>, <c>credential</c>, <c>token</c>, <c>forbidden</c>, <c>reset</c>, <c>first-byte-timeout</c>, <c>timeout</c>, <c>left</c>; or, beside a status, why the
 /// answer was not whole: <c>cut</c>, <c>idle-timeout</c>, <c>timeout</c>.
 /// </param>
 /// <param name="Ms">Milliseconds to the answer's headers, or to the failure.</param>
@@ -100,7 +100,13 @@ internal sealed record Attempt(int? Status, string? Error, double Ms, string? En
     /// <summary>The same, for it took too long.</summary>
     public const string ConnectTimeout = "connect-timeout";
 
+    /// <summary>The provider's credential proves nothing, so it was not asked.</summary>
+    public const string Credential = "credential";
+
+    /// <summary>The access token for it could not be fetched, so it was not asked.</summary>
+    public const string Token = "token";
+
     /// <summary>Whether anything was sent.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
-    public bool IsSent => Error is not (Connect or ConnectTimeout);
+    public bool IsSent => Error is not (Connect or ConnectTimeout or Credential or Token);
 }

@@ -8,68 +8,67 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
     /// <summary>Contents of the messages that come before the conversation.</summary>
     protected List<(JsonElement Content, string Path)> SystemTexts { get; } = [];
 
+    /// <summary>Whether messages of one side that follow each other have to be one: the protocol has the sides take turns.</summary>
+    protected virtual bool MergesTurns => false;
+
     protected void WriteMessages(JsonElement messages)
     {
         Json.WriteStartArray(messagesName);
-        var results = false;
-        var begun = false;
+        var turn = (Role: "", IsResults: false);
         foreach (var (message, path) in Items(messages, "messages"))
         {
             var role = Required(message, "role", path) is { } value ? Text(value, $"{path}.role") : "";
-            if (results && role != "tool")
+            if (role is "system" or "developer")
             {
-                CloseMessage();
-                results = false;
+                if (turn.Role.Length > 0)
+                {
+                    Gap($"{path}.role", "The provider takes system text before the conversation only.");
+                }
+
+                if (Required(message, "content", path) is { } content)
+                {
+                    SystemTexts.Add((content, $"{path}.content"));
+                }
+
+                Others(message, path, "role", "content");
+                continue;
             }
 
+            var next = (Role: role == "assistant" ? assistantRole : "user", IsResults: role == "tool");
+            if (turn.Role.Length == 0 || turn.Role != next.Role || !(MergesTurns || (turn.IsResults && next.IsResults)))
+            {
+                if (turn.Role.Length > 0)
+                {
+                    CloseMessage();
+                }
+
+                OpenMessage(next.Role);
+            }
+
+            turn = next;
             switch (role)
             {
-                case "system" or "developer":
-                    if (begun)
-                    {
-                        Gap($"{path}.role", "The provider takes system text before the conversation only.");
-                    }
-
-                    if (Required(message, "content", path) is { } content)
-                    {
-                        SystemTexts.Add((content, $"{path}.content"));
-                    }
-
-                    Others(message, path, "role", "content");
-                    continue;
                 case "user":
-                    OpenMessage("user");
                     if (Required(message, "content", path) is { } said)
                     {
                         WriteContent(said, $"{path}.content");
                     }
 
-                    CloseMessage();
                     Others(message, path, "role", "content");
                     break;
                 case "assistant":
-                    OpenMessage(assistantRole);
                     WriteAssistant(message, path);
-                    CloseMessage();
                     break;
                 case "tool":
-                    if (!results)
-                    {
-                        OpenMessage("user");
-                        results = true;
-                    }
-
                     WriteResult(message, path);
                     break;
                 default:
                     Malformed($"{path}.role", $"`{path}.role` is none that Chat has.");
                     break;
             }
-
-            begun = true;
         }
 
-        if (results)
+        if (turn.Role.Length > 0)
         {
             CloseMessage();
         }

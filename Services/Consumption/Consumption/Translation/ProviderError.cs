@@ -4,7 +4,7 @@ using LlmMarketplace.Consumption.Calls;
 namespace LlmMarketplace.Consumption.Translation;
 
 /// <summary>
-/// An error that a provider sent. Google: <c>{"error":{code,message,status}}</c> (https://cloud.google.com/apis/design/errors); OpenAI: <c>{"error":{message,type,param,code}}</c>; Anthropic: <c>{"type":"error","error":{type,message}}</c>
+/// An error that a provider sent. Amazon: <c>{"message"}</c>, its kind in a header; Google: <c>{"error":{code,message,status}}</c> (https://cloud.google.com/apis/design/errors); OpenAI: <c>{"error":{message,type,param,code}}</c>; Anthropic: <c>{"type":"error","error":{type,message}}</c>
 /// (https://docs.anthropic.com/en/api/errors).
 /// </summary>
 internal sealed record ProviderError(string Type, string Message, string? Param = null, string? Code = null)
@@ -17,12 +17,62 @@ internal sealed record ProviderError(string Type, string Message, string? Param 
         try
         {
             using var document = JsonDocument.Parse(body);
-            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("error", out var error) ? Of(error) : Unknown;
+            var root = document.RootElement;
+            if (root.ValueKind == JsonValueKind.Array && root.GetArrayLength() > 0)
+            {
+                root = root[0]; // How Google tells what fails before a stream begins.
+            }
+
+            return root.ValueKind == JsonValueKind.Object && root.TryGetProperty("error", out var error) ? Of(error) : Unknown;
         }
         catch (JsonException)
         {
             return Unknown;
         }
+    }
+
+    /// <summary>Whether an error's body is in Anthropic's shape.</summary>
+    public static bool IsAnthropics(ReadOnlyMemory<byte> body)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body);
+            return document.RootElement is { ValueKind: JsonValueKind.Object } root && Text(root, "type") == "error";
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Reads an error of Amazon's (https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors).</summary>
+    /// <param name="kind">As <c>x-amzn-ErrorType</c> or an exception's header has it: <c>ThrottlingException</c>, maybe with a colon and an address behind it.</param>
+    /// <param name="body">Its body.</param>
+    public static ProviderError ReadAmazon(string? kind, ReadOnlyMemory<byte> body)
+    {
+        var name = kind?.Split(':', '#')[0] ?? "";
+        var message = Unknown.Message;
+        try
+        {
+            using var document = JsonDocument.Parse(body);
+            message = document.RootElement.ValueKind == JsonValueKind.Object ? Text(document.RootElement, "message") ?? Text(document.RootElement, "Message") ?? message : message;
+        }
+        catch (JsonException)
+        {
+            // Told without words.
+        }
+
+        var type = name.ToUpperInvariant() switch
+        {
+            "VALIDATIONEXCEPTION" => "invalid_request_error",
+            "ACCESSDENIEDEXCEPTION" => "permission_error",
+            "RESOURCENOTFOUNDEXCEPTION" => "not_found_error",
+            "THROTTLINGEXCEPTION" or "SERVICEQUOTAEXCEEDEDEXCEPTION" => "rate_limit_error",
+            "MODELTIMEOUTEXCEPTION" => "timeout_error",
+            "SERVICEUNAVAILABLEEXCEPTION" or "MODELNOTREADYEXCEPTION" => "overloaded_error",
+            _ => Unknown.Type,
+        };
+        return new ProviderError(type, message, Code: name.Length is > 0 and <= 64 && name.All(char.IsAsciiLetter) ? name : null);
     }
 
     /// <summary>Reads an error event; null when it is none.</summary>

@@ -15,6 +15,10 @@ internal static class Reasons
         _ => "stop",
     };
 
+    /// <summary>Converse's <c>stopReason</c> as Chat's <c>finish_reason</c>: Messages' words, and some more.</summary>
+    public static string ConverseToChat(ReadOnlySpan<byte> stopReason) =>
+        stopReason.SequenceEqual("guardrail_intervened"u8) || stopReason.SequenceEqual("content_filtered"u8) ? "content_filter" : ToChat(stopReason);
+
     /// <summary>Chat's <c>finish_reason</c> as Messages' <c>stop_reason</c>. Chat does not tell a stop sequence from an end.</summary>
     public static string ToMessages(ReadOnlySpan<byte> finishReason, bool hasCalls, bool refused) => finishReason switch
     {

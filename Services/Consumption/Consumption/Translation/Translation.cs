@@ -11,6 +11,7 @@ namespace LlmMarketplace.Consumption.Translation;
 ///  caller                                          provider
 ///  Chat       ChatRequestToMessages               Messages  MessagesAnswerToChat, MessagesStreamToChat
 ///  Chat       ChatRequestToGemini                 Gemini    GeminiAnswerToChat, GeminiStreamToChat
+///  Chat       ChatRequestToConverse               Converse  ConverseAnswerToChat, ConverseStreamToChat
 ///  Messages   MessagesRequestToChat               Chat      ChatAnswerToMessages, ChatStreamToMessages
 ///  Responses  ResponsesRequestToChat              Chat      ChatAnswerToResponses, ChatStreamToResponses
 /// </code>
@@ -22,11 +23,12 @@ namespace LlmMarketplace.Consumption.Translation;
 internal static class Translators
 {
     /// <summary>Whether a call of one dialect can be served by a provider of the other, another one.</summary>
-    public static bool Exists(Dialect caller, Dialect provider) => (caller, provider) is (Dialect.Chat, Dialect.Messages) or (Dialect.Chat, Dialect.Gemini) or (Dialect.Messages, Dialect.Chat) or (Dialect.Responses, Dialect.Chat);
+    public static bool Exists(Dialect caller, Dialect provider) => (caller, provider) is (Dialect.Chat, Dialect.Messages) or (Dialect.Chat, Dialect.Gemini) or (Dialect.Chat, Dialect.Converse) or (Dialect.Messages, Dialect.Chat) or (Dialect.Responses, Dialect.Chat);
 
     public static TranslatedRequest Request(Dialect caller, Dialect provider, ReadOnlyMemory<byte> body, TranslationOptions options) => caller switch
     {
         Dialect.Chat when provider == Dialect.Gemini => ChatRequestToGemini.Translate(body, options),
+        Dialect.Chat when provider == Dialect.Converse => ChatRequestToConverse.Translate(body, options),
         Dialect.Chat => ChatRequestToMessages.Translate(body, options),
         Dialect.Messages => MessagesRequestToChat.Translate(body, options),
         _ => ResponsesRequestToChat.Translate(body, options),
@@ -40,6 +42,9 @@ internal static class Translators
         {
             case Dialect.Chat when provider == Dialect.Gemini:
                 GeminiAnswerToChat.Translate(answer, head, output);
+                break;
+            case Dialect.Chat when provider == Dialect.Converse:
+                ConverseAnswerToChat.Translate(answer, head, output);
                 break;
             case Dialect.Chat:
                 MessagesAnswerToChat.Translate(answer, head, output);
@@ -56,6 +61,7 @@ internal static class Translators
     public static StreamTranslator Stream(Dialect caller, Dialect provider, AnswerHead head) => caller switch
     {
         Dialect.Chat when provider == Dialect.Gemini => new GeminiStreamToChat(head),
+        Dialect.Chat when provider == Dialect.Converse => new ConverseStreamToChat(head),
         Dialect.Chat => new MessagesStreamToChat(head),
         Dialect.Messages => new ChatStreamToMessages(head),
         _ => new ChatStreamToResponses(head),

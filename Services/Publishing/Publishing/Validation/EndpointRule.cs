@@ -3,8 +3,8 @@ using LlmMarketplace.Publishing.Contracts;
 
 namespace LlmMarketplace.Publishing.Validation;
 
-/// <summary>PROTOCOL_MISMATCH, INSECURE_ENDPOINT, FORBIDDEN_ENDPOINT, and whether a credential is there exactly when it is needed.</summary>
-internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
+/// <summary>PROTOCOL_MISMATCH, INSECURE_ENDPOINT, FORBIDDEN_ENDPOINT, and whether a credential is there exactly when it is needed, and of the right kind.</summary>
+internal sealed class EndpointRule(EndpointGuard guard, CredentialFormats credentials) : ISpecificationRule
 {
     private const string Primary = "primary";
 
@@ -17,6 +17,7 @@ internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
 
         CheckSecret(subject, declaration, endpoint);
         CheckProtocol(declaration, endpoint);
+        CheckAuthentication(declaration, endpoint);
         if (!string.IsNullOrWhiteSpace(declaration.Url))
         {
             await CheckAddressAsync(subject, declaration, endpoint.Member("url", required: false)!.Value, declaration.Url, cancellationToken).ConfigureAwait(false);
@@ -80,7 +81,9 @@ internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
         {
             EndpointProtocol.Anthropic => [ServiceSurfaces.Messages, ServiceSurfaces.CountTokens],
             EndpointProtocol.Gemini => [ServiceSurfaces.GenerateContent],
-            EndpointProtocol.OpenAi or EndpointProtocol.AzureOpenAi => ServiceSurfaces.All.Except([ServiceSurfaces.Messages, ServiceSurfaces.CountTokens, ServiceSurfaces.GenerateContent]),
+            EndpointProtocol.Vertex => [ServiceSurfaces.Messages, ServiceSurfaces.CountTokens, ServiceSurfaces.GenerateContent],
+            EndpointProtocol.Bedrock => [ServiceSurfaces.Messages, ServiceSurfaces.Converse],
+            EndpointProtocol.OpenAi or EndpointProtocol.AzureOpenAi => ServiceSurfaces.All.Except([ServiceSurfaces.Messages, ServiceSurfaces.CountTokens, ServiceSurfaces.GenerateContent, ServiceSurfaces.Converse]),
             _ => (IEnumerable<string>)[],
         };
         if (declaration.Surfaces.Except(served).ToArray() is { Length: > 0 } others)
@@ -89,15 +92,43 @@ internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
         }
     }
 
-    private static void CheckSecret(ValidationSubject subject, Declaration declaration, Node endpoint)
+    /// <summary>Which proofs a protocol takes. Vertex AI's OpenAI-compatible addresses take Google's tokens too.</summary>
+    private static void CheckAuthentication(Declaration declaration, Node endpoint)
     {
-        if (declaration.Authentication is { } authentication && authentication != EndpointAuthentication.None && !subject.HasSecret)
+        if (declaration.Protocol is not { } protocol || declaration.Authentication is not { } authentication)
+        {
+            return;
+        }
+
+        var fits = authentication switch
+        {
+            EndpointAuthentication.GoogleServiceAccount => protocol is EndpointProtocol.Vertex or EndpointProtocol.OpenAi,
+            EndpointAuthentication.AwsSignature => protocol == EndpointProtocol.Bedrock,
+            EndpointAuthentication.ApiKey => protocol != EndpointProtocol.Vertex,
+            _ => protocol is not (EndpointProtocol.Vertex or EndpointProtocol.Bedrock),
+        };
+        if (!fits)
+        {
+            endpoint.At("authentication", default).Report(
+                IssueCodes.ProtocolMismatch,
+                $"The protocol {WireNames<EndpointProtocol>.Of(protocol)} does not take the authentication {WireNames<EndpointAuthentication>.Of(authentication)}: vertex takes google-service-account, bedrock aws-signature or api-key (a Bedrock API key).");
+        }
+    }
+
+    private void CheckSecret(ValidationSubject subject, Declaration declaration, Node endpoint)
+    {
+        if (declaration.Authentication is { } authentication && authentication != EndpointAuthentication.None && subject.Secret is null)
         {
             endpoint.At("secret", default).Report(IssueCodes.SecretRequired, $"The authentication {WireNames<EndpointAuthentication>.Of(authentication)} needs a secret.");
         }
-        else if (declaration.Authentication == EndpointAuthentication.None && subject.HasSecret)
+        else if (declaration.Authentication == EndpointAuthentication.None && subject.Secret is not null)
         {
             endpoint.At("secret", default).Report(IssueCodes.SecretUnexpected, "The authentication none takes no secret.");
+        }
+        else if (declaration.Authentication is EndpointAuthentication.GoogleServiceAccount or EndpointAuthentication.AwsSignature && subject.Secret is { } secret
+            && credentials.Problem(declaration.Authentication.Value, secret(), subject.OrganisationSlug, [declaration.Url, .. declaration.Replicas.Select(replica => replica.Url)]) is { } problem)
+        {
+            endpoint.At("secret", default).Report(IssueCodes.SecretInvalid, problem);
         }
     }
 }

@@ -10,14 +10,14 @@ internal interface ISpecificationRule
 /// <param name="Version">Its version as written.</param>
 /// <param name="Document">The declaration without version, credential and OpenAPI document.</param>
 /// <param name="OpenApi">The OpenAPI document's text, or null.</param>
-/// <param name="HasSecret">Whether a credential was given.</param>
+/// <param name="Secret">Gives the credential; null when none was given.</param>
 /// <param name="OrganisationSlug">The provider's organisation.</param>
 /// <param name="OtherVersions">The listing's other versions.</param>
 internal sealed record ValidationSubject(
     string? Version,
     System.Text.Json.JsonElement Document,
     string? OpenApi,
-    bool HasSecret,
+    Func<string>? Secret,
     string OrganisationSlug,
     IReadOnlyList<ExistingVersion> OtherVersions);
 

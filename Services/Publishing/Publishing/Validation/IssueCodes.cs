@@ -31,4 +31,5 @@ internal static class IssueCodes
     public const string UnsupportedCurrency = "unsupported_currency";
     public const string SecretRequired = "secret_required";
     public const string SecretUnexpected = "secret_unexpected";
+    public const string SecretInvalid = "secret_invalid";
 }

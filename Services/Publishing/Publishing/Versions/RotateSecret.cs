@@ -26,7 +26,7 @@ internal static class RotateSecret
         .WithSummary("Give a version another credential");
 
     private static async Task<Results<Ok<VersionView>, ProblemHttpResult>> HandleAsync(
-        Guid id, string version, Request request, ClaimsPrincipal caller, ListingDesk desk, ProviderSecretProtector protector, CancellationToken cancellationToken)
+        Guid id, string version, Request request, ClaimsPrincipal caller, ListingDesk desk, ProviderSecretProtector protector, CredentialFormats credentials, CancellationToken cancellationToken)
     {
         if (await desk.OpenAsync(id, cancellationToken) is not { } listing || !caller.MaySee(listing))
         {
@@ -51,6 +51,12 @@ internal static class RotateSecret
         if (found.Specification is not { Endpoint.Authentication: not EndpointAuthentication.None } || found.Status is VersionStatus.Rejected or VersionStatus.Retired)
         {
             return Problems.Conflict("no_credential", "The version is not published, was rejected or retired, or its endpoint takes no credential: rewrite the draft, or draft a new version.");
+        }
+
+        var endpoint = found.Specification.Endpoint;
+        if (credentials.Problem(endpoint.Authentication, secret, listing.Provider, [endpoint.Url, .. (endpoint.Replicas ?? []).Select(replica => replica.Url)]) is { } problem)
+        {
+            return Problems.Invalid(new Issue(IssueCodes.SecretInvalid, "/secret", problem));
         }
 
         found.Secret = protector.Protect(found.Id, secret);

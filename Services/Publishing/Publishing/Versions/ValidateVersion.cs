@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Publishing.Listings;
 using LlmMarketplace.Publishing.Validation;
 using Microsoft.AspNetCore.Builder;
@@ -33,7 +34,7 @@ internal static class ValidateVersion
     }
 
     private static async Task<Results<Ok<Report>, ProblemHttpResult>> KeptAsync(
-        Guid id, string version, ClaimsPrincipal caller, ListingDesk desk, SpecificationValidator validator, CancellationToken cancellationToken)
+        Guid id, string version, ClaimsPrincipal caller, ListingDesk desk, SpecificationValidator validator, ProviderSecretProtector protector, CancellationToken cancellationToken)
     {
         if (await desk.FindAsync(id, cancellationToken) is not { } listing || !caller.MaySee(listing))
         {
@@ -41,7 +42,7 @@ internal static class ValidateVersion
         }
 
         return listing.Versions.Find(one => one.Version == version) is { } found
-            ? await ReportAsync(validator, found.ToSubject(listing), cancellationToken)
+            ? await ReportAsync(validator, found.ToSubject(listing, protector), cancellationToken)
             : Refusals.NoVersion;
     }
 

@@ -1,0 +1,47 @@
+using System.Net;
+using LlmMarketplace.Consumption.Platforms;
+using LlmMarketplace.Publishing.Contracts;
+
+namespace LlmMarketplace.Consumption.Calls;
+
+/// <summary>Gives a request what proves the marketplace to the provider: the listing's secret as it stands, a token that is fetched with it, or a signature that is made with it.</summary>
+internal sealed class ProveCall(GoogleTokens google, AwsSignature aws)
+{
+    public ValueTask<Proof> ProveAsync(Call call, HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var plan = call.Plan!;
+        if (plan.Credential is not { } credential)
+        {
+            return new(Proof.Given);
+        }
+
+        var endpoint = plan.Version.Specification.Endpoint;
+        switch (endpoint.Authentication)
+        {
+            case EndpointAuthentication.GoogleServiceAccount:
+                return new(google.ProveAsync(request, credential, plan.Version.Listing.Provider, cancellationToken));
+            case EndpointAuthentication.AwsSignature:
+                return new(aws.ProveAsync(request, credential, cancellationToken));
+            default:
+                var (name, value) = endpoint.Protocol switch
+                {
+                    EndpointProtocol.Anthropic => ("x-api-key", credential),
+                    EndpointProtocol.AzureOpenAi => ("api-key", credential),
+                    EndpointProtocol.Gemini => ("x-goog-api-key", credential),
+                    _ => ("authorization", $"Bearer {credential}"),
+                };
+                request.Headers.TryAddWithoutValidation(name, value);
+                return new(Proof.Given);
+        }
+    }
+
+    /// <summary>Sees whether the provider took it.</summary>
+    public void Note(Call call, HttpResponseMessage answer)
+    {
+        var plan = call.Plan!;
+        if (answer.StatusCode == HttpStatusCode.Unauthorized && plan.Credential is { } credential && plan.Version.Specification.Endpoint.Authentication == EndpointAuthentication.GoogleServiceAccount)
+        {
+            google.Forget(credential, plan.Version.Listing.Provider);
+        }
+    }
+}
