@@ -337,7 +337,7 @@ public sealed class SpecificationRulesTests
     {
         var body = DeclarationBody.Read(Encoding.UTF8.GetBytes(declaration.ToJsonString()));
         Assert.Null(body.Refusal);
-        return Validator.ValidateAsync(new ValidationSubject(body.Version, JsonElement.Parse(body.Document), body.OpenApi, body.Secret is not null, slug, others), TestContext.Current.CancellationToken);
+        return Validator.ValidateAsync(new ValidationSubject(body.Version, JsonElement.Parse(body.Document), body.OpenApi, body.CredentialNames, slug, others), TestContext.Current.CancellationToken);
     }
 
     private static SpecificationValidator MakeValidator()

@@ -1,13 +1,12 @@
 using LlmMarketplace.ProviderNetwork;
 using LlmMarketplace.Publishing.Contracts;
+using LlmMarketplace.Publishing.Versions;
 
 namespace LlmMarketplace.Publishing.Validation;
 
 /// <summary>PROTOCOL_MISMATCH, INSECURE_ENDPOINT, FORBIDDEN_ENDPOINT, and whether a credential is there exactly when it is needed.</summary>
 internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
 {
-    private const string Primary = "primary";
-
     public async Task CheckAsync(ValidationSubject subject, Declaration declaration, Node root, CancellationToken cancellationToken)
     {
         if (declaration.Endpoint is not { } endpoint)
@@ -27,7 +26,7 @@ internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
             await CheckAddressAsync(subject, declaration, replica.At.Member("url", required: false)!.Value, replica.Url!, cancellationToken).ConfigureAwait(false);
         }
 
-        foreach (var twice in declaration.Replicas.Where(replica => replica.Name is not null).GroupBy(replica => replica.Name).SelectMany(same => same.Key == Primary ? same : same.Skip(1)))
+        foreach (var twice in declaration.Replicas.Where(replica => replica.Name is not null).GroupBy(replica => replica.Name).SelectMany(same => same.Key == ServiceEndpoint.Primary ? same : same.Skip(1)))
         {
             twice.At.At("name", default).Report(IssueCodes.Duplicate, $"{twice.Name} is the name of another address.");
         }
@@ -91,13 +90,37 @@ internal sealed class EndpointRule(EndpointGuard guard) : ISpecificationRule
 
     private static void CheckSecret(ValidationSubject subject, Declaration declaration, Node endpoint)
     {
-        if (declaration.Authentication is { } authentication && authentication != EndpointAuthentication.None && !subject.HasSecret)
+        var credentials = subject.Credentials;
+        if (declaration.Authentication is not { } authentication)
+        {
+            return;
+        }
+
+        if (authentication == EndpointAuthentication.None)
+        {
+            if (credentials.Count > 0)
+            {
+                endpoint.At("secret", default).Report(IssueCodes.SecretUnexpected, "The authentication none takes no secret.");
+            }
+
+            return;
+        }
+
+        if (credentials.Count == 0)
         {
             endpoint.At("secret", default).Report(IssueCodes.SecretRequired, $"The authentication {WireNames<EndpointAuthentication>.Of(authentication)} needs a secret.");
+            return;
         }
-        else if (declaration.Authentication == EndpointAuthentication.None && subject.HasSecret)
+
+        var addresses = declaration.Replicas.Select(replica => replica.Name).OfType<string>().Prepend(ServiceEndpoint.Primary).ToArray();
+        foreach (var bare in NamedCredential.Uncovered(addresses, credentials))
         {
-            endpoint.At("secret", default).Report(IssueCodes.SecretUnexpected, "The authentication none takes no secret.");
+            endpoint.At("secret", default).Report(IssueCodes.SecretRequired, $"The address {bare} has no credential: give it one, or one to all addresses.");
+        }
+
+        foreach (var lost in credentials.Where(one => one.Endpoint is not null && !addresses.Contains(one.Endpoint)))
+        {
+            endpoint.At("replicas", default).Report(IssueCodes.UnknownValue, $"The credential {lost.Name} is for the address {lost.Endpoint}, which is not there.");
         }
     }
 }

@@ -50,7 +50,7 @@ internal static class RotateSecret
 
         if (found.Specification is not { Endpoint.Authentication: not EndpointAuthentication.None } || found.Status is VersionStatus.Rejected or VersionStatus.Retired)
         {
-            return Problems.Conflict("no_credential", "The version is not published, was rejected or retired, or its endpoint takes no credential: rewrite the draft, or draft a new version.");
+            return Refusals.NoCredentialTaken;
         }
 
         found.Secret = protector.Protect(found.Id, secret);
