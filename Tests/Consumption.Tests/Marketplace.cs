@@ -172,6 +172,10 @@ public sealed class Marketplace : IAsyncLifetime
         return Until.TrueAsync(() => keys.BudgetOf(organisation)?.Amount == amount);
     }
 
+    /// <summary>A credential as Publishing tells it.</summary>
+    internal static PublishedCredential Encrypt(Guid version, string name, string credential, string? endpoint = null) =>
+        new(name, endpoint, new ProviderSecretProtector(ProviderKey).Protect(version, credential));
+
     private CatalogueSnapshot Catalogue => Service.App.Services.GetRequiredService<Catalogue.Catalogue>().Current;
 
     private async Task ApplyAsync<THandler>(Func<THandler, Task> apply)

@@ -69,7 +69,7 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     // 5 forwarding
     public List<Attempt> Attempts { get; } = [];
 
-    /// <summary>The address that was asked last.</summary>
+    /// <summary>The way that was tried last.</summary>
     public Route? Route { get; set; }
 
     public double? FirstByteMs { get; set; }
@@ -128,7 +128,7 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
 /// <summary>What is called, for which price and bounds.</summary>
 internal sealed record CallPlan(
-    ListedVersion Version, IReadOnlyList<Route> Routes, Price Price, string? Credential, (string Field, long Value)? Cap, long InputBound, long OutputBound, long ReservedNanos)
+    ListedVersion Version, IReadOnlyList<Route> Routes, Price Price, (string Field, long Value)? Cap, long InputBound, long OutputBound, long ReservedNanos)
 {
     /// <summary>The provider's surface.</summary>
     public required Surface Upstream { get; init; }

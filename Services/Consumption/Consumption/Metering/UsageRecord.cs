@@ -92,7 +92,8 @@ internal sealed class UsageRecord
 /// </param>
 /// <param name="Ms">Milliseconds to the answer's headers, or to the failure.</param>
 /// <param name="Endpoint">Which of the version's addresses.</param>
-internal sealed record Attempt(int? Status, string? Error, double Ms, string? Endpoint = null)
+/// <param name="Credential">The name of the provider's credential that was used; null: none, or the record is older than this member.</param>
+internal sealed record Attempt(int? Status, string? Error, double Ms, string? Endpoint = null, string? Credential = null)
 {
     /// <summary>The provider was not reached.</summary>
     public const string Connect = "connect";

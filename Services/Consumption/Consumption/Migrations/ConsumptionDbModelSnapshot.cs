@@ -836,6 +836,10 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("Credential")
+                        .HasColumnType("text")
+                        .HasColumnName("credential");
+
                     b.Property<string>("Endpoint")
                         .IsRequired()
                         .HasColumnType("text")
