@@ -79,6 +79,7 @@ public sealed class Marketplace : IAsyncLifetime
         ["Metering:LogSegmentMegabytes"] = "1",
         ["Metering:LogMegabytes"] = "8",
         ["Metering:LostAfter"] = "00:00:04",
+        ["Sla:Every"] = "00:00:00.500",
         ["Providers:Local:scripted:Address"] = Provider.Address,
         ["Providers:Local:scripted:Organisation"] = "acme",
         ["Providers:Local:down:Address"] = nobody.Address,

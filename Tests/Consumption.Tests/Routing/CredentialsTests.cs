@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Net;
-using LlmMarketplace.Consumption.Catalogue;
-using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 using Microsoft.Extensions.DependencyInjection;

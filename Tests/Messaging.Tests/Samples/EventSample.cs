@@ -65,6 +65,13 @@ internal abstract record EventSample(string Producer, string Topic, string Type,
             Id(7),
             80,
             new BudgetThresholdReached(Id(7), BudgetScope.EndUser, Id(8), "customer-4711", SpendingPeriod.Month, new DateOnly(2026, 3, 1), 80, 25m, "USD", 20.003_512_5m, At(13))),
+        new EventSample<SlaViolationChanged>(
+            ConsumptionEvents.Producer,
+            ConsumptionEvents.Usage,
+            ConsumptionEvents.SlaViolationChanged,
+            Id(1),
+            2,
+            new SlaViolationChanged(Id(10), Id(2), Id(3), Id(1), "acme/chat-large@1.2.0", SlaMetric.Latency, SlaSeverity.Critical, 3_000m, 7_250.125m, 120, 1, At(13), At(14), 2)),
     ];
 
     private static ListingChanged Listing() => new(

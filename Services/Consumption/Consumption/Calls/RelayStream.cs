@@ -63,6 +63,11 @@ internal sealed class RelayStream(SettleCall settle, KeepResponses responses, In
             call.BrokeOff(end == End.Silent ? clock.Error : Call.Cut);
         }
 
+        if (end == End.ProviderError)
+        {
+            call.BrokeOff(Attempt.ErrorEvent);
+        }
+
         if (end == End.Left)
         {
             answer.Dispose(); // Before anything else: what nobody reads should not be produced.

@@ -3,7 +3,6 @@ using System.Security.Claims;
 using System.Text.RegularExpressions;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Publishing.Contracts;
-using LlmMarketplace.Publishing.Listings;
 using LlmMarketplace.Publishing.Validation;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
