@@ -80,6 +80,7 @@ public sealed class Marketplace : IAsyncLifetime
         ["Metering:LogSegmentMegabytes"] = "1",
         ["Metering:LogMegabytes"] = "8",
         ["Metering:LostAfter"] = "00:00:04",
+        ["Sla:Every"] = "00:00:00.500",
         ["Providers:Local:scripted:Address"] = Provider.Address,
         ["Providers:Local:scripted:Organisation"] = "acme",
         ["Providers:Local:down:Address"] = nobody.Address,
@@ -175,6 +176,9 @@ public sealed class Marketplace : IAsyncLifetime
 
     /// <summary>A provider's credential as Publishing sends it.</summary>
     internal static ProtectedSecret Protect(Guid version, string credential) => new ProviderSecretProtector(ProviderKey).Protect(version, credential);
+    /// <summary>A credential as Publishing tells it.</summary>
+    internal static PublishedCredential Encrypt(Guid version, string name, string credential, string? endpoint = null) =>
+        new(name, endpoint, new ProviderSecretProtector(ProviderKey).Protect(version, credential));
 
     private CatalogueSnapshot Catalogue => Service.App.Services.GetRequiredService<Catalogue.Catalogue>().Current;
 

@@ -45,6 +45,7 @@ public sealed class ScriptedModel : IAsyncDisposable
         ["Providers__Local__scripted__Organisation"] = Organisation,
         ["Providers__Local__dead__Address"] = $"http://127.0.0.1:{FreePort.Choose().ToString(CultureInfo.InvariantCulture)}",
         ["Providers__Local__dead__Organisation"] = Organisation,
+        ["Sla__Every"] = "00:00:01",
     };
 
     public static async Task<ScriptedModel> StartAsync()

@@ -205,6 +205,12 @@ public sealed record Caller(Guid Organisation, string Slug, string Subject, Http
     public Task<HttpResponseMessage> RotateSecretAsync(Guid listing, string secret, string version = "1.0.0") =>
         Http.PutAsJsonAsync($"/api/v1/listings/{listing}/versions/{version}/secret", new { secret });
 
+    public Task<HttpResponseMessage> PutCredentialAsync(Guid listing, string name, string? secret, string? endpoint = null, string version = "1.0.0") =>
+        Http.PutAsJsonAsync($"/api/v1/listings/{listing}/versions/{version}/credentials/{name}", new { secret, endpoint });
+
+    public Task<HttpResponseMessage> RemoveCredentialAsync(Guid listing, string name, string version = "1.0.0") =>
+        Http.DeleteAsync($"/api/v1/listings/{listing}/versions/{version}/credentials/{name}");
+
     public Task<HttpResponseMessage> GetAsync(string path) => Http.GetAsync(path);
 
     public Task<HttpResponseMessage> PatchAsync(string path, object body) => Http.PatchAsJsonAsync(path, body);

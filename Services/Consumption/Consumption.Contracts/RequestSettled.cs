@@ -22,6 +22,9 @@ public static class ConsumptionEvents
 
     /// <summary>Type of <see cref="Contracts.BudgetThresholdReached"/>.</summary>
     public const string BudgetThresholdReached = "marketplace.budget.threshold_reached.v1";
+
+    /// <summary>Type of <see cref="Contracts.SlaViolationChanged"/>; keyed by the provider's organisation id.</summary>
+    public const string SlaViolationChanged = "marketplace.sla.violation_changed.v1";
 }
 
 /// <summary>An admitted call came to its end: the one usage record of that call.</summary>

@@ -6,6 +6,7 @@ using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Sla;
 using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Messaging;
 using Microsoft.EntityFrameworkCore;
@@ -90,6 +91,35 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             organisation.Property(o => o.State).HasColumnType("jsonb");
         });
         Metering(modelBuilder);
+        Promises(modelBuilder);
+    }
+
+    private static void Promises(ModelBuilder modelBuilder)
+    {
+        modelBuilder.Entity<SlaInterval>(interval =>
+        {
+            interval.ToTable("sla_intervals");
+            interval.HasKey(i => new { i.VersionId, i.Start });
+            interval.HasIndex(i => i.Start);
+        });
+        modelBuilder.Entity<SlaDay>(day =>
+        {
+            day.ToTable("sla_days");
+            day.HasKey(d => new { d.VersionId, d.Day });
+            day.HasIndex(d => d.Day);
+        });
+        modelBuilder.Entity<SlaViolation>(violation =>
+        {
+            violation.ToTable("sla_violations");
+            violation.HasKey(v => v.Id);
+            violation.HasIndex(v => new { v.VersionId, v.Metric }).IsUnique().HasFilter("ended_at IS NULL");
+            violation.HasIndex(v => new { v.ProviderOrganisationId, v.StartedAt, v.Id });
+            violation.HasIndex(v => new { v.StartedAt, v.Id });
+            violation.Property(v => v.Metric).HasConversion<string>();
+            violation.Property(v => v.Severity).HasConversion<string>();
+            violation.Property(v => v.Promised).HasColumnType("numeric");
+            violation.Property(v => v.Observed).HasColumnType("numeric");
+        });
     }
 
     private static void SetBudget<T>(EntityTypeBuilder<T> budget)

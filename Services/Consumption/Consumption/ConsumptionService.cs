@@ -10,6 +10,7 @@ using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Platforms;
 using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Consumption.Sla;
 using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Usage;
 using LlmMarketplace.Identity.Contracts;
@@ -48,10 +49,12 @@ public static class ConsumptionService
         builder.Services.AddValidation();
         builder.Services.AddSingleton<KeyChanges>().AddSingleton<SumUsage>();
         builder.Services.AddHostedService<SweepLost>();
+        builder.Services.AddOptions<SlaOptions>().BindConfiguration("Sla").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddHostedService<WatchSla>();
         return builder;
     }
 
-    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/aliases</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c> and the service's events.</summary>
+    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/aliases</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c>, <c>/api/v1/sla</c> and the service's events.</summary>
     public static WebApplication MapConsumption(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -82,6 +85,10 @@ public static class ConsumptionService
         GetUsage.Map(usage);
         ListRecords.Map(usage);
         GetQuota.Map(usage);
+
+        var sla = app.MapGroup("/api/v1/sla").WithTags("SLA").RequireAuthorization()
+            .RequireAuthorization(policy => policy.RequireClaim(MarketplaceTokens.RoleClaim, Roles.Provider, Roles.Admin, Roles.Auditor));
+        ListViolations.Map(sla);
 
         app.MapMessaging();
         return app;
@@ -165,7 +172,8 @@ public static class ConsumptionService
         var messaging = builder.AddMessaging<ConsumptionDb>(ConsumptionEvents.Producer)
             .Publishes<RequestSettled>(ConsumptionEvents.Requests, ConsumptionEvents.RequestSettled, TopicKind.Log)
             .Publishes<RequestCorrected>(ConsumptionEvents.Requests, ConsumptionEvents.RequestCorrected, TopicKind.Log)
-            .Publishes<BudgetThresholdReached>(ConsumptionEvents.Usage, ConsumptionEvents.BudgetThresholdReached, TopicKind.Log);
+            .Publishes<BudgetThresholdReached>(ConsumptionEvents.Usage, ConsumptionEvents.BudgetThresholdReached, TopicKind.Log)
+            .Publishes<SlaViolationChanged>(ConsumptionEvents.Usage, ConsumptionEvents.SlaViolationChanged, TopicKind.Log);
         services.AddSingleton(new Shared(messaging));
         services.AddSingleton(new RedisDeclaration("redis"));
         services.TryAddSingleton(TimeProvider.System);

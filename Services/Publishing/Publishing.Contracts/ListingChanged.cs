@@ -25,7 +25,7 @@ public static class PublishingEvents
 /// <param name="Name">Unique within the provider: lower-case letters, digits, dots and hyphens.</param>
 /// <param name="Suspended">True: all versions are suspended.</param>
 /// <param name="Visibility">Who may see it.</param>
-/// <param name="Cause">What happened: <c>published</c>, <c>approval_requested</c>, <c>rejected</c>, <c>deprecated</c>, <c>suspended</c>, <c>resumed</c>, <c>retired</c>, <c>visibility_changed</c>.</param>
+/// <param name="Cause">What happened: <c>published</c>, <c>approval_requested</c>, <c>rejected</c>, <c>deprecated</c>, <c>suspended</c>, <c>resumed</c>, <c>retired</c>, <c>visibility_changed</c>, <c>secret_rotated</c>, <c>credentials_changed</c>.</param>
 /// <param name="Versions">The versions, oldest first.</param>
 /// <param name="CreatedAt">When the listing was created.</param>
 /// <param name="ChangedAt">When this change happened.</param>
@@ -65,10 +65,11 @@ public enum VisibilityKind
 /// <param name="Version">SemVer 2.0.0.</param>
 /// <param name="Status">Where it stands in its life.</param>
 /// <param name="Specification">What the provider declared.</param>
-/// <param name="Secret">The provider's credential, encrypted; null when the endpoint needs none.</param>
+/// <param name="Secret">The provider's credential of the name <see cref="PublishedCredential.Default"/>, encrypted; null when the endpoint needs none, or has only others.</param>
 /// <param name="Approval">The approval asked for; null when none was needed.</param>
 /// <param name="PublishedAt">When it first became active.</param>
 /// <param name="SunsetAt">When a deprecated version ends.</param>
+/// <param name="Credentials">The provider's other credentials; null in events that are older than this member.</param>
 public sealed record PublishedVersion(
     Guid VersionId,
     string Version,
@@ -77,7 +78,8 @@ public sealed record PublishedVersion(
     ProtectedSecret? Secret,
     ApprovalRequest? Approval,
     DateTimeOffset? PublishedAt,
-    DateTimeOffset? SunsetAt);
+    DateTimeOffset? SunsetAt,
+    IReadOnlyList<PublishedCredential>? Credentials = null);
 
 /// <summary>An approval that a version waits or waited for.</summary>
 /// <param name="ApprovalId">UUID v7, given by Publishing.</param>

@@ -68,7 +68,10 @@ public sealed record ServiceEndpoint(string Url, EndpointProtocol Protocol, Endp
     /// <summary>The surfaces that it serves itself, by the names of <see cref="ServiceSurfaces"/>; null: those that its protocol and category let expect (<see cref="ServiceSurfaces.Of"/>).</summary>
     public IReadOnlyList<string>? Surfaces { get; init; }
 
-    /// <summary>The same service at other addresses, with the same protocol and credential; null: there are none.</summary>
+    /// <summary>The name of the first address.</summary>
+    public const string Primary = "primary";
+
+    /// <summary>The same service at other addresses, with the same protocol; null: there are none.</summary>
     public IReadOnlyList<EndpointReplica>? Replicas { get; init; }
 
     /// <summary>Share of calls that the first address takes, beside those of <see cref="Replicas"/>.</summary>
@@ -85,6 +88,9 @@ public sealed record ServiceEndpoint(string Url, EndpointProtocol Protocol, Endp
 
     /// <summary>What becomes of an answer whose caller leaves.</summary>
     public WhenCallerLeaves WhenCallerLeaves { get; init; }
+
+    /// <summary>The names of its addresses, the first one first.</summary>
+    public IEnumerable<string> AddressNames() => (Replicas ?? []).Select(replica => replica.Name).Prepend(Primary);
 }
 
 /// <summary>How long the marketplace waits for a provider, in milliseconds; each has its own error code.</summary>

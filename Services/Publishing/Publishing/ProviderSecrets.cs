@@ -33,13 +33,16 @@ internal sealed partial class ProviderSecretsCheck(IServiceScopeFactory scopes, 
         try
         {
             var other = await scope.ServiceProvider.GetRequiredService<PublishingDb>().Database
-                .SqlQuery<string>($"SELECT secret->>'keyId' AS \"Value\" FROM versions WHERE secret->>'keyId' <> {protector.KeyId} LIMIT 1").ToListAsync(cancellationToken).ConfigureAwait(false);
+                .SqlQuery<string>($"""
+                    SELECT secret->>'keyId' AS "Value" FROM versions WHERE secret->>'keyId' <> {protector.KeyId}
+                    UNION ALL SELECT one->'secret'->>'keyId' FROM versions, jsonb_array_elements(credentials) AS one WHERE one->'secret'->>'keyId' <> {protector.KeyId} LIMIT 1
+                    """).ToListAsync(cancellationToken).ConfigureAwait(false);
             if (other.Count > 0)
             {
                 throw new InvalidOperationException($"The database holds credentials of providers that were encrypted with the key {other[0]}, but Keys:ProviderSecrets is the key {protector.KeyId}: give back the former key.");
             }
         }
-        catch (PostgresException notMigrated) when (notMigrated.SqlState == PostgresErrorCodes.UndefinedTable)
+        catch (PostgresException notMigrated) when (notMigrated.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
         {
             Log.Unchecked(logger, "the database is not migrated yet");
         }

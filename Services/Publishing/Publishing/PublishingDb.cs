@@ -49,6 +49,8 @@ internal sealed class PublishingDb(DbContextOptions<PublishingDb> options) : DbC
             version.Property(e => e.OpenApi).HasColumnType("json"); // not jsonb: its very text is hashed
             Json(version.Property(e => e.Specification));
             Json(version.Property(e => e.Secret));
+            Json(version.Property(e => e.Credentials));
+            version.Ignore(e => e.CredentialNames);
             Json(version.Property(e => e.Issues));
             version.HasOne(e => e.Approval).WithOne().HasForeignKey<VersionApproval>(e => e.VersionId);
         });

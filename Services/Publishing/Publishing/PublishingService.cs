@@ -36,7 +36,7 @@ public static class PublishingService
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddValidation();
         builder.Services.AddSecrets().AddSpecificationRules().AddPipeline();
-        builder.Services.AddScoped<ListingDesk>().AddScoped<VersionDesk>();
+        builder.Services.AddScoped<ListingDesk>().AddScoped<VersionDesk>().AddScoped<CredentialDesk>();
         builder.Services.AddHostedService<SunsetWatch>();
         return builder;
     }
@@ -61,6 +61,8 @@ public static class PublishingService
         SuspendVersion.Map(listings);
         RetireVersion.Map(listings);
         RotateSecret.Map(listings);
+        PutCredential.Map(listings);
+        RemoveCredential.Map(listings);
 
         var runs = app.MapGroup("/api/v1/pipeline-runs").ForProvidersAndOperators("Pipeline runs");
         GetRun.Map(runs);

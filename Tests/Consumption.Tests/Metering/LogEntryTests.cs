@@ -8,6 +8,12 @@ namespace LlmMarketplace.Consumption.Tests.Metering;
 
 public sealed class LogEntryTests
 {
+    /// <summary>An outcome as the first release wrote it.</summary>
+    private const string FirstOutcome =
+        "ATp8mQEAAABwgAAAAAAAABA6fJkBAAAAcIAAAAAAAAABOnyZAQAAAHCAAAAAAAAAETp8mQEAAABwgAAAAAAAABI6fJkBAAAAcIAAAAAAAAATOnyZAQAAAHCAAAAAAAAAFAwAAABhY21lL2dyw7bDn2UQAAAAY2hhdC5jb21wbGV0aW9ucwPIAAAA"
+        + "AwAAAAAAAAABAAAAAAAAAAcAAAAAAAAAAHsAAAAAAAAAAAAAAAAABwADAAAAVVNEDDAAAAAAAAABACCMEIp33giAtiQRinfeCAAAAAAARI9AAAAAAAAA+P/NJTUBARMAAAB7InByb21wdF90b2tlbnMiOjN9AwAAAPcBAAAAAAAAAAAA+D8A/////wEH"
+        + "AAAAY29ubmVjdAAAAAAAANA/AMgAAAAAAAAAAAAACEABBgAAAHNlY29uZA==";
+
     [Fact]
     public void An_admission_is_read_as_it_was_written()
     {
@@ -36,16 +42,22 @@ public sealed class LogEntryTests
         const string intent =
             "ATp8mQEAAABwgAAAAAAAABA6fJkBAAAAcIAAAAAAAAACOnyZAQAAAHCAAAAAAAAAAQAAAAAAAAAAOnyZAQAAAHCAAAAAAAAAETp8mQEAAABwgAAAAAAAABI6fJkBAAAAcIAAAAAAAAATOnyZAQAAAHCAAAAAAAAAFAwAAABhY21lL2dyw7bDn2UQ"
             + "AAAAY2hhdC5jb21wbGV0aW9ucwEAIIwQinfeCM0lNQFkAAAAAAAAAIgTAAAAAAAAAwAAAFVTRAAAAAAAAMA/";
-        const string outcome =
-            "ATp8mQEAAABwgAAAAAAAABA6fJkBAAAAcIAAAAAAAAABOnyZAQAAAHCAAAAAAAAAETp8mQEAAABwgAAAAAAAABI6fJkBAAAAcIAAAAAAAAATOnyZAQAAAHCAAAAAAAAAFAwAAABhY21lL2dyw7bDn2UQAAAAY2hhdC5jb21wbGV0aW9ucwPIAAAA"
-            + "AwAAAAAAAAABAAAAAAAAAAcAAAAAAAAAAHsAAAAAAAAAAAAAAAAABwADAAAAVVNEDDAAAAAAAAABACCMEIp33giAtiQRinfeCAAAAAAARI9AAAAAAAAA+P/NJTUBARMAAAB7InByb21wdF90b2tlbnMiOjN9AwAAAPcBAAAAAAAAAAAA+D8A/////wEH"
-            + "AAAAY29ubmVjdAAAAAAAANA/AMgAAAAAAAAAAAAACEABBgAAAHNlY29uZA==";
-
         var admission = LogEntry.ReadIntent(Convert.FromBase64String(intent));
-        var record = LogEntry.ReadOutcome(Convert.FromBase64String(outcome));
+        var record = LogEntry.ReadOutcome(Convert.FromBase64String(FirstOutcome));
 
         Assert.Equal(("acme/größe", 0.125, null, null, 0), (admission.Service, admission.MicrosecondsPerToken, admission.ServiceVersion, admission.EndUser, admission.Tags.Count));
         Assert.Equal((RequestOutcome.Cut, 0.0000123m, "second", null, null, 0), (record.Outcome, record.Cost, record.Attempts[2].Endpoint, record.ServiceVersion, record.EndUser, record.Tags.Count));
+    }
+
+    [Fact]
+    public void An_outcome_of_the_second_release_is_read_it_had_attempts_without_credentials()
+    {
+        byte[] written = [2, .. Convert.FromBase64String(FirstOutcome).AsSpan(1), 1, 5, 0, 0, 0, .. "1.2.3"u8, 0, 1, 0, 0, 0, 1, 0, 0, 0, .. "a"u8, 1, 0, 0, 0, .. "b"u8];
+
+        var record = LogEntry.ReadOutcome(written);
+
+        Assert.Equal(("second", null), (record.Attempts[2].Endpoint, record.Attempts[2].Credential));
+        Assert.Equal(("1.2.3", null, "b"), (record.ServiceVersion, record.EndUser, record.Tags["a"]));
     }
 
     [Fact]

@@ -12,7 +12,7 @@ internal static class Records
         ProviderOrganisationId = admission.ProviderOrganisationId, Service = admission.Service, Operation = admission.Operation, Outcome = outcome, StatusCode = 200, InputTokens = 3,
         CachedInputTokens = 1, OutputTokens = output, UsageCounted = false, Cost = cost, Currency = admission.Currency, Nanos = Consumption.Pricing.Price.Nanos(cost), Streamed = admission.Streamed,
         AdmittedAt = admission.AdmittedAt, SettledAt = admission.AdmittedAt.AddSeconds(1), LatencyMs = 1_000.5, FirstByteMs = null, Day = admission.Day, ProviderUsage = told, ServiceVersion = admission.ServiceVersion, EndUser = admission.EndUser, Tags = admission.Tags,
-        Attempts = [new Attempt(503, null, 1.5), new Attempt(null, "connect", 0.25), new Attempt(200, null, 3, "second")],
+        Attempts = [new Attempt(503, null, 1.5), new Attempt(null, "connect", 0.25), new Attempt(200, null, 3, "second", "backup")],
     };
 
     public static AdmissionRow Admission(Guid organisation, Guid instance) => new()

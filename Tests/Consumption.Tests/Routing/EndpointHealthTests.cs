@@ -56,17 +56,6 @@ public sealed class EndpointHealthTests
     }
 
     [Fact]
-    public void Who_asks_to_be_left_alone_is_left_alone_for_so_long()
-    {
-        health.Busy(TimeSpan.FromSeconds(7));
-
-        Assert.False(health.TryEnter());
-        Assert.True(health.IsBusy);
-        time.Advance(TimeSpan.FromSeconds(7));
-        Assert.True(health.TryEnter());
-    }
-
-    [Fact]
     public void A_try_whose_caller_left_lets_another_one_try()
     {
         Fail(5);

@@ -127,6 +127,29 @@ public sealed class StoredResponsesTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task A_response_is_asked_for_with_the_credential_that_made_it_until_that_is_taken_away()
+    {
+        var (key, _, service) = await CallerAsync();
+        var version = service.Versions[0];
+        var several = version with { Credentials = [.. Enumerable.Range(1, 3).Select(i => Marketplace.Encrypt(version.VersionId, $"account-{i}", $"sk-{i}"))] };
+        await marketplace.TellAsync(service with { Versions = [several] });
+        await marketplace.KnowsAsync(service, known => known.Endpoints[0].Credentials.Count == 4);
+        using var http = key.Client();
+        var created = await http.PostJsonAsync("/v1/responses", Body(service));
+        var id = (await created.JsonAsync()).Text("id")!;
+        var maker = marketplace.Seen(created).Call.Headers["authorization"];
+        for (var i = 0; i < 8; i++)
+        {
+            Assert.Equal(maker, marketplace.Seen(await http.GetAsync($"/v1/responses/{id}")).Call.Headers["authorization"]);
+        }
+
+        await marketplace.TellAsync(service with { Versions = [several with { Secret = null, Credentials = [Marketplace.Encrypt(version.VersionId, "account-4", "sk-4")] }] });
+        await marketplace.KnowsAsync(service, known => known.Endpoints[0].Credentials.Count == 1);
+
+        Assert.Equal("Bearer sk-4", marketplace.Seen(await http.GetAsync($"/v1/responses/{id}")).Call.Headers["authorization"]);
+    }
+
+    [Fact]
     public async Task A_response_does_not_go_on_at_another_service()
     {
         var (key, _, service) = await CallerAsync();

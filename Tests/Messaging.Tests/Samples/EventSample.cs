@@ -65,6 +65,13 @@ internal abstract record EventSample(string Producer, string Topic, string Type,
             Id(7),
             80,
             new BudgetThresholdReached(Id(7), BudgetScope.EndUser, Id(8), "customer-4711", SpendingPeriod.Month, new DateOnly(2026, 3, 1), 80, 25m, "USD", 20.003_512_5m, At(13))),
+        new EventSample<SlaViolationChanged>(
+            ConsumptionEvents.Producer,
+            ConsumptionEvents.Usage,
+            ConsumptionEvents.SlaViolationChanged,
+            Id(1),
+            2,
+            new SlaViolationChanged(Id(10), Id(2), Id(3), Id(1), "acme/chat-large@1.2.0", SlaMetric.Latency, SlaSeverity.Critical, 3_000m, 7_250.125m, 120, 1, At(13), At(14), 2)),
     ];
 
     private static ListingChanged Listing() => new(
@@ -100,7 +107,8 @@ internal abstract record EventSample(string Producer, string Topic, string Type,
                 new ProtectedSecret("1a2b3c4d", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], [200, 201, 202, 203], [16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]),
                 new ApprovalRequest(Id(5), "user-alice", At(10), ["compliance_level", "enterprise_support"]),
                 At(11),
-                At(20)),
+                At(20),
+                [new PublishedCredential("backup", "primary", new ProtectedSecret("1a2b3c4d", [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1], [100, 101, 102], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]))]),
         ],
         At(9),
         At(11));

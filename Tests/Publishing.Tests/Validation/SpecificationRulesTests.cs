@@ -418,7 +418,7 @@ public sealed class SpecificationRulesTests
     {
         var body = DeclarationBody.Read(Encoding.UTF8.GetBytes(declaration.ToJsonString()));
         Assert.Null(body.Refusal);
-        return Validator.ValidateAsync(new ValidationSubject(body.Version, JsonElement.Parse(body.Document), body.OpenApi, body.Secret is { } secret ? () => secret : null, slug, others), TestContext.Current.CancellationToken);
+        return Validator.ValidateAsync(new ValidationSubject(body.Version, JsonElement.Parse(body.Document), body.OpenApi, body.CredentialNames, _ => body.Secret!, slug, others), TestContext.Current.CancellationToken);
     }
 
     private static SpecificationValidator MakeValidator()

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Metering;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
@@ -12,7 +13,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// ProviderError                                   failed         cut           has got the provider's own error as the last piece
 /// Cut, Silent            refused                  failed         cut           is told why
 /// Ended, by us           refused                                 cut           is told why; a reset when they do not read
-/// Fenced                 refused                                 cut           a reset: no further byte may leave (<see cref="Metering.InstanceLease"/>)
+/// Fenced                 refused                                 cut           a reset: no further byte may leave (<see cref="InstanceLease"/>)
 /// Left                                                           abandoned     is gone
 /// </code>
 /// However it ends: when its caller is gone by then, and it was read on for nobody, it is abandoned.
@@ -106,14 +107,19 @@ internal abstract class PassedOn
 }
 
 /// <summary>Settles a call whose answer was passed on piece by piece: the right-hand columns of <see cref="AnswerEnd"/>.</summary>
-internal sealed class EndAnswer(SettleCall settle)
+internal sealed class EndAnswer(SettleCall settle, InstanceLease lease)
 {
     /// <returns>The reason when nothing was passed on: the call is to be settled as refused. Else whether the caller is still to get the end that is due.</returns>
     public async Task<(CallRefusal? Refusal, bool IsHeard)> SettleAsync(Call call, HttpResponseMessage answer, AnswerEnd end, PassedOn passed, CallClock clock)
     {
-        if (end.Kind is AnswerEndKind.Cut or AnswerEndKind.Silent)
+        if (end.Kind != AnswerEndKind.Left && !lease.Holds(call.Admission!.InstanceId))
         {
-            call.BrokeOff(end.Kind == AnswerEndKind.Silent ? clock.Error : Call.Cut);
+            end = AnswerEnd.Fenced; // Seen here once more: it may not have been a piece of the answer that came last.
+        }
+
+        if (end.Kind is AnswerEndKind.Cut or AnswerEndKind.Silent or AnswerEndKind.ProviderError)
+        {
+            call.BrokeOff(end.Kind switch { AnswerEndKind.Silent => clock.Error, AnswerEndKind.ProviderError => Attempt.ErrorEvent, _ => Call.Cut });
         }
 
         if (!passed.HasBegun && end.Why is { } why)

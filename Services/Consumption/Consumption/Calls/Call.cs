@@ -72,7 +72,7 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     // 5 forwarding
     public List<Attempt> Attempts { get; } = [];
 
-    /// <summary>The address that was asked last.</summary>
+    /// <summary>The way that was tried last.</summary>
     public Route? Route { get; set; }
 
     /// <summary>Why the last attempt could not prove the marketplace to the provider; null when it could.</summary>
@@ -139,7 +139,7 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
 /// <summary>What is called, for which price and bounds.</summary>
 internal sealed record CallPlan(
-    ListedVersion Version, IReadOnlyList<Route> Routes, Price Price, string? Credential, (string Field, long Value)? Cap, long InputBound, long OutputBound, long ReservedNanos)
+    ListedVersion Version, IReadOnlyList<Route> Routes, Price Price, (string Field, long Value)? Cap, long InputBound, long OutputBound, long ReservedNanos)
 {
     /// <summary>The provider's surface.</summary>
     public required Surface Upstream { get; init; }

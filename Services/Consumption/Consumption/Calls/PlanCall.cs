@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
@@ -119,10 +118,19 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
                 return (null, new CallRefusal(CallFailure.KeptElsewhere, $"The response `{kept.ResponseId}` is not kept by `{name}@{version.Number}`: call the service and version that made it.", "previous_response_id"));
             }
 
-            open = [.. open.Where(route => route.Endpoint == keeper)];
+            open = [.. open.Where(route => route.Endpoint == keeper && Keeps(route, kept))];
             if (open.Count == 0)
             {
                 return (null, new CallRefusal(CallFailure.ProviderUnavailable, "The address that keeps the response cannot be reached.", RetryAfter: wait > TimeSpan.Zero ? wait : null));
+            }
+        }
+
+        if (!open.All(CanBeSent))
+        {
+            open = [.. open.Where(CanBeSent)];
+            if (open.Count == 0)
+            {
+                return (null, new CallRefusal(CallFailure.ProviderMisconfigured, "The provider's credential cannot be decrypted here."));
             }
         }
 
@@ -147,16 +155,14 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
 
         var bound = price.UpperBound(input, output, ImageBound(call.Surface, request), SearchBound(request), sound ? AudioCharge.MostSeconds(call, price) : 0, request.Characters);
         var nanos = Math.Min(Price.Nanos(bound), MaxReservedNanos);
-        try
-        {
-            var credential = specification.Endpoint.Authentication == EndpointAuthentication.None ? null : version.Credential(protector);
-            return (new CallPlan(version, open, price, credential, cap, input, output, nanos) { Upstream = upstream, Translated = translated }, null);
-        }
-        catch (CryptographicException)
-        {
-            return (null, new CallRefusal(CallFailure.ProviderMisconfigured, "The provider's credential cannot be decrypted here."));
-        }
+        return (new CallPlan(version, open, price, cap, input, output, nanos) { Upstream = upstream, Translated = translated }, null);
     }
+
+    private bool CanBeSent(Route route) => route.Credential?.CanBeRead(protector) != false;
+
+    /// <summary>Whether a way leads to a response: by the credential that made it, for others may be of another account; by any when that one is gone.</summary>
+    private static bool Keeps(Route route, StoredResponse kept) =>
+        kept.Credential is null || route.Credential?.Name == kept.Credential || route.Endpoint.Credentials.All(one => one.Name != kept.Credential);
 
     /// <summary>The version's address that keeps a response: where it was made, or the same address of another version.</summary>
     private static ListedEndpoint? Keeper(ListedVersion version, StoredResponse kept)

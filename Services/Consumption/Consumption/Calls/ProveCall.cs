@@ -1,16 +1,17 @@
 using System.Net;
 using LlmMarketplace.Consumption.Platforms;
+using LlmMarketplace.Consumption.Routing;
 using LlmMarketplace.Publishing.Contracts;
 
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Gives a request what proves the marketplace to the provider: the listing's secret as it stands, a token that is fetched with it, or a signature that is made with it.</summary>
-internal sealed class ProveCall(GoogleTokens google, AwsSignature aws)
+internal sealed class ProveCall(GoogleTokens google, AwsSignature aws, ProviderSecretProtector protector)
 {
-    public ValueTask<Proof> ProveAsync(Call call, HttpRequestMessage request, CancellationToken cancellationToken)
+    public ValueTask<Proof> ProveAsync(Call call, Route route, HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var plan = call.Plan!;
-        if (plan.Credential is not { } credential)
+        if (route.Credential?.Read(protector) is not { } credential)
         {
             return new(Proof.Given);
         }
@@ -36,10 +37,10 @@ internal sealed class ProveCall(GoogleTokens google, AwsSignature aws)
     }
 
     /// <summary>Sees whether the provider took it.</summary>
-    public void Note(Call call, HttpResponseMessage answer)
+    public void Note(Call call, Route route, HttpResponseMessage answer)
     {
         var plan = call.Plan!;
-        if (answer.StatusCode == HttpStatusCode.Unauthorized && plan.Credential is { } credential && plan.Version.Specification.Endpoint.Authentication == EndpointAuthentication.GoogleServiceAccount)
+        if (answer.StatusCode == HttpStatusCode.Unauthorized && plan.Version.Specification.Endpoint.Authentication == EndpointAuthentication.GoogleServiceAccount && route.Credential?.Read(protector) is { } credential)
         {
             google.Forget(credential, plan.Version.Listing.Provider);
         }

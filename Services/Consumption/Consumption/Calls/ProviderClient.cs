@@ -12,8 +12,8 @@ namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>
 /// Sends a call to its provider. Up to 3 attempts, within the deadline; another one only when the last never reached the provider, or the provider said 429, 502, 503 or 504: so nothing
-/// is done, and paid, twice. What broke after it was sent is not sent again. The next attempt goes to the next address of the plan at once; when there is none other, to the same one
-/// after 100·2ⁿ ms with jitter.
+/// is done, and paid, twice; or when the provider refused the credential and there is another. What broke after it was sent is not sent again. The next attempt goes another way of the plan at
+/// once: with another credential when it was the credential's fault, to another address when it was the address's; when there is none other, the same way after 100·2ⁿ ms with jitter.
 /// </summary>
 internal sealed class ProviderClient : IDisposable
 {
@@ -45,20 +45,28 @@ internal sealed class ProviderClient : IDisposable
     public async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> SendAsync(Call call, CallClock clock, CancellationToken deadline)
     {
         var routes = call.Plan!.Routes;
-        var route = Next(routes, null) ?? routes[0];
+        var route = routes.FirstOrDefault(route => route.TryEnter()) ?? LastResort(routes, []) ?? routes[0];
+        List<Route>? tried = null;
         for (var attempt = 1; ; attempt++)
         {
             clock.AwaitFirstByte();
             var (answer, failure) = await TryAsync(call, route, clock, deadline);
             Note(route, answer, failure, call);
             call.Route = route;
-            var again = answer is null ? failure is AttemptFailure.Connect or AttemptFailure.ConnectTimeout or AttemptFailure.Token : IsRetried(answer.StatusCode);
+            var isRefused = answer is null ? failure == AttemptFailure.Credential : IsOfCredential(answer.StatusCode);
+            var again = isRefused || (answer is null ? failure is AttemptFailure.Connect or AttemptFailure.ConnectTimeout or AttemptFailure.Token : IsRetried(answer.StatusCode));
             if (!again || attempt == MaxAttempts || call.Left.IsCancellationRequested)
             {
                 return (answer, failure);
             }
 
-            var next = Next(routes, route); // Asked once: of an address that was closed it takes the one try.
+            (tried ??= []).Add(route);
+            var next = Next(routes, tried, isRefused || answer?.StatusCode == HttpStatusCode.TooManyRequests); // Asked once: of an address that was closed it takes the one try.
+            if (next is null && isRefused)
+            {
+                return (answer, failure);
+            }
+
             if (next is null && await WaitAsync(attempt, answer, deadline) is { } stop)
             {
                 return (answer, stop && answer is null ? Cancelled(clock) : failure);
@@ -69,26 +77,21 @@ internal sealed class ProviderClient : IDisposable
         }
     }
 
-    /// <summary>The address after <paramref name="last"/> that may be asked; null when there is none other.</summary>
-    private static Route? Next(IReadOnlyList<Route> routes, Route? last)
+    /// <summary>Another way than the last one, which may be gone now; null when there is none.</summary>
+    /// <param name="routes">All of them, best first.</param>
+    /// <param name="tried">Those that were tried, the last one at the end.</param>
+    /// <param name="isOfCredential">Whether the last one failed by its credential, and not by its address.</param>
+    private static Route? Next(IReadOnlyList<Route> routes, List<Route> tried, bool isOfCredential)
     {
-        var at = 0;
-        while (last is not null && at < routes.Count && !ReferenceEquals(routes[at], last))
-        {
-            at++;
-        }
-
-        for (var step = last is null ? 0 : 1; step < routes.Count; step++)
-        {
-            var route = routes[(at + step) % routes.Count];
-            if (route.Health.TryEnter())
-            {
-                return route;
-            }
-        }
-
-        return null;
+        var last = tried[^1];
+        var others = routes.SkipWhile(route => !ReferenceEquals(route, last)).Concat(routes.TakeWhile(route => !ReferenceEquals(route, last))).Where(route => !ReferenceEquals(route, last));
+        return (isOfCredential ? others.OrderByDescending(route => route.Endpoint == last.Endpoint) : others.Where(route => route.Endpoint != last.Endpoint)).FirstOrDefault(route => route.TryEnter())
+            ?? LastResort(routes, tried);
     }
+
+    /// <summary>A way whose credential was refused a short time ago: it may have been the call's fault, not the credential's.</summary>
+    private static Route? LastResort(IReadOnlyList<Route> routes, List<Route> tried) =>
+        routes.FirstOrDefault(route => route.CredentialHealth.IsAside && route.CredentialHealth.BusyFor == TimeSpan.Zero && !tried.Contains(route) && route.Health.TryEnter());
 
     private void Note(Route route, HttpResponseMessage? answer, AttemptFailure failure, Call call)
     {
@@ -97,17 +100,31 @@ internal sealed class ProviderClient : IDisposable
             case null when failure is AttemptFailure.Left or AttemptFailure.Forbidden:
                 route.Health.Unknown();
                 break;
+            case null when failure == AttemptFailure.Credential:
+                route.Health.Unknown();
+                route.CredentialHealth.Refused();
+                break;
             case null:
                 route.Health.Failed();
                 break;
             case { StatusCode: HttpStatusCode.TooManyRequests }:
-                route.Health.Busy(RetryAfter(answer) ?? BusyUnlessSaid);
+                route.Health.Unknown();
+                route.CredentialHealth.Busy(RetryAfter(answer) ?? BusyUnlessSaid);
                 break;
             case { StatusCode: >= HttpStatusCode.InternalServerError }:
                 route.Health.Failed();
                 break;
             default:
                 route.Health.Answered(call.Attempts[^1].Ms);
+                if (IsOfCredential(answer.StatusCode))
+                {
+                    route.CredentialHealth.Refused();
+                }
+                else
+                {
+                    route.CredentialHealth.Accepted();
+                }
+
                 if (!answer.IsSuccessStatusCode)
                 {
                     route.Health.Succeeded(); // It refuses, and does so as it should.
@@ -164,6 +181,8 @@ internal sealed class ProviderClient : IDisposable
     private static bool IsRetried(HttpStatusCode status) =>
         status is HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
 
+    private static bool IsOfCredential(HttpStatusCode status) => status is HttpStatusCode.Unauthorized or HttpStatusCode.PaymentRequired or HttpStatusCode.Forbidden;
+
     private static AttemptFailure Cancelled(CallClock clock) => clock.RanOut ? AttemptFailure.Timeout : AttemptFailure.Left;
 
     private async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> TryAsync(Call call, Route route, CallClock clock, CancellationToken deadline)
@@ -174,17 +193,17 @@ internal sealed class ProviderClient : IDisposable
         var isProved = false;
         try
         {
-            (failure, call.ProofProblem) = await proofs.ProveAsync(call, request, deadline);
+            (failure, call.ProofProblem) = await proofs.ProveAsync(call, route, request, deadline);
             if (failure != AttemptFailure.None)
             {
-                call.Attempts.Add(new Attempt(null, Error(failure, clock), Elapsed(started), route.Endpoint.Name));
+                call.Attempts.Add(new Attempt(null, Error(failure, clock), Elapsed(started), route.Endpoint.Name, route.Credential?.Name));
                 return (null, failure);
             }
 
             isProved = true;
             var answer = await InvokerOf(call.Plan!.Version.Specification.Endpoint).SendAsync(request, deadline);
-            call.Attempts.Add(new Attempt((int)answer.StatusCode, null, Elapsed(started), route.Endpoint.Name));
-            proofs.Note(call, answer);
+            call.Attempts.Add(new Attempt((int)answer.StatusCode, null, Elapsed(started), route.Endpoint.Name, route.Credential?.Name));
+            proofs.Note(call, route, answer);
             if (call.Plan.Version.Specification.Endpoint.Protocol == EndpointProtocol.Bedrock)
             {
                 AmazonEventStream.Unframe(answer, maxEventBytes, isInvoke: call.Plan.Upstream.Dialect == Dialect.Messages);
@@ -207,7 +226,7 @@ internal sealed class ProviderClient : IDisposable
                 : AttemptFailure.Reset;
         }
 
-        call.Attempts.Add(new Attempt(null, isProved ? Error(failure, clock) : Attempt.Token, Elapsed(started), route.Endpoint.Name));
+        call.Attempts.Add(new Attempt(null, isProved ? Error(failure, clock) : Attempt.Token, Elapsed(started), route.Endpoint.Name, route.Credential?.Name));
         return (null, failure);
     }
 

@@ -47,7 +47,6 @@ internal sealed class ListedVersion : IComparable<ListedVersion>
 {
     private readonly PublishedVersion state;
     private readonly string dotted;
-    private string? credential;
 
     public ListedVersion(Listing listing, PublishedVersion state)
     {
@@ -57,11 +56,18 @@ internal sealed class ListedVersion : IComparable<ListedVersion>
         dotted = string.Create(CultureInfo.InvariantCulture, $"{Number.Major}.{Number.Minor}.{Number.Patch}.");
         Facts = new VersionFacts(Enum.Parse<VersionState>(state.Status.ToString()), Enum.Parse<ClearanceLevel>(state.Specification.Compliance.Level, ignoreCase: true));
         var endpoint = state.Specification.Endpoint;
+        ListedCredential[] credentials = endpoint.Authentication == EndpointAuthentication.None ? [] :
+        [
+            .. state.Secret is { } secret ? [new ListedCredential(state.VersionId, PublishedCredential.Default, null, secret)] : Array.Empty<ListedCredential>(),
+            .. (state.Credentials ?? []).Select(one => new ListedCredential(state.VersionId, one.Name, one.Endpoint, one.Secret)),
+        ];
         Endpoints =
         [
-            new ListedEndpoint("primary", Address(endpoint.Url), endpoint.Weight, endpoint.Residency),
-            .. (endpoint.Replicas ?? []).Select(replica => new ListedEndpoint(replica.Name, Address(replica.Url), replica.Weight, replica.Residency)),
+            new ListedEndpoint(ServiceEndpoint.Primary, Address(endpoint.Url), endpoint.Weight, endpoint.Residency, For(ServiceEndpoint.Primary)),
+            .. (endpoint.Replicas ?? []).Select(replica => new ListedEndpoint(replica.Name, Address(replica.Url), replica.Weight, replica.Residency, For(replica.Name))),
         ];
+
+        IReadOnlyList<ListedCredential> For(string address) => PublishedCredential.For(address, credentials, one => one.Endpoint);
     }
 
     public Listing Listing { get; }
@@ -82,11 +88,6 @@ internal sealed class ListedVersion : IComparable<ListedVersion>
     /// <summary>Whether <paramref name="range"/> names this version: in full, or by its first one or two numbers.</summary>
     public bool Matches(string? range) =>
         range is null || state.Version == range || (dotted.StartsWith(range + ".", StringComparison.Ordinal) && range.Split('.').Length < 3);
-
-    /// <summary>What the provider wants as bearer token, or null.</summary>
-    /// <exception cref="System.Security.Cryptography.CryptographicException">It was encrypted with another key.</exception>
-    public string? Credential(ProviderSecretProtector protector) =>
-        state.Secret is { } secret ? credential ??= protector.Unprotect(state.VersionId, secret) : null;
 
     public int CompareTo(ListedVersion? other)
     {
@@ -117,4 +118,5 @@ internal sealed class ListedVersion : IComparable<ListedVersion>
 /// <param name="Url">Base address, with a slash at its end.</param>
 /// <param name="Weight">Share of calls; 0: only when all others fail.</param>
 /// <param name="Residency">Country code of where it is served, or null.</param>
-internal sealed record ListedEndpoint(string Name, Uri Url, int Weight, string? Residency);
+/// <param name="Credentials">Those that it may be sent; empty: it takes none.</param>
+internal sealed record ListedEndpoint(string Name, Uri Url, int Weight, string? Residency, IReadOnlyList<ListedCredential> Credentials);

@@ -13,8 +13,9 @@ internal sealed class CheckKeySecrets(NpgsqlDataSource database, ApiKeyHasher ha
             "SELECT hash_key_id FROM keys WHERE hash_key_id <> $1 AND revoked_at IS NULL LIMIT 1", hasher.KeyId, "Keys:ApiKeyHmac", "API keys in the database were made with another secret", cancellationToken);
         await RefuseAsync(
             """
-            SELECT version -> 'secret' ->> 'keyId' FROM listings, jsonb_array_elements(state -> 'versions') AS version
-            WHERE version -> 'secret' ->> 'keyId' <> $1 AND version ->> 'status' IN ('active', 'deprecated', 'suspended') LIMIT 1
+            SELECT secret ->> 'keyId' FROM listings, jsonb_array_elements(state -> 'versions') AS version,
+                LATERAL (SELECT version -> 'secret' UNION ALL SELECT one -> 'secret' FROM jsonb_path_query(version, '$.credentials[*]') AS one) AS secrets (secret)
+            WHERE secret ->> 'keyId' <> $1 AND version ->> 'status' IN ('active', 'deprecated', 'suspended') LIMIT 1
             """,
             protector.KeyId,
             "Keys:ProviderSecrets",

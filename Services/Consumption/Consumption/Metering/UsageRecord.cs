@@ -88,11 +88,12 @@ internal sealed class UsageRecord
 /// <param name="Status">The provider's HTTP status; null when there was no answer.</param>
 /// <param name="Error">
 /// Why there was none: <c>connect</c>, <c>connect-timeout</c>, <c>credential</c>, <c>token</c>, <c>forbidden</c>, <c>reset</c>, <c>first-byte-timeout</c>, <c>timeout</c>, <c>left</c>; or, beside a status, why the
-/// answer was not whole: <c>cut</c>, <c>idle-timeout</c>, <c>timeout</c>.
+/// answer was not whole: <c>cut</c>, <c>idle-timeout</c>, <c>timeout</c>, <c>error-event</c>.
 /// </param>
 /// <param name="Ms">Milliseconds to the answer's headers, or to the failure.</param>
 /// <param name="Endpoint">Which of the version's addresses.</param>
-internal sealed record Attempt(int? Status, string? Error, double Ms, string? Endpoint = null)
+/// <param name="Credential">The name of the provider's credential that was used; null: none, or the record is older than this member.</param>
+internal sealed record Attempt(int? Status, string? Error, double Ms, string? Endpoint = null, string? Credential = null)
 {
     /// <summary>The provider was not reached.</summary>
     public const string Connect = "connect";
@@ -105,6 +106,12 @@ internal sealed record Attempt(int? Status, string? Error, double Ms, string? En
 
     /// <summary>The access token for it could not be fetched, so it was not asked.</summary>
     public const string Token = "token";
+
+    /// <summary>Its caller did not wait for it.</summary>
+    public const string Left = "left";
+
+    /// <summary>The provider ended the stream with an error of its own.</summary>
+    public const string ErrorEvent = "error-event";
 
     /// <summary>Whether anything was sent.</summary>
     [System.Text.Json.Serialization.JsonIgnore]

@@ -2,6 +2,7 @@ using System.Text.Json;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Sla;
 using LlmMarketplace.Messaging;
 using Npgsql;
 using NpgsqlTypes;
@@ -16,7 +17,7 @@ namespace LlmMarketplace.Consumption.Metering;
 internal sealed record UsageBatch(IReadOnlyList<UsageRecord> Records, IReadOnlyList<AdmissionRow> Open, IReadOnlyCollection<Guid> WereOpen, (Guid Log, long Sequence)? Position);
 
 /// <summary>
-/// The usage records in PostgreSQL. A batch is one transaction: records and their events by COPY, open calls, the log's position, what budgets come to. Writing it twice changes nothing: the call's
+/// The usage records in PostgreSQL. A batch is one transaction: records and their events by COPY, open calls, the log's position, what budgets come to, what tells of providers' promises. Writing it twice changes nothing: the call's
 /// id is the key. A call that was given up as lost, and whose outcome comes after all, is corrected: the record takes the outcome, the old state goes to
 /// <see cref="UsageCorrection"/>, and an event tells both.
 /// </summary>
@@ -64,6 +65,7 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, Watch
         await outbox.CopyAsync(connection, [.. late.Select(pair => (pair.Record.RequestId, (long)pair.Record.Revision, pair.Before.ToEvent(pair.Record)))], cancellationToken);
         await NoteOpenAsync(connection, batch, cancellationToken);
         await budgets.WriteAsync(connection, [.. records, .. late.Select(pair => pair.Record)], cancellationToken);
+        await CountForSla.WriteAsync(connection, [.. records, .. late.Select(pair => pair.Record)], cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return [.. late.Select(pair => pair.Record.OrganisationId).Distinct()];
     }

@@ -822,6 +822,156 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.ToTable("usage_records", (string)null);
                 });
 
+            modelBuilder.Entity("LlmMarketplace.Consumption.Sla.SlaDay", b =>
+                {
+                    b.Property<Guid>("VersionId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("version_id");
+
+                    b.Property<DateOnly>("Day")
+                        .HasColumnType("date")
+                        .HasColumnName("day");
+
+                    b.Property<long>("Calls")
+                        .HasColumnType("bigint")
+                        .HasColumnName("calls");
+
+                    b.Property<long>("Failures")
+                        .HasColumnType("bigint")
+                        .HasColumnName("failures");
+
+                    b.Property<Guid>("ListingId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("listing_id");
+
+                    b.HasKey("VersionId", "Day")
+                        .HasName("pk_sla_days");
+
+                    b.HasIndex("Day")
+                        .HasDatabaseName("ix_sla_days_day");
+
+                    b.ToTable("sla_days", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.Sla.SlaInterval", b =>
+                {
+                    b.Property<Guid>("VersionId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("version_id");
+
+                    b.Property<DateTimeOffset>("Start")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("start");
+
+                    b.Property<long>("Calls")
+                        .HasColumnType("bigint")
+                        .HasColumnName("calls");
+
+                    b.Property<long>("Failures")
+                        .HasColumnType("bigint")
+                        .HasColumnName("failures");
+
+                    b.Property<Guid>("ListingId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("listing_id");
+
+                    b.Property<double>("WorstMs")
+                        .HasColumnType("double precision")
+                        .HasColumnName("worst_ms");
+
+                    b.HasKey("VersionId", "Start")
+                        .HasName("pk_sla_intervals");
+
+                    b.HasIndex("Start")
+                        .HasDatabaseName("ix_sla_intervals_start");
+
+                    b.ToTable("sla_intervals", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.Sla.SlaViolation", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<long>("Calls")
+                        .HasColumnType("bigint")
+                        .HasColumnName("calls");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<long>("Failures")
+                        .HasColumnType("bigint")
+                        .HasColumnName("failures");
+
+                    b.Property<Guid>("ListingId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("listing_id");
+
+                    b.Property<string>("Metric")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("metric");
+
+                    b.Property<decimal>("Observed")
+                        .HasColumnType("numeric")
+                        .HasColumnName("observed");
+
+                    b.Property<decimal>("Promised")
+                        .HasColumnType("numeric")
+                        .HasColumnName("promised");
+
+                    b.Property<Guid>("ProviderOrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("provider_organisation_id");
+
+                    b.Property<int>("Revision")
+                        .HasColumnType("integer")
+                        .HasColumnName("revision");
+
+                    b.Property<string>("Service")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("service");
+
+                    b.Property<string>("Severity")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("severity");
+
+                    b.Property<DateTimeOffset>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("Version")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("version");
+
+                    b.Property<Guid>("VersionId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("version_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_sla_violations");
+
+                    b.HasIndex("StartedAt", "Id")
+                        .HasDatabaseName("ix_sla_violations_started_at_id");
+
+                    b.HasIndex("VersionId", "Metric")
+                        .IsUnique()
+                        .HasDatabaseName("ix_sla_violations_version_id_metric")
+                        .HasFilter("ended_at IS NULL");
+
+                    b.HasIndex("ProviderOrganisationId", "StartedAt", "Id")
+                        .HasDatabaseName("ix_sla_violations_provider_organisation_id_started_at_id");
+
+                    b.ToTable("sla_violations", (string)null);
+                });
+
             modelBuilder.Entity("LlmMarketplace.Consumption.StoredResponses.StoredResponse", b =>
                 {
                     b.Property<Guid>("OrganisationId")
@@ -835,6 +985,10 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
+
+                    b.Property<string>("Credential")
+                        .HasColumnType("text")
+                        .HasColumnName("credential");
 
                     b.Property<string>("Endpoint")
                         .IsRequired()

@@ -11,7 +11,7 @@ namespace LlmMarketplace.Consumption.Routing;
 /// </code>
 /// A call has succeeded when its answer is whole: one that is broken off, or falls silent, after its first byte counts as a failure, though it had begun well. As a stream may last for
 /// minutes, others need not wait for its end: once the answer to the one try begins, they may call, and the next failure opens it again.
-/// A 429 closes it for as long as the provider says. Nothing locks on the way of a call that goes well.
+/// What the provider says of a credential is kept apart (<see cref="CredentialHealth"/>). Nothing locks on the way of a call that goes well.
 /// </summary>
 internal sealed class EndpointHealth(TimeProvider time)
 {
@@ -25,7 +25,6 @@ internal sealed class EndpointHealth(TimeProvider time)
     private int failures;
     private long firstFailure;
     private long openUntil;
-    private long busyUntil;
     private bool trying;
 
     /// <summary>Milliseconds to an answer's headers, newer ones counting more (an exponentially weighted moving average); 0: not known yet.</summary>
@@ -36,14 +35,11 @@ internal sealed class EndpointHealth(TimeProvider time)
     {
         get
         {
-            var until = Math.Max(Volatile.Read(ref openUntil), Volatile.Read(ref busyUntil));
+            var until = Volatile.Read(ref openUntil);
             var now = time.GetTimestamp();
             return until <= now ? TimeSpan.Zero : time.GetElapsedTime(now, until);
         }
     }
-
-    /// <summary>Whether the provider itself asked to be left alone.</summary>
-    public bool IsBusy => Volatile.Read(ref busyUntil) > time.GetTimestamp();
 
     /// <summary>Whether a call may be sent now. After an opening, only one is let through until it has an outcome.</summary>
     public bool TryEnter()
@@ -118,17 +114,7 @@ internal sealed class EndpointHealth(TimeProvider time)
         }
     }
 
-    /// <summary>It said 429.</summary>
-    public void Busy(TimeSpan wait)
-    {
-        lock (gate)
-        {
-            trying = false;
-            busyUntil = Math.Max(busyUntil, time.GetTimestamp() + Ticks(wait));
-        }
-    }
-
-    /// <summary>Nobody knows: the caller left before there was an outcome.</summary>
+    /// <summary>Nobody knows: the caller left before there was an outcome, or the provider is too busy to tell.</summary>
     public void Unknown()
     {
         if (Volatile.Read(ref openUntil) != 0)

@@ -28,7 +28,7 @@ internal sealed partial class KeepResponses(NpgsqlDataSource database, TimeProvi
     /// <param name="id">The response's id.</param>
     public async Task KeepAsync(Call call, string id)
     {
-        if (!call.Request!.Store || call.Attempts is not [.., { Endpoint: { } endpoint }])
+        if (!call.Request!.Store || call.Attempts is not [.., { Endpoint: { } endpoint } attempt])
         {
             return;
         }
@@ -41,6 +41,7 @@ internal sealed partial class KeepResponses(NpgsqlDataSource database, TimeProvi
             ListingId = version.Listing.Id,
             VersionId = version.Id,
             Endpoint = endpoint,
+            Credential = attempt.Credential,
             CreatedAt = time.GetUtcNow(),
         };
         var waiting = new Waiting(kept, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -71,7 +72,7 @@ internal sealed partial class KeepResponses(NpgsqlDataSource database, TimeProvi
             return known;
         }
 
-        await using var find = database.CreateCommand("SELECT listing_id, version_id, endpoint, created_at FROM stored_responses WHERE organisation_id = $1 AND response_id = $2");
+        await using var find = database.CreateCommand("SELECT listing_id, version_id, endpoint, created_at, credential FROM stored_responses WHERE organisation_id = $1 AND response_id = $2");
         find.Parameters.Add(new NpgsqlParameter { Value = organisation });
         find.Parameters.Add(new NpgsqlParameter { Value = id });
         await using var reader = await find.ExecuteReaderAsync(cancellationToken);
@@ -83,6 +84,7 @@ internal sealed partial class KeepResponses(NpgsqlDataSource database, TimeProvi
             VersionId = reader.GetGuid(1),
             Endpoint = reader.GetString(2),
             CreatedAt = reader.GetFieldValue<DateTimeOffset>(3),
+            Credential = await reader.IsDBNullAsync(4, cancellationToken) ? null : reader.GetString(4),
         };
     }
 
@@ -166,8 +168,8 @@ internal sealed partial class KeepResponses(NpgsqlDataSource database, TimeProvi
         // Whoever has an id first keeps it: no provider can take over the address of another's response.
         await using var insert = database.CreateCommand(
             """
-            INSERT INTO stored_responses (organisation_id, response_id, listing_id, version_id, endpoint, created_at)
-            SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+            INSERT INTO stored_responses (organisation_id, response_id, listing_id, version_id, endpoint, created_at, credential)
+            SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
             """);
         Add(insert, row => row.OrganisationId);
         Add(insert, row => row.ResponseId);
@@ -175,6 +177,7 @@ internal sealed partial class KeepResponses(NpgsqlDataSource database, TimeProvi
         Add(insert, row => row.VersionId);
         Add(insert, row => row.Endpoint);
         Add(insert, row => row.CreatedAt);
+        Add(insert, row => row.Credential);
         await insert.ExecuteNonQueryAsync(cancellationToken);
         foreach (var (row, done) in batch)
         {

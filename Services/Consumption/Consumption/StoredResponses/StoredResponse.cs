@@ -18,5 +18,8 @@ internal sealed class StoredResponse
     /// <summary>Name of the version's address that answered.</summary>
     public required string Endpoint { get; init; }
 
+    /// <summary>Name of the provider's credential that made it; null: there was none, or it is older than this member.</summary>
+    public string? Credential { get; init; }
+
     public required DateTimeOffset CreatedAt { get; init; }
 }

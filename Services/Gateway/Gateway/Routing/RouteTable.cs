@@ -50,6 +50,7 @@ internal static class RouteTable
         new("/api/v1/aliases", "consumption", Audience.Token),
         new("/api/v1/quota", "consumption", Audience.TokenOrKey),
         new("/api/v1/usage", "consumption", Audience.TokenOrKey),
+        new("/api/v1/sla", "consumption", Audience.Token),
 
         .. Services.Select(service => new PublicRoute($"/api/v1/operations/{service}", service, Audience.Token)),
     ];

@@ -32,5 +32,8 @@ internal static class Refusals
 
     public static ProblemHttpResult SuspendedByOperator { get; } = Problems.Forbidden("suspended_by_operator", "An administrator suspended it: only an administrator may resume it.");
 
+    public static ProblemHttpResult NoCredentialTaken { get; } = Problems.Conflict(
+        "no_credential", "The version is not published, was rejected or retired, or its endpoint takes no credential: rewrite the draft, or draft a new version.");
+
     public static ProblemHttpResult IllegalTransition(string explanation) => Problems.Conflict("illegal_transition", explanation);
 }

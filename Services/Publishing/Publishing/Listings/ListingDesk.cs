@@ -70,7 +70,8 @@ internal sealed class ListingDesk(PublishingDb db, Outbox outbox, TimeProvider t
                 version.Secret,
                 version.Approval?.ToRequest(),
                 version.PublishedAt,
-                version.SunsetAt)),
+                version.SunsetAt,
+                [.. version.Credentials.Select(one => new PublishedCredential(one.Name, one.Endpoint, one.Secret))])),
         ],
         listing.CreatedAt,
         listing.ChangedAt);
@@ -88,4 +89,5 @@ internal static class ChangeCauses
     public const string Retired = "retired";
     public const string VisibilityChanged = "visibility_changed";
     public const string SecretRotated = "secret_rotated";
+    public const string CredentialsChanged = "credentials_changed";
 }

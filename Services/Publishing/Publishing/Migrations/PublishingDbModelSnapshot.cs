@@ -388,6 +388,11 @@ namespace LlmMarketplace.Publishing.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("Credentials")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("credentials");
+
                     b.Property<string>("Document")
                         .IsRequired()
                         .HasColumnType("jsonb")

@@ -1,3 +1,4 @@
+using LlmMarketplace.ApiConventions;
 using LlmMarketplace.ProviderNetwork;
 using LlmMarketplace.Publishing.Contracts;
 
@@ -26,4 +27,10 @@ internal sealed class CredentialFormats(EndpointGuard guard)
                 return problem;
         }
     }
+
+    /// <summary>The same for one that is to be used at a version's addresses; of a version that is not validated yet nothing is said.</summary>
+    public Issue? Check(ServiceEndpoint? endpoint, string secret, string organisationSlug) =>
+        endpoint is not null && Problem(endpoint.Authentication, secret, organisationSlug, [endpoint.Url, .. (endpoint.Replicas ?? []).Select(replica => replica.Url)]) is { } problem
+            ? new Issue(IssueCodes.SecretInvalid, "/secret", problem)
+            : null;
 }

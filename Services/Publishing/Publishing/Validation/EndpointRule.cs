@@ -1,13 +1,12 @@
 using LlmMarketplace.ProviderNetwork;
 using LlmMarketplace.Publishing.Contracts;
+using LlmMarketplace.Publishing.Versions;
 
 namespace LlmMarketplace.Publishing.Validation;
 
 /// <summary>PROTOCOL_MISMATCH, INSECURE_ENDPOINT, FORBIDDEN_ENDPOINT, and whether a credential is there exactly when it is needed, and of the right kind.</summary>
 internal sealed class EndpointRule(EndpointGuard guard, CredentialFormats credentials) : ISpecificationRule
 {
-    private const string Primary = "primary";
-
     public async Task CheckAsync(ValidationSubject subject, Declaration declaration, Node root, CancellationToken cancellationToken)
     {
         if (declaration.Endpoint is not { } endpoint)
@@ -28,7 +27,7 @@ internal sealed class EndpointRule(EndpointGuard guard, CredentialFormats creden
             await CheckAddressAsync(subject, declaration, replica.At.Member("url", required: false)!.Value, replica.Url!, cancellationToken).ConfigureAwait(false);
         }
 
-        foreach (var twice in declaration.Replicas.Where(replica => replica.Name is not null).GroupBy(replica => replica.Name).SelectMany(same => same.Key == Primary ? same : same.Skip(1)))
+        foreach (var twice in declaration.Replicas.Where(replica => replica.Name is not null).GroupBy(replica => replica.Name).SelectMany(same => same.Key == ServiceEndpoint.Primary ? same : same.Skip(1)))
         {
             twice.At.At("name", default).Report(IssueCodes.Duplicate, $"{twice.Name} is the name of another address.");
         }
@@ -117,18 +116,51 @@ internal sealed class EndpointRule(EndpointGuard guard, CredentialFormats creden
 
     private void CheckSecret(ValidationSubject subject, Declaration declaration, Node endpoint)
     {
-        if (declaration.Authentication is { } authentication && authentication != EndpointAuthentication.None && subject.Secret is null)
+        var given = subject.Credentials;
+        if (declaration.Authentication is not { } authentication)
+        {
+            return;
+        }
+
+        if (authentication == EndpointAuthentication.None)
+        {
+            if (given.Count > 0)
+            {
+                endpoint.At("secret", default).Report(IssueCodes.SecretUnexpected, "The authentication none takes no secret.");
+            }
+
+            return;
+        }
+
+        if (given.Count == 0)
         {
             endpoint.At("secret", default).Report(IssueCodes.SecretRequired, $"The authentication {WireNames<EndpointAuthentication>.Of(authentication)} needs a secret.");
+            return;
         }
-        else if (declaration.Authentication == EndpointAuthentication.None && subject.Secret is not null)
+
+        var addresses = declaration.Replicas.Select(replica => replica.Name).OfType<string>().Prepend(ServiceEndpoint.Primary).ToArray();
+        foreach (var bare in NamedCredential.Uncovered(addresses, given))
         {
-            endpoint.At("secret", default).Report(IssueCodes.SecretUnexpected, "The authentication none takes no secret.");
+            endpoint.At("secret", default).Report(IssueCodes.SecretRequired, $"The address {bare} has no credential: give it one, or one to all addresses.");
         }
-        else if (declaration.Authentication is EndpointAuthentication.GoogleServiceAccount or EndpointAuthentication.AwsSignature && subject.Secret is { } secret
-            && credentials.Problem(declaration.Authentication.Value, secret(), subject.OrganisationSlug, [declaration.Url, .. declaration.Replicas.Select(replica => replica.Url)]) is { } problem)
+
+        foreach (var lost in given.Where(one => one.Endpoint is not null && !addresses.Contains(one.Endpoint)))
         {
-            endpoint.At("secret", default).Report(IssueCodes.SecretInvalid, problem);
+            endpoint.At("replicas", default).Report(IssueCodes.UnknownValue, $"The credential {lost.Name} is for the address {lost.Endpoint}, which is not there.");
+        }
+
+        if (authentication is not (EndpointAuthentication.GoogleServiceAccount or EndpointAuthentication.AwsSignature))
+        {
+            return;
+        }
+
+        string?[] urls = [declaration.Url, .. declaration.Replicas.Select(replica => replica.Url)];
+        foreach (var one in given)
+        {
+            if (credentials.Problem(authentication, subject.SecretOf(one), subject.OrganisationSlug, urls) is { } problem)
+            {
+                endpoint.At("secret", default).Report(IssueCodes.SecretInvalid, one.Name == PublishedCredential.Default ? problem : $"The credential {one.Name}: {problem}");
+            }
         }
     }
 }

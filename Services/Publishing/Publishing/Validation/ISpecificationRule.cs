@@ -1,3 +1,5 @@
+using LlmMarketplace.Publishing.Versions;
+
 namespace LlmMarketplace.Publishing.Validation;
 
 /// <summary>One group of rules. Reports every breach that it finds; a member that could not be read is not its business.</summary>
@@ -10,14 +12,16 @@ internal interface ISpecificationRule
 /// <param name="Version">Its version as written.</param>
 /// <param name="Document">The declaration without version, credential and OpenAPI document.</param>
 /// <param name="OpenApi">The OpenAPI document's text, or null.</param>
-/// <param name="Secret">Gives the credential; null when none was given.</param>
+/// <param name="Credentials">The credentials that were given.</param>
+/// <param name="SecretOf">Gives one of them.</param>
 /// <param name="OrganisationSlug">The provider's organisation.</param>
 /// <param name="OtherVersions">The listing's other versions.</param>
 internal sealed record ValidationSubject(
     string? Version,
     System.Text.Json.JsonElement Document,
     string? OpenApi,
-    Func<string>? Secret,
+    IReadOnlyList<NamedCredential> Credentials,
+    Func<NamedCredential, string> SecretOf,
     string OrganisationSlug,
     IReadOnlyList<ExistingVersion> OtherVersions);
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmMarketplace.ApiConventions;
+using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Publishing.Validation;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -28,6 +29,9 @@ internal sealed class DeclarationBody
 
     /// <summary>The credential, or null.</summary>
     public string? Secret { get; private init; }
+
+    /// <summary>The credential as the validation wants to know of it.</summary>
+    public IReadOnlyList<NamedCredential> CredentialNames => Secret is null ? [] : [new NamedCredential(PublishedCredential.Default, null)];
 
     /// <summary>Whether the credential was named at all: a declaration that comes without keeps the one that is there.</summary>
     public bool NamesSecret { get; private init; }

@@ -39,7 +39,7 @@ internal static class LifecycleTrigger
             THEN
                 RAISE EXCEPTION 'the specification of a version that is % cannot change', OLD.status USING ERRCODE = 'check_violation';
             END IF;
-            IF OLD.status IN ('rejected', 'retired') AND OLD.secret IS DISTINCT FROM NEW.secret THEN
+            IF OLD.status IN ('rejected', 'retired') AND (OLD.secret, OLD.credentials) IS DISTINCT FROM (NEW.secret, NEW.credentials) THEN
                 RAISE EXCEPTION 'the credential of a version that is % cannot change', OLD.status USING ERRCODE = 'check_violation';
             END IF;
             RETURN NEW;

@@ -27,7 +27,18 @@ internal sealed class ListingVersion
     /// <summary>The declaration as it was read and frozen by the pipeline; null before.</summary>
     public ServiceSpecification? Specification { get; set; }
 
+    /// <summary>The credential that came with the declaration: the one of the name <see cref="PublishedCredential.Default"/>.</summary>
     public ProtectedSecret? Secret { get; set; }
+
+    /// <summary>The other ones.</summary>
+    public IReadOnlyList<VersionCredential> Credentials { get; set; } = [];
+
+    /// <summary>All of them by name, with the address that each is for, or null.</summary>
+    public IReadOnlyList<NamedCredential> CredentialNames =>
+        [.. Credentials.Select(one => new NamedCredential(one.Name, one.Endpoint)).Prepend(new NamedCredential(PublishedCredential.Default, null)).Skip(Secret is null ? 1 : 0)];
+
+    /// <summary>One of them.</summary>
+    public ProtectedSecret SecretOf(string name) => name == PublishedCredential.Default ? Secret! : Credentials.Single(one => one.Name == name).Secret;
 
     /// <summary>Why the last run refused it.</summary>
     public IReadOnlyList<Issue> Issues { get; set; } = [];

@@ -50,13 +50,12 @@ internal static class RotateSecret
 
         if (found.Specification is not { Endpoint.Authentication: not EndpointAuthentication.None } || found.Status is VersionStatus.Rejected or VersionStatus.Retired)
         {
-            return Problems.Conflict("no_credential", "The version is not published, was rejected or retired, or its endpoint takes no credential: rewrite the draft, or draft a new version.");
+            return Refusals.NoCredentialTaken;
         }
 
-        var endpoint = found.Specification.Endpoint;
-        if (credentials.Problem(endpoint.Authentication, secret, listing.Provider, [endpoint.Url, .. (endpoint.Replicas ?? []).Select(replica => replica.Url)]) is { } problem)
+        if (credentials.Check(found.Specification.Endpoint, secret, listing.Provider) is { } issue)
         {
-            return Problems.Invalid(new Issue(IssueCodes.SecretInvalid, "/secret", problem));
+            return Problems.Invalid(issue);
         }
 
         found.Secret = protector.Protect(found.Id, secret);

@@ -10,11 +10,11 @@ internal static class Subjects
 {
     /// <summary>A version that is kept.</summary>
     public static ValidationSubject ToSubject(this ListingVersion version, Listing listing, ProviderSecretProtector protector) =>
-        new(version.Version, Parse(version.Document), version.OpenApi, version.Secret is { } secret ? () => protector.Unprotect(version.Id, secret) : null, listing.Provider, Others(listing, version.Id));
+        new(version.Version, Parse(version.Document), version.OpenApi, version.CredentialNames, one => protector.Unprotect(version.Id, version.SecretOf(one.Name)), listing.Provider, Others(listing, version.Id));
 
     /// <summary>A declaration that was only sent, as a version of the listing.</summary>
     public static ValidationSubject ToSubject(this DeclarationBody body, Listing listing) =>
-        new(body.Version, Parse(body.Document), body.OpenApi, body.Secret is { } secret ? () => secret : null, listing.Provider, Others(listing, null));
+        new(body.Version, Parse(body.Document), body.OpenApi, body.CredentialNames, _ => body.Secret!, listing.Provider, Others(listing, null));
 
     public static IReadOnlyList<ExistingVersion> Others(Listing listing, Guid? except) =>
     [

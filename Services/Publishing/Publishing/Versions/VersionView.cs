@@ -16,6 +16,7 @@ namespace LlmMarketplace.Publishing.Versions;
 /// <param name="Status">Where it stands in its life.</param>
 /// <param name="StatusReason">Why it was suspended, rejected or refused.</param>
 /// <param name="HasSecret">Whether a credential is kept.</param>
+/// <param name="Credentials">Which ones.</param>
 /// <param name="OpenApiSha256">SHA-256 of the OpenAPI document.</param>
 /// <param name="Declaration">As sent, without the credential.</param>
 /// <param name="Issues">Why the last run refused it.</param>
@@ -31,6 +32,7 @@ internal sealed record VersionView(
     VersionStatus Status,
     string? StatusReason,
     bool HasSecret,
+    IReadOnlyList<CredentialView> Credentials,
     string? OpenApiSha256,
     JsonElement Declaration,
     IReadOnlyList<Issue> Issues,
@@ -46,7 +48,8 @@ internal sealed record VersionView(
         version.Version,
         listing.StatusOf(version),
         listing.StatusOf(version) == version.Status ? version.StatusReason : listing.SuspensionReason,
-        version.Secret is not null,
+        version.CredentialNames.Count > 0,
+        CredentialView.Of(version),
         OpenApiRule.Sha256(version.OpenApi),
         Declare(version),
         version.Issues,
@@ -63,6 +66,16 @@ internal sealed record VersionView(
         declaration["openApi"] = version.OpenApi is null ? null : JsonNode.Parse(version.OpenApi);
         return JsonSerializer.SerializeToElement(declaration);
     }
+}
+
+/// <summary>A credential of a version; what it is itself is never shown.</summary>
+/// <param name="Name">Unique within the version; <c>default</c> came as <c>endpoint.secret</c>.</param>
+/// <param name="Endpoint">The only address that it is sent to; null: every address that has none of its own.</param>
+/// <param name="ChangedAt">When it was given; null for <c>default</c>.</param>
+internal sealed record CredentialView(string Name, string? Endpoint, DateTimeOffset? ChangedAt)
+{
+    public static IReadOnlyList<CredentialView> Of(ListingVersion version) =>
+        [.. version.CredentialNames.Select(one => new CredentialView(one.Name, one.Endpoint, version.Credentials.FirstOrDefault(kept => kept.Name == one.Name)?.ChangedAt))];
 }
 
 /// <summary>An approval, as the provider sees it.</summary>

@@ -10,8 +10,8 @@ namespace LlmMarketplace.Consumption.Metering.UsageLog;
 /// </summary>
 internal static class LogEntry
 {
-    /// <summary>1: without whom the call was made for.</summary>
-    private const byte Version = 2;
+    /// <summary>1: without whom the call was made for; 2: without the attempts' credentials.</summary>
+    private const byte Version = 3;
 
     public static void Write(this IBufferWriter<byte> buffer, AdmissionRow row)
     {
@@ -100,6 +100,7 @@ internal static class LogEntry
             to.OptionalText(attempt.Error);
             to.Double(attempt.Ms);
             to.OptionalText(attempt.Endpoint);
+            to.OptionalText(attempt.Credential);
         }
 
         Write(to, record.ServiceVersion, record.EndUser, record.Tags);
@@ -175,7 +176,7 @@ internal static class LogEntry
         var attempts = new Attempt[from.Int32()];
         for (var i = 0; i < attempts.Length; i++)
         {
-            attempts[i] = new Attempt(from.Int32() is var status && status < 0 ? null : status, from.OptionalText(), from.Double(), from.OptionalText());
+            attempts[i] = new Attempt(from.Int32() is var status && status < 0 ? null : status, from.OptionalText(), from.Double(), from.OptionalText(), from.Version < 3 ? null : from.OptionalText());
         }
 
         return attempts;

@@ -1,0 +1,71 @@
+namespace LlmMarketplace.Consumption.Routing;
+
+/// <summary>
+/// What this instance knows of one credential at one address. A 429 sets it aside for as long as the provider says: it is not used at all then. A 401, 402 or 403 sets it aside for a minute, and
+/// then for one call to try: as callers can bring about a 403 by what they ask for, it is then only used last, never refused.
+/// </summary>
+internal sealed class CredentialHealth(TimeProvider time)
+{
+    private static readonly TimeSpan AsideFor = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long others wait for the outcome of the one call that tries.</summary>
+    private static readonly TimeSpan TryFor = TimeSpan.FromSeconds(10);
+
+    private long busyUntil;
+    private long asideUntil;
+
+    /// <summary>How long the provider wants not to see it; zero when it may be used.</summary>
+    public TimeSpan BusyFor
+    {
+        get
+        {
+            var (until, now) = (Volatile.Read(ref busyUntil), time.GetTimestamp());
+            return until <= now ? TimeSpan.Zero : time.GetElapsedTime(now, until);
+        }
+    }
+
+    /// <summary>Whether the provider refused it a short time ago.</summary>
+    public bool IsAside => Volatile.Read(ref asideUntil) is var until && until != 0 && until > time.GetTimestamp();
+
+    /// <summary>Whether a call may use it now. After it was set aside, only one may until that has an outcome.</summary>
+    public bool TryEnter()
+    {
+        if (BusyFor > TimeSpan.Zero)
+        {
+            return false;
+        }
+
+        var aside = Volatile.Read(ref asideUntil);
+        return aside == 0 || (aside <= time.GetTimestamp() && Interlocked.CompareExchange(ref asideUntil, Until(TryFor), aside) == aside);
+    }
+
+    /// <summary>It was taken.</summary>
+    public void Accepted()
+    {
+        if (Volatile.Read(ref asideUntil) != 0)
+        {
+            Volatile.Write(ref asideUntil, 0);
+        }
+    }
+
+    /// <summary>It was answered with 401, 402 or 403.</summary>
+    public void Refused() => Volatile.Write(ref asideUntil, Until(AsideFor));
+
+    /// <summary>It was answered with 429.</summary>
+    public void Busy(TimeSpan wait)
+    {
+        var until = Until(wait);
+        for (var known = Volatile.Read(ref busyUntil); known < until;)
+        {
+            var seen = Interlocked.CompareExchange(ref busyUntil, until, known);
+            if (seen == known)
+            {
+                return;
+            }
+
+            known = seen;
+        }
+    }
+
+    private long Until(TimeSpan span) => time.GetTimestamp() + (long)(span.TotalSeconds * time.TimestampFrequency);
+}

@@ -1,0 +1,53 @@
+using LlmMarketplace.Consumption.Routing;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace LlmMarketplace.Consumption.Tests.Routing;
+
+public sealed class CredentialHealthTests
+{
+    private readonly FakeTimeProvider time = new();
+    private readonly CredentialHealth health;
+
+    public CredentialHealthTests() => health = new CredentialHealth(time);
+
+    [Fact]
+    public void One_that_is_to_be_spared_is_spared_for_so_long()
+    {
+        health.Busy(TimeSpan.FromSeconds(7));
+        health.Busy(TimeSpan.FromSeconds(3)); // A shorter wait does not end a longer one.
+
+        Assert.False(health.TryEnter());
+        Assert.Equal(TimeSpan.FromSeconds(7), health.BusyFor);
+        time.Advance(TimeSpan.FromSeconds(7));
+        Assert.True(health.TryEnter());
+    }
+
+    [Fact]
+    public void One_that_was_refused_is_set_aside_for_a_minute_and_then_one_call_tries()
+    {
+        health.Refused();
+        Assert.True(health.IsAside);
+        Assert.False(health.TryEnter());
+
+        time.Advance(TimeSpan.FromSeconds(60));
+        Assert.False(health.IsAside);
+        Assert.True(health.TryEnter());
+        Assert.False(health.TryEnter());
+
+        health.Accepted();
+        Assert.True(health.TryEnter());
+    }
+
+    [Fact]
+    public void When_the_one_call_that_tries_tells_nothing_another_one_tries()
+    {
+        health.Refused();
+        time.Advance(TimeSpan.FromSeconds(60));
+        Assert.True(health.TryEnter());
+
+        time.Advance(TimeSpan.FromSeconds(10));
+
+        Assert.True(health.TryEnter());
+    }
+}
