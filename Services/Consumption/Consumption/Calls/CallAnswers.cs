@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
 
-/// <summary>What every answer of <c>/v1</c> carries, and errors in the shape of the protocol in use.</summary>
+/// <summary>What every answer to a call carries, and errors in the shape of the protocol in use; below <c>/api</c> as problems (RFC 9457).</summary>
 internal static class CallAnswers
 {
     private static readonly JsonSerializerOptions SnakeCase = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
@@ -104,6 +104,12 @@ internal static class CallAnswers
         if (error.Waiting == false)
         {
             headers["x-should-retry"] = "false";
+        }
+
+        if (http.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase))
+        {
+            await ErrorBodies.Problem(refusal).ExecuteAsync(http);
+            return;
         }
 
         http.Response.StatusCode = error.Status;

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using LlmMarketplace.Consumption.Invoking;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Routing;
 using LlmMarketplace.Consumption.StoredResponses;
@@ -172,22 +173,30 @@ internal sealed class ProviderClient : IDisposable
         var plan = call.Plan!;
         var endpoint = plan.Version.Specification.Endpoint;
         var stored = plan.Upstream.Method != HttpMethod.Post;
-        var path = stored ? ReadStoredCall.Path(call, endpoint.ApiVersion)
+        var invocation = call.Request!.Invocation;
+        var path = invocation is not null ? $"./{invocation.Path}" // Whatever it looks like, it lies below the address.
+            : stored ? ReadStoredCall.Path(call, endpoint.ApiVersion)
             : endpoint.Protocol == EndpointProtocol.Gemini ? $"{plan.Upstream.Path}{Uri.EscapeDataString(plan.Version.Specification.Model.Id)}:{(call.Request!.Stream ? "streamGenerateContent?alt=sse" : "generateContent")}"
             : endpoint.ApiVersion is { } version ? $"{plan.Upstream.Path}?api-version={Uri.EscapeDataString(version)}" : plan.Upstream.Path;
-        var request = new HttpRequestMessage(plan.Upstream.Method, new Uri(address, path))
+        var request = new HttpRequestMessage(invocation?.Method ?? plan.Upstream.Method, new Uri(address, path))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            Content = stored ? null
+            Content = invocation is not null ? Content(invocation)
+                : stored ? null
                 : plan.Translated is { } translated
                 ? new ReadOnlyMemoryContent(translated.Body) { Headers = { ContentType = Json } }
                 : EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request!, plan.Version.Specification.Model.Id, plan.Cap),
         };
-        request.Headers.Accept.Add(call.Request!.Stream ? EventStream : call.Surface.Dialect == Dialect.Audio ? Anything : Json);
+        request.Headers.Accept.Add(call.Request.Stream ? EventStream : call.Surface.Dialect is Dialect.Audio or Dialect.Rest ? Anything : Json);
         request.Headers.AcceptEncoding.ParseAdd("identity");
         request.Headers.UserAgent.ParseAdd("LlmMarketplace/1");
         request.Headers.TryAddWithoutValidation("x-request-id", call.Id.ToString());
+        foreach (var (name, value) in invocation?.Headers ?? [])
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
         if (endpoint.Protocol == EndpointProtocol.Anthropic)
         {
             PassOn(call, request, "anthropic-version", "2023-06-01");
@@ -208,6 +217,9 @@ internal sealed class ProviderClient : IDisposable
 
         return request;
     }
+
+    private static ReadOnlyMemoryContent? Content(Invocation invocation) =>
+        invocation.Body is { } body ? new ReadOnlyMemoryContent(body) { Headers = { ContentType = MediaTypeHeaderValue.Parse(invocation.MediaType!) } } : null;
 
     /// <summary>A header by which callers choose the protocol's version and features.</summary>
     private static void PassOn(Call call, HttpRequestMessage request, string name, string? otherwise)

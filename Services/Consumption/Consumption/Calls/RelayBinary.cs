@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>
-/// Passes on an answer that is neither JSON nor events, speech, as it comes. The last byte waits until the call is settled; an answer that breaks off ends with a reset, for
+/// Passes on an answer of which nothing is read, speech or the events of a <c>rest</c> service, as it comes. The last byte waits until the call is settled; an answer that breaks off ends with a reset, for
 /// bytes alone cannot say that they are not complete.
 /// <code>
 /// provider                    marketplace                       caller
@@ -29,7 +29,7 @@ internal sealed class RelayBinary(SettleCall settle, InstanceLease lease, TimePr
     public async Task<CallRefusal?> RunAsync(Call call, HttpResponseMessage answer, CallClock clock, CancellationToken stop)
     {
         var type = answer.Content.Headers.ContentType?.MediaType ?? "";
-        if (!type.StartsWith("audio/", StringComparison.OrdinalIgnoreCase) && type != "application/octet-stream")
+        if (call.Surface == Surface.AudioSpeech && !type.StartsWith("audio/", StringComparison.OrdinalIgnoreCase) && type != "application/octet-stream")
         {
             return new CallRefusal(CallFailure.ProviderFailed, "The provider's answer is not audio.");
         }
