@@ -11,6 +11,7 @@ using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Consumption.Rpc;
 using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Usage;
 using LlmMarketplace.Identity.Contracts;
@@ -120,11 +121,13 @@ public static class ConsumptionService
         services.AddSingleton<ReadStoredCall>().AddHostedService<ForgetResponses>();
         services.AddSingleton<RestApis>().AddSingleton<ReadInvocation>().AddSingleton<RelayInvocation>();
         services.AddSingleton<RelayAnswer>().AddSingleton<RelayStream>().AddSingleton<RelayBinary>().AddSingleton<ServeCall>();
+        services.AddSingleton<ReadStanding>();
+        services.AddRpc();
         services.AddHealthChecks().AddCheck<Warmth>("consumption-calls", tags: ["ready"]);
         return builder;
     }
 
-    /// <summary>Maps <c>/v1</c> and <c>/api/v1/services/{id}/invoke</c>. These routes authenticate by API key themselves.</summary>
+    /// <summary>Maps <c>/v1</c>, <c>/api/v1/services/{id}/invoke</c> and gRPC's <c>marketplace.v1.ConsumptionService</c>. These routes authenticate by API key themselves.</summary>
     public static WebApplication MapConsumptionCalls(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -141,6 +144,7 @@ public static class ConsumptionService
 
         app.MapPost("/" + Surface.Invoke.Path, ([Description("The service's id, as `GET /api/v1/services` tells it.")] string id, HttpContext http, ServeCall calls) => calls.HandleAsync(http, Surface.Invoke, id))
             .WithTags("Calls").AllowAnonymous().WithMetadata(new TakesApiKey(OrToken: false)).DescribeInvoke();
+        app.MapRpc();
         v1.MapGet("/models", ListModels.HandleAsync).WithName("ListModels").Produces<ListModels.Response>().WithSummary("The models that this key may call");
         v1.MapGet("/models/{**id}", ListModels.HandleOneAsync).WithName("GetModel").Produces<ListModels.Model>().WithSummary("One of them; ids contain a slash");
         v1.MapGet("/generations/{id:guid}", ShowGeneration.HandleAsync).WithName("GetGeneration").Produces<ListRecords.Item>().WithSummary("The record of one call, by its x-request-id");

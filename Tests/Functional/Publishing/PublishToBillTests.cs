@@ -59,6 +59,31 @@ public sealed class PublishToBillTests(SharedMarketplace shared)
     }
 
     [Fact]
+    public async Task A_rest_service_is_published_with_its_document_and_invoked_by_it()
+    {
+        var (market, model) = (await shared.MarketAsync(), await shared.ModelAsync());
+        var name = Market.Unique("rest");
+        model.Play(name, context => context.Response.WriteAsJsonAsync(new { text = $"{context.Request.Path}: {(string)ScriptedModel.RequestOf(context)["text"]!}" }, CancellationToken.None));
+        var provider = await market.MemberAsync((await market.ScriptedAsync()).Id, "provider");
+        var publication = await Market.PublishAsync(provider, name, Declarations.Rest(name));
+        Assert.Equal("succeeded", publication.Status);
+        var (_, key) = await market.ConsumerOfAsync(publication.Model);
+        var invoke = $"api/v1/services/{publication.Listing}/invoke";
+        var right = new JsonObject { ["operationId"] = "translate", ["parameters"] = new JsonObject { ["language"] = "de" }, ["body"] = new JsonObject { ["model"] = name, ["text"] = "Hello" } };
+
+        // Its document follows the listing within a moment; until then the answer is 503 with retry-after.
+        var answer = await Until.SomethingAsync("the document being known", async () =>
+            await market.CallAsync(key.Text, HttpMethod.Post, invoke, right.DeepClone()) is { Status: not HttpStatusCode.ServiceUnavailable } answered ? answered : null);
+        var wrong = await market.CallAsync(key.Text, HttpMethod.Post, invoke, new JsonObject { ["operationId"] = "translate", ["body"] = new JsonObject { ["model"] = name, ["text"] = 1 } });
+
+        Assert.Equal("/v1/texts/de: Hello", (string)answer.Expect()["text"]!);
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
+        Assert.Equal(["/parameters/language", "/body/text"], wrong.Body!["issues"]!.AsArray().Select(issue => (string)issue!["path"]!));
+        var record = Assert.Single(await market.RecordsAsync(key, 1))!;
+        Assert.Equal(("invoke", "completed", 0.25m), ((string)record["operation"]!, (string)record["outcome"]!, (decimal)record["cost"]!));
+    }
+
+    [Fact]
     public async Task An_approver_does_not_decide_on_what_they_submitted_themselves()
     {
         var market = await shared.MarketAsync();

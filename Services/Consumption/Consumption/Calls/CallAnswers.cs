@@ -106,6 +106,12 @@ internal static class CallAnswers
             headers["x-should-retry"] = "false";
         }
 
+        if (http.Features.Get<ITakeRefusals>() is { } taker)
+        {
+            taker.Refuse(refusal);
+            return;
+        }
+
         if (http.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase))
         {
             await ErrorBodies.Problem(refusal).ExecuteAsync(http);
@@ -126,4 +132,10 @@ internal static class CallAnswers
     internal static string Text(TimeSpan span) => string.Create(
         CultureInfo.InvariantCulture,
         $"{(span.TotalMilliseconds < 1_000 ? $"{(long)span.TotalMilliseconds}ms" : span.TotalSeconds < 60 ? $"{Math.Round(span.TotalSeconds, 3)}s" : $"{(long)span.TotalMinutes}m{span.Seconds}s")}");
+}
+
+/// <summary>A feature of requests whose refusals are not written into a body: who led the call here says them in its own way.</summary>
+internal interface ITakeRefusals
+{
+    void Refuse(CallRefusal refusal);
 }

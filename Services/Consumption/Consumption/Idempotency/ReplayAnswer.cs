@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using LlmMarketplace.Consumption.Calls;
-using Microsoft.AspNetCore.Http;
 using Npgsql;
 
 namespace LlmMarketplace.Consumption.Idempotency;

@@ -65,9 +65,9 @@ internal sealed class RestApi
 
     public static string? Text(JsonElement value) => value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    private static IEnumerable<JsonElement> Items(JsonElement list) => list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : [];
+    private static JsonElement.ArrayEnumerator Items(JsonElement list) => list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : default;
 
-    private static IEnumerable<JsonProperty> Members(JsonElement at) => at.ValueKind == JsonValueKind.Object ? at.EnumerateObject() : [];
+    private static JsonElement.ObjectEnumerator Members(JsonElement at) => at.ValueKind == JsonValueKind.Object ? at.EnumerateObject() : default;
 }
 
 /// <summary>JSON Pointers (RFC 6901).</summary>

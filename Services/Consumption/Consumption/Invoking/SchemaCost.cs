@@ -132,5 +132,5 @@ internal sealed class SchemaCost(JsonElement root)
         }
     }
 
-    private static IEnumerable<JsonProperty> Members(JsonElement at) => at.ValueKind == JsonValueKind.Object ? at.EnumerateObject() : [];
+    private static JsonElement.ObjectEnumerator Members(JsonElement at) => at.ValueKind == JsonValueKind.Object ? at.EnumerateObject() : default;
 }
