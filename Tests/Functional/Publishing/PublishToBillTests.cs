@@ -1,8 +1,9 @@
 using System.ClientModel;
 using System.Net;
 using System.Text.Json.Nodes;
-using OpenAI;
+using Microsoft.AspNetCore.Http;
 using OpenAI.Chat;
+using OpenAI;
 
 namespace LlmMarketplace.Functional.Publishing;
 

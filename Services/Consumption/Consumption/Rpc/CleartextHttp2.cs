@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
@@ -13,13 +14,17 @@ namespace LlmMarketplace.Consumption.Rpc;
 /// HTTP/1.1 and HTTP/2 on one address without TLS, where gRPC has to come in too. TLS agrees on the protocol by itself (ALPN); without it Kestrel takes every connection for
 /// HTTP/1.1. But clients that know what they talk to begin with a preface that is no HTTP/1.1 (RFC 9113, 3.3 and 3.4):
 /// <code>
-/// first bytes «PRI»  ─► the connection is marked as one that agreed on h2 ─► Kestrel: HTTP/2
-/// anything else      ─► untouched                                       ─► Kestrel: HTTP/1.1
+/// first bytes «PRI * HTTP/2.0» ─► the connection is marked as one that agreed on h2 ─► Kestrel: HTTP/2
+/// anything else                ─► untouched                                         ─► Kestrel: HTTP/1.1
+/// nothing for a while, or the process stops                                         ─► Kestrel, whose time-outs begin only now
 /// </code>
 /// </summary>
 internal static class CleartextHttp2
 {
-    private static ReadOnlySpan<byte> Preface => "PRI"u8;
+    // As long as the gateway waits for a header.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
+    private static ReadOnlySpan<byte> Preface => "PRI * HTTP/2.0"u8;
 
     /// <summary>For all addresses that the process listens at; those with TLS are as they were.</summary>
     public static void AddCleartextHttp2(this IServiceCollection services)
@@ -46,17 +51,27 @@ internal static class CleartextHttp2
 
     private static async Task<bool> BeginsWithPrefaceAsync(ConnectionContext connection)
     {
+        var stopping = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed, stopping);
+        patience.CancelAfter(Patience);
         var input = connection.Transport.Input;
-        while (true)
+        try
         {
-            var read = await input.ReadAsync(connection.ConnectionClosed);
-            var known = Judge(read.Buffer);
-            var isOver = known is not null || read.IsCompleted || read.IsCanceled;
-            input.AdvanceTo(read.Buffer.Start, isOver ? read.Buffer.Start : read.Buffer.End);
-            if (isOver)
+            while (true)
             {
-                return known == true;
+                var read = await input.ReadAsync(patience.Token);
+                var known = Judge(read.Buffer);
+                var isOver = known is not null || read.IsCompleted || read.IsCanceled;
+                input.AdvanceTo(read.Buffer.Start, isOver ? read.Buffer.Start : read.Buffer.End);
+                if (isOver)
+                {
+                    return known == true;
+                }
             }
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
         }
     }
 

@@ -3,7 +3,7 @@ using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Keys;
-using Marketplace.V1;
+using LlmMarketplace.Consumption.V1;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Rpc;
@@ -11,7 +11,7 @@ namespace LlmMarketplace.Consumption.Rpc;
 /// <summary>
 /// The calls by gRPC. There is one way of a call (<see cref="ServeCall"/>): each is led over it as the HTTP request that it stands for, and what that answers goes back.
 /// </summary>
-internal sealed class ConsumptionRpc(ServeCall calls, ReadStanding standing, TimeProvider time) : global::Marketplace.V1.ConsumptionService.ConsumptionServiceBase
+internal sealed class ConsumptionRpc(ServeCall calls, ReadStanding standing, TimeProvider time) : V1.ConsumptionService.ConsumptionServiceBase
 {
     public override async Task RouteRequest(RouteRequestRequest request, IServerStreamWriter<RouteRequestResponse> responseStream, ServerCallContext context)
     {

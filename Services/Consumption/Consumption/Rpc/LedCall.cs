@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using Google.Protobuf;
 using Grpc.Core;
 using LlmMarketplace.Consumption.Calls;
-using Marketplace.V1;
+using LlmMarketplace.Consumption.V1;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
