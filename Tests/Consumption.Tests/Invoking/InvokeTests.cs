@@ -2,7 +2,6 @@ using System.Net;
 using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
-using Microsoft.AspNetCore.Http;
 using Xunit;
 
 namespace LlmMarketplace.Consumption.Tests.Invoking;
@@ -164,6 +163,7 @@ public sealed class InvokeTests(Marketplace marketplace)
 
     [Theory]
     [InlineData("mirror", "{}")]
+    [InlineData("names", "{\"a\":1}")]
     [InlineData("tree", null)]
     [InlineData("pattern", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"")]
     [InlineData("upload", "{}")]

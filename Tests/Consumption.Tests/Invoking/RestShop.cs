@@ -1,4 +1,3 @@
-using System.Text.Json;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 
@@ -26,6 +25,7 @@ internal static class RestShop
             "/jobs/{id}": { "get": { "operationId": "job", "parameters": [ { "name": "id", "in": "path", "required": true, "schema": { "type": "string" } } ], "responses": { "200": { "description": "A job" } } } },
             "/mirrors": { "post": { "operationId": "mirror", "requestBody": { "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Endless" } } } }, "responses": { "200": { "description": "Ok" } } } },
             "/trees": { "post": { "operationId": "tree", "requestBody": { "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Doubling" } } } }, "responses": { "200": { "description": "Ok" } } } },
+            "/names": { "post": { "operationId": "names", "requestBody": { "content": { "application/json": { "schema": { "propertyNames": { "$ref": "#/components/schemas/Endless" } } } } }, "responses": { "200": { "description": "Ok" } } } },
             "/patterns": { "post": { "operationId": "pattern", "requestBody": { "content": { "application/json": { "schema": { "type": "string", "pattern": "^(a+)+$" } } } }, "responses": { "200": { "description": "Ok" } } } },
             "/files": { "post": { "operationId": "upload", "requestBody": { "content": { "multipart/form-data": { "schema": { "type": "object" } } } }, "responses": { "200": { "description": "Ok" } } } } },
           "components": {

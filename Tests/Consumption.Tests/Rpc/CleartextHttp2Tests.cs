@@ -43,7 +43,6 @@ public sealed class CleartextHttp2Tests : IAsyncLifetime
 
     [Theory]
     [InlineData("GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", "HTTP/1.1 200")]
-    [InlineData("PRI / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", "HTTP/1.1 200")]
     [InlineData("P", "")]
     public async Task Whatever_comes_byte_by_byte_and_is_no_preface_is_left_to_the_older_protocol(string sent, string answer)
     {
@@ -66,7 +65,7 @@ public sealed class CleartextHttp2Tests : IAsyncLifetime
         using var http = new HttpClient();
         await http.GetStringAsync(app.Urls.First()); // Accepted in order: the silent one is too.
 
-        await app.StopAsync().WaitAsync(TimeSpan.FromMinutes(2));
+        await app.StopAsync().WaitAsync(TimeSpan.FromSeconds(12)); // Sooner than it is given up for saying nothing.
     }
 
     private async Task<Socket> ConnectAsync()

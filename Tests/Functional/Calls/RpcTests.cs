@@ -92,6 +92,41 @@ public sealed class RpcTests(SharedMarketplace shared)
     }
 
     [Fact]
+    public async Task Who_hangs_up_with_an_idempotency_key_finds_the_whole_answer_later()
+    {
+        var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (market, model, name) = await ModelAsync(async (context, _) =>
+        {
+            await ScriptedModel.BeginAsync(context);
+            await ScriptedModel.SayAsync(context, "One");
+            await left.Task;
+            await ScriptedModel.SayAsync(context, "two");
+            await ScriptedModel.EndAsync(context, 10, 5);
+        });
+        var (_, key) = await market.ConsumerOfAsync(name);
+        using var channel = GrpcChannel.ForAddress(market.Address);
+        var client = new ConsumptionService.ConsumptionServiceClient(channel);
+        var headers = Bearer(key.Text);
+        headers.Add("idempotency-key", "later");
+
+        string id;
+        using (var call = client.RouteRequest(Chat(name, stream: true), headers, cancellationToken: Cancellation))
+        {
+            Assert.True(await call.ResponseStream.MoveNext(Cancellation));
+            id = call.ResponseStream.Current.Headers["x-request-id"];
+        }
+
+        await client.CheckQuotaAsync(new CheckQuotaRequest(), Bearer(key.Text), cancellationToken: Cancellation); // On the same connection: the marketplace has read that the caller left.
+        left.SetResult();
+        var record = await market.RecordAsync(key, id);
+        var (head, body) = await RouteAsync(client, key.Text, Chat(name, stream: true), ("idempotency-key", "later"));
+
+        Assert.Equal(("completed", id, 1), ((string)record["outcome"]!, head.Headers["x-request-id"], model.CallsOf(name.Split('/')[1])));
+        Assert.Contains("two", body, StringComparison.Ordinal);
+        Assert.EndsWith("data: [DONE]\n\n", body, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Refusals_are_statuses_with_details()
     {
         var (market, _, name) = await ModelAsync((context, _) => ScriptedModel.CompleteAsync(context, "Hello."));

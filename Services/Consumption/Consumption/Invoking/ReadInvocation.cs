@@ -16,6 +16,9 @@ namespace LlmMarketplace.Consumption.Invoking;
 /// </summary>
 internal sealed class ReadInvocation(Catalogue.Catalogue catalogue, RestApis apis, IOptions<CallOptions> options)
 {
+    private const int MostIssues = 100;
+    private const int MostInDetail = 5;
+
     /// <summary>Reads the body of a call whose key is known.</summary>
     public async Task<CallRefusal?> ReadAsync(Call call, string id)
     {
@@ -117,7 +120,7 @@ internal sealed class ReadInvocation(Catalogue.Catalogue catalogue, RestApis api
     }
 
     private static CallRefusal Invalid(List<Issue> issues) =>
-        new(CallFailure.InvalidInvocation, string.Join(' ', issues.Take(5).Select(issue => $"{issue.Path}: {issue.Message}"))) { Issues = issues };
+        new(CallFailure.InvalidInvocation, string.Join(' ', issues.Take(MostInDetail).Select(issue => $"{issue.Path}: {issue.Message}"))) { Issues = [.. issues.Take(MostIssues)] };
 
     /// <summary>Where a value stands in the caller's body.</summary>
     private static ReadOnlyMemory<byte> Slice(RequestBody body, JsonElement value)

@@ -1,3 +1,4 @@
+using System.Net.Http.Headers;
 using System.Text.Json;
 
 namespace LlmMarketplace.Consumption.Invoking;
@@ -53,6 +54,6 @@ internal sealed class RestOperation
     private static bool IsJson(string mediaType)
     {
         var type = mediaType.Split(';')[0].Trim();
-        return type is "application/json" or "*/*" or "application/*" || type.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
+        return MediaTypeHeaderValue.TryParse(mediaType, out _) && (type is "application/json" or "*/*" or "application/*" || type.EndsWith("+json", StringComparison.OrdinalIgnoreCase));
     }
 }

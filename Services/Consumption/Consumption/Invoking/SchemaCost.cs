@@ -19,7 +19,8 @@ internal sealed class SchemaCost(JsonElement root)
     private static readonly TimeSpan LongestPatterns = TimeSpan.FromSeconds(2);
     private static readonly string[] Lists = ["allOf", "anyOf", "oneOf"];
     private static readonly string[] Singles = ["not", "if", "then", "else"];
-    private static readonly string[] OfItems = ["items", "contains", "unevaluatedItems"];
+    private static readonly string[] Dependent = ["dependentSchemas", "dependencies"];
+    private static readonly string[] OfItems = ["items", "additionalItems", "contains", "unevaluatedItems"];
     private static readonly string[] OfMembers = ["additionalProperties", "unevaluatedProperties"];
 
     private int steps;
@@ -46,7 +47,7 @@ internal sealed class SchemaCost(JsonElement root)
         }
 
         foreach (var one in Lists.Select(name => RestApi.Member(schema, name)).Where(list => list.ValueKind == JsonValueKind.Array).SelectMany(list => list.EnumerateArray())
-            .Concat(Singles.Select(name => RestApi.Member(schema, name))).Concat(Members(RestApi.Member(schema, "dependentSchemas")).Select(member => member.Value)))
+            .Concat(Singles.Select(name => RestApi.Member(schema, name))).Concat(Dependent.SelectMany(name => Members(RestApi.Member(schema, name))).Select(member => member.Value)))
         {
             Visit(one, value, depth + 1);
         }
@@ -67,7 +68,7 @@ internal sealed class SchemaCost(JsonElement root)
 
     private void VisitMembers(JsonElement schema, JsonElement value, int depth)
     {
-        var (named, patterned) = (RestApi.Member(schema, "properties"), RestApi.Member(schema, "patternProperties"));
+        var (named, patterned, names) = (RestApi.Member(schema, "properties"), RestApi.Member(schema, "patternProperties"), RestApi.Member(schema, "propertyNames"));
         foreach (var member in value.EnumerateObject())
         {
             Visit(RestApi.Member(named, member.Name), member.Value, depth + 1);
@@ -82,9 +83,9 @@ internal sealed class SchemaCost(JsonElement root)
                 Visit(RestApi.Member(schema, keyword), member.Value, depth + 1);
             }
 
-            if (RestApi.Text(RestApi.Member(RestApi.Member(schema, "propertyNames"), "pattern")) is { } ofNames)
+            if (names.ValueKind == JsonValueKind.Object)
             {
-                Try(ofNames, member.Name);
+                Visit(names, JsonSerializer.SerializeToElement(member.Name), depth + 1);
             }
         }
     }

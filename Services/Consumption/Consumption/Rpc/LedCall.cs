@@ -25,11 +25,12 @@ internal sealed class LedCall : IHttpResponseFeature, IHttpRequestLifetimeFeatur
 
     private readonly IServerStreamWriter<RouteRequestResponse> messages;
     private readonly CancellationTokenSource aborted;
+    private readonly CancellationToken left;
     private readonly Answer answer;
 
     public LedCall(HttpContext outer, string path, ReadOnlyMemory<byte> body, IServerStreamWriter<RouteRequestResponse> messages, CancellationToken left)
     {
-        this.messages = messages;
+        (this.messages, this.left) = (messages, left);
         aborted = CancellationTokenSource.CreateLinkedTokenSource(left);
         RequestAborted = aborted.Token;
         answer = new Answer(this);
@@ -132,8 +133,22 @@ internal sealed class LedCall : IHttpResponseFeature, IHttpRequestLifetimeFeatur
         {
             while (buffer.Length > 0)
             {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (call.left.IsCancellationRequested)
+                {
+                    return; // As with HTTP: what nobody hears any more is dropped, and who makes it may go on.
+                }
+
                 var part = buffer[..Math.Min(buffer.Length, MostInMessage)];
-                await call.messages.WriteAsync(call.Next(part.Span), cancellationToken);
+                try
+                {
+                    await call.messages.WriteAsync(call.Next(part.Span), cancellationToken);
+                }
+                catch (Exception gone) when (call.left.IsCancellationRequested && gone is (OperationCanceledException or InvalidOperationException or IOException or RpcException))
+                {
+                    continue; // The caller left in the middle of it: asked again above.
+                }
+
                 buffer = buffer[part.Length..];
             }
         }
