@@ -15,7 +15,7 @@ namespace LlmMarketplace.Publishing.Contracts;
 /// <param name="Compliance">Compliance facts.</param>
 /// <param name="Documentation">Markdown, or null.</param>
 /// <param name="Examples">Sample calls.</param>
-/// <param name="OpenApiSha256">Lower-case hex SHA-256 of the OpenAPI 3.1 document, or null when there is none; <see cref="OpenApiDocumentPublished"/> tells the document itself.</param>
+/// <param name="OpenApiSha256">Lower-case hex SHA-256 of the OpenAPI 3.1 document, or null when there is none; the event <c>marketplace.service.openapi_published.v1</c> tells the document itself.</param>
 public sealed record ServiceSpecification(
     string Description,
     string Category,
