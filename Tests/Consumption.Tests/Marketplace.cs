@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.Invoking;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Identity.Contracts;
@@ -166,6 +167,9 @@ public sealed class Marketplace : IAsyncLifetime
             && known.Versions.Count == listing.Versions.Count && known.Facts(true).Suspended == listing.Suspended
             && listing.Versions.All(v => known.Versions.Single(k => k.Id == v.VersionId).Facts.State.ToString() == v.Status.ToString()));
     }
+
+    /// <summary>A version's OpenAPI document as Publishing tells it.</summary>
+    internal Task TellAsync(OpenApiDocumentPublished document) => ApplyAsync<FollowOpenApiDocuments>(handler => handler.HandleAsync(document, null!, CancellationToken.None));
 
     /// <summary>Waits until an instance knows an organisation's budget.</summary>
     internal static Task KnowsBudgetAsync(TestService instance, Guid organisation, decimal amount)

@@ -32,6 +32,25 @@ internal static class Declarations
         ["examples"] = new JsonArray(),
     };
 
+    /// <summary>A service of the scripted provider that is described by an OpenAPI document: 0.25 USD a call.</summary>
+    public static JsonObject Rest(string model)
+    {
+        var declaration = Chat(model);
+        declaration["endpoint"]!["protocol"] = "rest";
+        declaration["pricing"] = Pricing("per-request", "request", 0.25m);
+        declaration["openApi"] = JsonNode.Parse(
+            """
+            { "openapi": "3.1.0", "info": { "title": "Texts", "version": "1" },
+              "paths": { "/texts/{language}": { "post": {
+                "operationId": "translate",
+                "parameters": [ { "name": "language", "in": "path", "required": true, "schema": { "type": "string" } } ],
+                "requestBody": { "required": true, "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Text" } } } },
+                "responses": { "200": { "description": "The translation" } } } } },
+              "components": { "schemas": { "Text": { "type": "object", "required": [ "model", "text" ], "properties": { "model": { "type": "string" }, "text": { "type": "string" } } } } } }
+            """);
+        return declaration;
+    }
+
     public static JsonObject Pricing(string model, string unit, decimal input, decimal? output = null, decimal? cached = null) => new()
     {
         ["model"] = model,

@@ -117,6 +117,22 @@ public sealed class PublishingApp : IAsyncDisposable
         return events;
     }
 
+    /// <summary>What was told of a version's OpenAPI document.</summary>
+    public async Task<IReadOnlyList<OpenApiDocumentPublished>> DocumentsAsync(Guid version)
+    {
+        await using var command = Owner.CreateCommand("SELECT data::text FROM messaging.outbox WHERE topic = $1 AND key = $2");
+        command.Parameters.Add(new() { Value = PublishingEvents.OpenApiDocuments });
+        command.Parameters.Add(new() { Value = version });
+        await using var reader = await command.ExecuteReaderAsync();
+        var documents = new List<OpenApiDocumentPublished>();
+        while (await reader.ReadAsync())
+        {
+            documents.Add(JsonSerializer.Deserialize<OpenApiDocumentPublished>(reader.GetString(0), ApiConventions.Json.Options)!);
+        }
+
+        return documents;
+    }
+
     public async Task ExecuteAsync(string sql, params object[] parameters)
     {
         await using var command = Owner.CreateCommand(sql);

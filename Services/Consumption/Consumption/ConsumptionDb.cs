@@ -4,6 +4,7 @@ using LlmMarketplace.Consumption.Aliases;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Idempotency;
+using LlmMarketplace.Consumption.Invoking;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Sla;
@@ -83,6 +84,11 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             listing.ToTable("listings");
             listing.HasKey(l => l.ListingId);
             listing.Property(l => l.State).HasColumnType("jsonb");
+        });
+        modelBuilder.Entity<OpenApiDocumentRow>(document =>
+        {
+            document.ToTable("openapi_documents");
+            document.HasKey(d => d.VersionId);
         });
         modelBuilder.Entity<OrganisationRow>(organisation =>
         {

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Aliases;
 using LlmMarketplace.Consumption.Budgets;
@@ -5,11 +6,13 @@ using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Idempotency;
+using LlmMarketplace.Consumption.Invoking;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Platforms;
 using LlmMarketplace.Consumption.Routing;
+using LlmMarketplace.Consumption.Rpc;
 using LlmMarketplace.Consumption.Sla;
 using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Usage;
@@ -45,6 +48,7 @@ public static class ConsumptionService
         ArgumentNullException.ThrowIfNull(builder);
         builder.AddShared()
             .Consumes<ListingChanged, FollowListings>(PublishingEvents.Producer, PublishingEvents.Services, PublishingEvents.ListingChanged)
+            .Consumes<OpenApiDocumentPublished, FollowOpenApiDocuments>(PublishingEvents.Producer, PublishingEvents.OpenApiDocuments, PublishingEvents.OpenApiDocumentPublished)
             .Consumes<OrganisationChanged, FollowOrganisations>(IdentityEvents.Producer, IdentityEvents.Organisations, IdentityEvents.OrganisationChanged);
         builder.Services.AddValidation();
         builder.Services.AddSingleton<KeyChanges>().AddSingleton<SumUsage>();
@@ -126,12 +130,15 @@ public static class ConsumptionService
         services.AddSingleton<TidyAnswers>().AddHostedService(provider => provider.GetRequiredService<TidyAnswers>());
         services.AddSingleton<KeepResponses>().AddHostedService(provider => provider.GetRequiredService<KeepResponses>());
         services.AddSingleton<ReadStoredCall>().AddHostedService<ForgetResponses>();
+        services.AddSingleton<RestApis>().AddSingleton<ReadInvocation>().AddSingleton<RelayInvocation>();
         services.AddSingleton<RelayAnswer>().AddSingleton<EndAnswer>().AddSingleton<RelayStream>().AddSingleton<RelayBinary>().AddSingleton<ServeCall>();
+        services.AddSingleton<ReadStanding>();
+        services.AddRpc();
         services.AddHealthChecks().AddCheck<Warmth>("consumption-calls", tags: ["ready"]);
         return builder;
     }
 
-    /// <summary>Maps <c>/v1</c>. These routes authenticate by API key themselves.</summary>
+    /// <summary>Maps <c>/v1</c>, <c>/api/v1/services/{id}/invoke</c> and gRPC's <c>marketplace.v1.ConsumptionService</c>. These routes authenticate by API key themselves.</summary>
     public static WebApplication MapConsumptionCalls(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -146,6 +153,9 @@ public static class ConsumptionService
             v1.MapMethods("/" + surface.Path, [surface.Method.Method], (HttpContext http, string id, ServeCall calls) => calls.HandleAsync(http, surface, id)).DescribeStored(surface);
         }
 
+        app.MapPost("/" + Surface.Invoke.Path, ([Description("The service's id, as `GET /api/v1/services` tells it.")] string id, HttpContext http, ServeCall calls) => calls.HandleAsync(http, Surface.Invoke, id))
+            .WithTags("Calls").AllowAnonymous().WithMetadata(new TakesApiKey(OrToken: false)).DescribeInvoke();
+        app.MapRpc();
         v1.MapGet("/models", ListModels.HandleAsync).WithName("ListModels").Produces<ListModels.Response>().WithSummary("The models that this key may call");
         v1.MapGet("/models/{**id}", ListModels.HandleOneAsync).WithName("GetModel").Produces<ListModels.Model>().WithSummary("One of them; ids contain a slash");
         v1.MapGet("/generations/{id:guid}", ShowGeneration.HandleAsync).WithName("GetGeneration").Produces<ListRecords.Item>().WithSummary("The record of one call, by its x-request-id");

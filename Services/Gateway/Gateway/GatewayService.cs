@@ -18,6 +18,8 @@ namespace LlmMarketplace.Gateway;
 ///        ─► ServiceDefaults: problems, routing, tokens, policies
 ///        ─► /, /docs, /health          answered here
 ///        ─► /v1/**                     answered here, by Consumption's calls (Gateway.Host maps them)
+///        ─► /api/v1/services/*/invoke  the same
+///        ─► marketplace.v1.*           the same, by gRPC: HTTP/2 at the same address
 ///        ─► everything in RouteTable   forwarded by YARP to http://{service}
 ///        ─► anything else              refused; /internal/** as if it did not exist
 /// </code>

@@ -13,6 +13,12 @@ public static class PublishingEvents
 
     /// <summary>Type of <see cref="Contracts.ListingChanged"/>.</summary>
     public const string ListingChanged = "marketplace.service.changed.v1";
+
+    /// <summary>Topic, keyed by version id.</summary>
+    public const string OpenApiDocuments = "marketplace.openapi-documents";
+
+    /// <summary>Type of <see cref="Contracts.OpenApiDocumentPublished"/>.</summary>
+    public const string OpenApiDocumentPublished = "marketplace.service.openapi_published.v1";
 }
 
 /// <summary>

@@ -15,7 +15,7 @@ namespace LlmMarketplace.Publishing.Contracts;
 /// <param name="Compliance">Compliance facts.</param>
 /// <param name="Documentation">Markdown, or null.</param>
 /// <param name="Examples">Sample calls.</param>
-/// <param name="OpenApiSha256">Lower-case hex SHA-256 of the OpenAPI 3.1 document, or null when there is none; the document itself stays in Publishing.</param>
+/// <param name="OpenApiSha256">Lower-case hex SHA-256 of the OpenAPI 3.1 document, or null when there is none; the event <c>marketplace.service.openapi_published.v1</c> tells the document itself.</param>
 public sealed record ServiceSpecification(
     string Description,
     string Category,
@@ -163,7 +163,10 @@ public static class ServiceSurfaces
     /// <summary>Bedrock's <c>model/{model}/converse</c> and <c>/converse-stream</c>: providers serve it, callers reach it by <c>POST /v1/chat/completions</c>.</summary>
     public const string Converse = "converse";
 
-    /// <summary>All of them.</summary>
+    /// <summary><c>POST /api/v1/services/{id}/invoke</c>: what every endpoint of the protocol <c>rest</c> serves, and no other. It is never declared.</summary>
+    public const string Invoke = "invoke";
+
+    /// <summary>All that may be declared.</summary>
     public static IReadOnlyList<string> All { get; } =
         [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, AudioTranscriptions, AudioTranslations, AudioSpeech, Moderations, Rerank, GenerateContent, Converse];
 
@@ -179,6 +182,7 @@ public static class ServiceSurfaces
             EndpointProtocol.Gemini => GeminiSurfaces,
             EndpointProtocol.Vertex => specification.Model.Id.StartsWith("claude", StringComparison.Ordinal) ? AnthropicSurfaces : GeminiSurfaces,
             EndpointProtocol.Bedrock => specification.Model.Id.Contains("anthropic.claude", StringComparison.Ordinal) ? InvokeSurfaces : ConverseSurfaces,
+            EndpointProtocol.Rest => RestSurfaces,
             EndpointProtocol.OpenAi or EndpointProtocol.AzureOpenAi => specification.Category switch
             {
                 "embeddings" => EmbeddingSurfaces,
@@ -196,6 +200,7 @@ public static class ServiceSurfaces
     private static readonly string[] GeminiSurfaces = [GenerateContent];
     private static readonly string[] InvokeSurfaces = [Messages];
     private static readonly string[] ConverseSurfaces = [Converse];
+    private static readonly string[] RestSurfaces = [Invoke];
     private static readonly string[] EmbeddingSurfaces = [Embeddings];
     private static readonly string[] ImageSurfaces = [ImageGenerations];
     private static readonly string[] TranscriptionSurfaces = [AudioTranscriptions];

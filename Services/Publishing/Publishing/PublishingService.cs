@@ -29,6 +29,7 @@ public static class PublishingService
         builder.AddServiceDatabase<PublishingDb>(PublishingEvents.Producer);
         builder.AddMessaging<PublishingDb>(PublishingEvents.Producer)
             .Publishes<ListingChanged>(PublishingEvents.Services, PublishingEvents.ListingChanged)
+            .Publishes<OpenApiDocumentPublished>(PublishingEvents.OpenApiDocuments, PublishingEvents.OpenApiDocumentPublished)
             .Consumes<OrganisationChanged, ApplyOrganisationChanged>(IdentityEvents.Producer, IdentityEvents.Organisations, IdentityEvents.OrganisationChanged)
             .Consumes<ApprovalDecided, ApplyApprovalDecided>(AdminEvents.Producer, AdminEvents.Approvals, AdminEvents.ApprovalDecided);
         builder.AddProviderNetwork();

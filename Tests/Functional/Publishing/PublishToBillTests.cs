@@ -1,8 +1,9 @@
 using System.ClientModel;
 using System.Net;
 using System.Text.Json.Nodes;
-using OpenAI;
+using Microsoft.AspNetCore.Http;
 using OpenAI.Chat;
+using OpenAI;
 
 namespace LlmMarketplace.Functional.Publishing;
 
@@ -56,6 +57,31 @@ public sealed class PublishToBillTests(SharedMarketplace shared)
         Assert.Equal((publication.Model, 1, 17, 9, Cost), Read(byKey["items"]![0]!, "service"));
         Assert.Equal((key.Id.ToString(), 1, 17, 9, Cost), Read(byToken["items"]![0]!, "key"));
         Assert.Equal(("completed", Cost, false), ((string)record["outcome"]!, (decimal)record["cost"]!, (bool)record["usageCounted"]!));
+    }
+
+    [Fact]
+    public async Task A_rest_service_is_published_with_its_document_and_invoked_by_it()
+    {
+        var (market, model) = (await shared.MarketAsync(), await shared.ModelAsync());
+        var name = Market.Unique("rest");
+        model.Play(name, context => context.Response.WriteAsJsonAsync(new { text = $"{context.Request.Path}: {(string)ScriptedModel.RequestOf(context)["text"]!}" }, CancellationToken.None));
+        var provider = await market.MemberAsync((await market.ScriptedAsync()).Id, "provider");
+        var publication = await Market.PublishAsync(provider, name, Declarations.Rest(name));
+        Assert.Equal("succeeded", publication.Status);
+        var (_, key) = await market.ConsumerOfAsync(publication.Model);
+        var invoke = $"api/v1/services/{publication.Listing}/invoke";
+        var right = new JsonObject { ["operationId"] = "translate", ["parameters"] = new JsonObject { ["language"] = "de" }, ["body"] = new JsonObject { ["model"] = name, ["text"] = "Hello" } };
+
+        // Its document follows the listing within a moment; until then the answer is 503 with retry-after.
+        var answer = await Until.SomethingAsync("the document being known", async () =>
+            await market.CallAsync(key.Text, HttpMethod.Post, invoke, right.DeepClone()) is { Status: not HttpStatusCode.ServiceUnavailable } answered ? answered : null);
+        var wrong = await market.CallAsync(key.Text, HttpMethod.Post, invoke, new JsonObject { ["operationId"] = "translate", ["body"] = new JsonObject { ["model"] = name, ["text"] = 1 } });
+
+        Assert.Equal("/v1/texts/de: Hello", (string)answer.Expect()["text"]!);
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.Status);
+        Assert.Equal(["/parameters/language", "/body/text"], wrong.Body!["issues"]!.AsArray().Select(issue => (string)issue!["path"]!));
+        var record = Assert.Single(await market.RecordsAsync(key, 1))!;
+        Assert.Equal(("invoke", "completed", 0.25m), ((string)record["operation"]!, (string)record["outcome"]!, (decimal)record["cost"]!));
     }
 
     [Fact]

@@ -34,6 +34,14 @@ internal abstract record EventSample(string Producer, string Topic, string Type,
             3,
             new OrganisationChanged(Id(1), "acme", "Acme Inc.", ComplianceLevel.Confidential, OrganisationTier.Enterprise, OrganisationStatus.Active, IsOperator: false)),
         new EventSample<ListingChanged>(PublishingEvents.Producer, PublishingEvents.Services, PublishingEvents.ListingChanged, Id(2), 7, Listing()),
+        new EventSample<OpenApiDocumentPublished>(
+            PublishingEvents.Producer,
+            PublishingEvents.OpenApiDocuments,
+            PublishingEvents.OpenApiDocumentPublished,
+            Id(3),
+            1,
+            new OpenApiDocumentPublished(
+                Id(3), Id(2), "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", """{"openapi":"3.1.0","info":{"title":"Texts","version":"1"},"paths":{"/texts":{"post":{"responses":{"200":{"description":"The translation"}}}}}}""")),
         new EventSample<ApprovalDecided>(
             AdminEvents.Producer,
             AdminEvents.Approvals,

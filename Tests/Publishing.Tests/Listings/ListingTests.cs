@@ -209,6 +209,9 @@ public sealed class ListingTests(SharedPublishing shared)
         Assert.Equal("succeeded", (await provider.PublishAsync(listing, declaration))["status"]!.GetValue<string>());
         var version = await provider.VersionAsync(listing, "1.0.0");
         Assert.Equal(Declarations.OpenApi().ToJsonString(), version["declaration"]!["openApi"]!.ToJsonString());
-        Assert.Equal(version["openApiSha256"]!.GetValue<string>(), (await app.EventsAsync(listing))[0].Data.Versions[0].Specification.OpenApiSha256);
+        var told = (await app.EventsAsync(listing))[0].Data.Versions[0];
+        Assert.Equal(version["openApiSha256"]!.GetValue<string>(), told.Specification.OpenApiSha256);
+        var document = Assert.Single(await app.DocumentsAsync(told.VersionId));
+        Assert.Equal((listing, told.Specification.OpenApiSha256, Declarations.OpenApi().ToJsonString()), (document.ListingId, document.Sha256, JsonNode.Parse(document.Document)!.ToJsonString()));
     }
 }

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
 
-/// <summary>What every answer of <c>/v1</c> carries, and errors in the shape of the protocol in use.</summary>
+/// <summary>What every answer to a call carries, and errors in the shape of the protocol in use; below <c>/api</c> as problems (RFC 9457).</summary>
 internal static class CallAnswers
 {
     private static readonly JsonSerializerOptions SnakeCase = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
@@ -111,6 +111,18 @@ internal static class CallAnswers
             headers["x-should-retry"] = "false";
         }
 
+        if (http.Features.Get<ITakeRefusals>() is { } taker)
+        {
+            taker.Refuse(refusal);
+            return;
+        }
+
+        if (http.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase))
+        {
+            await ErrorBodies.Problem(refusal).ExecuteAsync(http);
+            return;
+        }
+
         http.Response.StatusCode = error.Status;
         http.Response.ContentType = "application/json";
         var body = Surface.IsAnthropic(http.Request.Path) ? ErrorBodies.Anthropic(refusal, headers["x-request-id"]) : ErrorBodies.OpenAi(refusal);
@@ -125,4 +137,10 @@ internal static class CallAnswers
     internal static string Text(TimeSpan span) => string.Create(
         CultureInfo.InvariantCulture,
         $"{(span.TotalMilliseconds < 1_000 ? $"{(long)span.TotalMilliseconds}ms" : span.TotalSeconds < 60 ? $"{Math.Round(span.TotalSeconds, 3)}s" : $"{(long)span.TotalMinutes}m{span.Seconds}s")}");
+}
+
+/// <summary>A feature of requests whose refusals are not written into a body: who led the call here says them in its own way.</summary>
+internal interface ITakeRefusals
+{
+    void Refuse(CallRefusal refusal);
 }

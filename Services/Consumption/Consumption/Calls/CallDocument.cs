@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Idempotency;
+using LlmMarketplace.Consumption.Invoking;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -23,6 +24,14 @@ internal static class CallDocument
         .WithName(surface == Surface.DeleteResponse ? "DeleteResponse" : surface == Surface.RetrieveResponse ? "RetrieveResponse" : "ListInputItems")
         .WithSummary(surface.Summary)
         .Produces<JsonElement>(StatusCodes.Status200OK, "application/json");
+
+    public static RouteHandlerBuilder DescribeInvoke(this RouteHandlerBuilder route) => route
+        .WithName("InvokeService")
+        .WithSummary(Surface.Invoke.Summary)
+        .WithMetadata(new DocumentedBody(typeof(InvokeBody)))
+        .Produces<JsonElement>(StatusCodes.Status200OK, "application/json")
+        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .ProducesProblem(StatusCodes.Status404NotFound);
 
     private static Type Body(Surface surface) => surface.Name switch
     {

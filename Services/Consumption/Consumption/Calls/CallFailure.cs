@@ -1,3 +1,4 @@
+using LlmMarketplace.ApiConventions;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Calls;
@@ -32,6 +33,8 @@ internal enum CallFailure
     InvalidField,
     DuplicateField,
     ModelNotFound,
+    ServiceNotFound,
+    InvalidInvocation,
     ModelRetired,
     ServiceSuspended,
     OutOfScope,
@@ -75,7 +78,11 @@ internal enum CallFailure
 /// <param name="Detail">A sentence that says more than the general one, or null.</param>
 /// <param name="Param">The request's field at fault, or null.</param>
 /// <param name="RetryAfter">When to come back, or null.</param>
-internal sealed record CallRefusal(CallFailure Failure, string? Detail = null, string? Param = null, TimeSpan? RetryAfter = null);
+internal sealed record CallRefusal(CallFailure Failure, string? Detail = null, string? Param = null, TimeSpan? RetryAfter = null)
+{
+    /// <summary>Everything that is wrong with the request, where more than one thing can be; else empty.</summary>
+    public IReadOnlyList<Issue> Issues { get; init; } = [];
+}
 
 /// <summary>How a failure looks from outside: OpenAI's types and codes where OpenAI has one.</summary>
 /// <param name="Status">HTTP status.</param>
@@ -109,6 +116,8 @@ internal static class CallErrors
         CallFailure.InvalidField => new(StatusCodes.Status400BadRequest, Invalid, "invalid_value", "A field has a value that it cannot have.", Fault.Client),
         CallFailure.DuplicateField => new(StatusCodes.Status400BadRequest, Invalid, "duplicate_field", "A field that is metered is given twice.", Fault.Client),
         CallFailure.ModelNotFound => new(StatusCodes.Status404NotFound, Invalid, "model_not_found", "The model does not exist or you do not have access to it.", Fault.Client),
+        CallFailure.ServiceNotFound => new(StatusCodes.Status404NotFound, Invalid, "not_found", "The service does not exist, or you may not see it.", Fault.Client),
+        CallFailure.InvalidInvocation => new(StatusCodes.Status400BadRequest, Invalid, "invalid_request", "The request is not what the service's OpenAPI document asks for.", Fault.Client),
         CallFailure.ModelRetired => new(StatusCodes.Status404NotFound, Invalid, "model_retired", "The model is retired.", Fault.Client),
         CallFailure.ServiceSuspended => new(StatusCodes.Status403Forbidden, Invalid, "service_suspended", "The service is suspended.", Fault.Provider),
         CallFailure.OutOfScope => new(StatusCodes.Status403Forbidden, Invalid, "out_of_scope", "This API key's scopes leave the service out.", Fault.Client),

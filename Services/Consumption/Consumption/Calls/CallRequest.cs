@@ -1,3 +1,5 @@
+using LlmMarketplace.Consumption.Invoking;
+
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>What we need to know of a body, and where in it what may have to be written anew stands. The body itself stays as it came.</summary>
@@ -78,6 +80,9 @@ internal sealed class CallRequest
 
     /// <summary>Characters to speak.</summary>
     public long Characters { get; init; }
+
+    /// <summary>What is called of a <c>rest</c> service; null: the call is one of <c>/v1</c>.</summary>
+    public Invocation? Invocation { get; init; }
 
     /// <summary>Where the outermost object begins.</summary>
     public int ObjectStart { get; init; }

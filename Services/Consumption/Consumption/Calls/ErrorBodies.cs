@@ -1,5 +1,7 @@
 using System.Text.Json;
+using LlmMarketplace.ApiConventions;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace LlmMarketplace.Consumption.Calls;
 
@@ -20,6 +22,13 @@ internal static class ErrorBodies
     {
         var error = CallErrors.Of(refusal.Failure);
         return JsonSerializer.SerializeToUtf8Bytes(new { type = "error", error = new { type = AnthropicType(error.Status), message = refusal.Detail ?? error.Message }, requestId }, SnakeCase);
+    }
+
+    /// <summary>RFC 9457: a problem with a stable <c>code</c>, and with <c>issues</c> where the request has several.</summary>
+    public static ProblemHttpResult Problem(CallRefusal refusal)
+    {
+        var error = CallErrors.Of(refusal.Failure);
+        return Problems.Of(error.Status, error.Code, refusal.Detail ?? error.Message, refusal.Issues.Count == 0 ? [] : [KeyValuePair.Create("issues", (object?)refusal.Issues)]);
     }
 
     /// <summary>The last event of a stream that cannot go on.</summary>

@@ -147,7 +147,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
             return (null, untranslatable);
         }
 
-        var input = call.Surface.IsFree ? 0 : InputBound(Math.Max(call.Body!.Bytes.Length, translated?.Body.Length ?? 0), request, specification.Model);
+        var input = call.Surface.IsFree || call.Surface == Surface.Invoke ? 0 : InputBound(Math.Max(call.Body!.Bytes.Length, translated?.Body.Length ?? 0), request, specification.Model);
         if (sound)
         {
             (input, output) = AudioCharge.Tokens(call.Body!.Bytes.Length, MediaTokens, options.Value.DefaultMaxOutputTokens, specification.Model, price);
@@ -192,7 +192,8 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     private static string Unsupported(Surface asked, IReadOnlyList<string> served)
     {
         var callable = Surface.All.Where(surface => Translate.Upstream(surface, served) is not null).Select(surface => $"/v1/{surface.Path}").ToArray();
-        return callable.Length == 0
+        return served.Contains(ServiceSurfaces.Invoke) ? $"is not called through /v1, but through /{Surface.Invoke.Path}."
+            : callable.Length == 0
             ? "is not called through /v1: its protocol cannot be metered there yet."
             : $"is not called through /v1/{asked.Path}, but through {string.Join(", ", callable)}.";
     }
@@ -205,6 +206,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         request.HasAudio && price is { AudioInput: null, Input: > 0 } ? ("audio", "modalities")
         : request.SearchesWeb && price.WebSearch is null ? ("searches of the web", "tools")
         : surface.Dialect == Dialect.Audio ? AudioCharge.Unpriced(surface, request, price)
+        : surface == Surface.Invoke && price.HasTokenRates ? ("calls of it: they are not counted in tokens", "pricing")
         : null;
 
     private static long ImageBound(Surface surface, CallRequest request) => surface == Surface.ImageGenerations ? request.Choices : 0;

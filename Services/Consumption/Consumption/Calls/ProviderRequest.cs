@@ -20,18 +20,24 @@ internal static class ProviderRequest
     {
         var plan = call.Plan!;
         var protocol = plan.Version.Specification.Endpoint.Protocol;
-        var request = new HttpRequestMessage(plan.Upstream.Method, new Uri(address, Path(call)))
+        var invocation = call.Request!.Invocation;
+        var request = new HttpRequestMessage(invocation?.Method ?? plan.Upstream.Method, new Uri(address, Path(call)))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
             Content = Content(call),
         };
         request.Headers.Accept.Add(
-            call.Request!.Stream ? protocol == EndpointProtocol.Bedrock ? AmazonEventStream : EventStream
-            : call.Surface.Dialect == Dialect.Audio ? Anything : Json);
+            call.Request.Stream ? protocol == EndpointProtocol.Bedrock ? AmazonEventStream : EventStream
+            : call.Surface.Dialect is Dialect.Audio or Dialect.Rest ? Anything : Json);
         request.Headers.AcceptEncoding.ParseAdd("identity");
         request.Headers.UserAgent.ParseAdd("LlmMarketplace/1");
         request.Headers.TryAddWithoutValidation("x-request-id", call.Id.ToString());
+        foreach (var (name, value) in invocation?.Headers ?? [])
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
         if (protocol == EndpointProtocol.Anthropic)
         {
             PassOn(call, request, "anthropic-version", "2023-06-01");
@@ -50,13 +56,18 @@ internal static class ProviderRequest
         var plan = call.Plan!;
         var upstream = plan.Upstream;
         var endpoint = plan.Version.Specification.Endpoint;
+        if (call.Request!.Invocation is { } invocation)
+        {
+            return $"./{invocation.Path}"; // Whatever it looks like, it lies below the address.
+        }
+
         if (upstream.Method != HttpMethod.Post)
         {
             return ReadStoredCall.Path(call, endpoint.ApiVersion);
         }
 
         var model = plan.Version.Specification.Model.Id;
-        var stream = call.Request!.Stream;
+        var stream = call.Request.Stream;
         return endpoint.Protocol switch
         {
             EndpointProtocol.Gemini => $"{upstream.Path}{Segment(model)}{GeminiMethod(stream)}",
@@ -77,6 +88,11 @@ internal static class ProviderRequest
     private static HttpContent? Content(Call call)
     {
         var plan = call.Plan!;
+        if (call.Request!.Invocation is { } invocation)
+        {
+            return invocation.Body is { } body ? new ReadOnlyMemoryContent(body) { Headers = { ContentType = MediaTypeHeaderValue.Parse(invocation.MediaType!) } } : null;
+        }
+
         if (plan.Upstream.Method != HttpMethod.Post)
         {
             return null;
@@ -88,11 +104,11 @@ internal static class ProviderRequest
             var betas = protocol == EndpointProtocol.Bedrock && call.Http.Request.Headers["anthropic-beta"] is { Count: > 0 } given ? given.ToString() : null;
             var isTranslated = plan.Translated is not null;
             return Body(HostedMessages.Body(
-                plan.Translated?.Body ?? call.Body!.Bytes, protocol, plan.Upstream == Surface.CountTokens ? model : null, fallbacks: !isTranslated && call.Request!.FallbackMember is not null,
+                plan.Translated?.Body ?? call.Body!.Bytes, protocol, plan.Upstream == Surface.CountTokens ? model : null, fallbacks: !isTranslated && call.Request.FallbackMember is not null,
                 isTranslated ? null : plan.Cap?.Value, betas));
         }
 
-        return plan.Translated is { } translated ? Body(translated.Body) : EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request!, model, plan.Cap);
+        return plan.Translated is { } translated ? Body(translated.Body) : EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request, model, plan.Cap);
     }
 
     private static ReadOnlyMemoryContent Body(ReadOnlyMemory<byte> body) => new(body) { Headers = { ContentType = Json } };

@@ -22,7 +22,7 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
     /// <summary>Passes on a 200, or the reason why it cannot be.</summary>
     public async Task<CallRefusal?> CompleteAsync(Call call, HttpResponseMessage answer, CancellationToken deadline)
     {
-        using var body = await ReadAsync(answer, options.Value.MaxAnswerBytes, deadline);
+        using var body = await WholeAnswer.ReadAsync(answer, options.Value.MaxAnswerBytes, deadline);
         if (body is null)
         {
             return new CallRefusal(CallFailure.ProviderFailed, "The provider's answer is larger than the marketplace passes on.");
@@ -94,7 +94,7 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
     /// <summary>Passes on a provider's 4xx as it is: it is the caller's to mend. Or the reason, when it is not the caller's after all: Google says 400 to a key that it does not know.</summary>
     public async Task<CallRefusal?> RefusedAsync(Call call, HttpResponseMessage answer, CancellationToken deadline)
     {
-        using var body = await ReadAsync(answer, MaxRefusalBytes, deadline);
+        using var body = await WholeAnswer.ReadAsync(answer, MaxRefusalBytes, deadline);
         if (call.Plan!.Upstream.Dialect == Dialect.Gemini && body?.Memory.Span.IndexOf("\"API_KEY_INVALID\""u8) >= 0)
         {
             return new CallRefusal(CallFailure.ProviderMisconfigured);
@@ -142,71 +142,6 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
     }
 
     private static string ContentTypeOf(HttpResponseMessage answer) => answer.Content.Headers.ContentType?.ToString() ?? "application/json";
-
-    /// <summary>The whole body in rented memory, or null when it is larger than it may be.</summary>
-    private static async Task<Rented?> ReadAsync(HttpResponseMessage answer, int max, CancellationToken cancellationToken)
-    {
-        if (answer.Content.Headers.ContentLength > max)
-        {
-            return null;
-        }
-
-        await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
-        var body = new Rented((int)(answer.Content.Headers.ContentLength + 1 ?? 16 * 1024));
-        try
-        {
-            while (true)
-            {
-                var read = await stream.ReadAsync(body.Room(), cancellationToken);
-                if (read == 0)
-                {
-                    return body;
-                }
-
-                body.Length += read;
-                if (body.Length > max)
-                {
-                    body.Dispose();
-                    return null;
-                }
-            }
-        }
-        catch
-        {
-            body.Dispose();
-            throw;
-        }
-    }
-
-    private sealed class Rented(int capacity) : IDisposable
-    {
-        private byte[] buffer = ArrayPool<byte>.Shared.Rent(capacity);
-
-        public int Length { get; set; }
-
-        public ReadOnlyMemory<byte> Memory => buffer.AsMemory(0, Length);
-
-        public Memory<byte> Room()
-        {
-            if (Length == buffer.Length)
-            {
-                var larger = ArrayPool<byte>.Shared.Rent(buffer.Length * 2);
-                buffer.AsSpan(0, Length).CopyTo(larger);
-                ArrayPool<byte>.Shared.Return(buffer);
-                buffer = larger;
-            }
-
-            return buffer.AsMemory(Length);
-        }
-
-        public void Dispose()
-        {
-            if (Interlocked.Exchange(ref buffer, []) is { Length: > 0 } rented)
-            {
-                ArrayPool<byte>.Shared.Return(rented);
-            }
-        }
-    }
 }
 
 /// <summary>Usage when the provider does not tell it: a lower bound, a token for every four bytes of text. Tokenizers of common models make more of any text, hardly ever less.</summary>

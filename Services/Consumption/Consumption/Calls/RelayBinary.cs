@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>
-/// Passes on an answer that is neither JSON nor events, speech, as it comes. The last byte waits until the call is settled; an answer that does not come to its end ends with a
+/// Passes on an answer that is read for nothing, speech or what a <c>rest</c> service sends, as it comes. The last byte waits until the call is settled; an answer that does not come to its end ends with a
 /// reset, for bytes alone cannot say that they are not complete. Otherwise it ends as a stream does: <see cref="AnswerEnd"/>.
 /// <code>
 /// provider                    marketplace                       caller
@@ -30,7 +30,7 @@ internal sealed class RelayBinary(EndAnswer endings, InstanceLease lease, TimePr
     public async Task<CallRefusal?> RunAsync(Call call, HttpResponseMessage answer, CallClock clock, CancellationToken stop)
     {
         var type = answer.Content.Headers.ContentType?.MediaType ?? "";
-        if (!type.StartsWith("audio/", StringComparison.OrdinalIgnoreCase) && type != "application/octet-stream")
+        if (call.Surface == Surface.AudioSpeech && !type.StartsWith("audio/", StringComparison.OrdinalIgnoreCase) && type != "application/octet-stream")
         {
             return new CallRefusal(CallFailure.ProviderFailed, "The provider's answer is not audio.");
         }

@@ -1,6 +1,7 @@
 using LlmMarketplace.Consumption.Attribution;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Idempotency;
+using LlmMarketplace.Consumption.Invoking;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Publishing.Contracts;
@@ -21,13 +22,13 @@ namespace LlmMarketplace.Consumption.Calls;
 /// </summary>
 internal sealed partial class ServeCall(
     KeyCheck keys, PlanCall plans, AdmitCall admission, ReadClaim claims, ReplayAnswer replay, ProviderClient provider, RelayAnswer answers, RelayStream streams, RelayBinary binaries,
-    ReadStoredCall stored, SettleCall settle, RunningCalls calls,
+    ReadInvocation invocations, RelayInvocation invoked, ReadStoredCall stored, SettleCall settle, RunningCalls calls,
     ConsumptionTelemetry telemetry, IOptions<CallOptions> options, TimeProvider time, ILogger<ServeCall> logger)
 {
     /// <param name="http">The request.</param>
     /// <param name="surface">Where it came.</param>
-    /// <param name="responseId">The stored response that it asks for; null when it asks for none.</param>
-    public async Task HandleAsync(HttpContext http, Surface surface, string? responseId = null)
+    /// <param name="id">The stored response that it asks for, or the service that it invokes; null when it does neither.</param>
+    public async Task HandleAsync(HttpContext http, Surface surface, string? id = null)
     {
         var id = Guid.CreateVersion7(time.GetUtcNow());
         CallAnswers.SetRequestId(http, id);
@@ -42,7 +43,7 @@ internal sealed partial class ServeCall(
         using var activity = call.Activity = telemetry.Start(surface);
         try
         {
-            var refusal = await ReadAsync(call, responseId);
+            var refusal = await ReadAsync(call, id);
             if (refusal is null)
             {
                 foreach (var model in call.Request!.Fallbacks.Prepend(call.Request.Model))
@@ -120,7 +121,7 @@ internal sealed partial class ServeCall(
         return refusal ?? (call.Admission is null ? await replay.SendAsync(call) : await ForwardAsync(call));
     }
 
-    private async Task<CallRefusal?> ReadAsync(Call call, string? responseId)
+    private async Task<CallRefusal?> ReadAsync(Call call, string? id)
     {
         (call.Key, call.Organisation, var refusal) = keys.Check(call.Http.Request);
         if (refusal is not null)
@@ -128,7 +129,7 @@ internal sealed partial class ServeCall(
             return refusal;
         }
 
-        refusal = responseId is null ? await ReadBodyAsync(call) : await stored.ReadAsync(call, responseId);
+        refusal = id is null || call.Surface == Surface.Invoke ? await ReadBodyAsync(call, id) : await stored.ReadAsync(call, id);
         if (refusal is not null)
         {
             return refusal;
@@ -144,13 +145,18 @@ internal sealed partial class ServeCall(
         return refusal;
     }
 
-    private async Task<CallRefusal?> ReadBodyAsync(Call call)
+    private async Task<CallRefusal?> ReadBodyAsync(Call call, string? service)
     {
         var isForm = call.Surface.TakesForm;
         (call.Body, var refusal) = await RequestBody.ReadAsync(call.Http, isForm ? options.Value.MaxAudioBytes : options.Value.MaxRequestBytes, isForm);
         if (refusal is not null)
         {
             return refusal;
+        }
+
+        if (service is not null)
+        {
+            return await invocations.ReadAsync(call, service);
         }
 
         if (isForm)
@@ -219,6 +225,11 @@ internal sealed partial class ServeCall(
     private async Task<CallRefusal?> RelayAsync(Call call, HttpResponseMessage answer, CallClock clock, CancellationToken stop)
     {
         var status = (int)answer.StatusCode;
+        if (call.Surface == Surface.Invoke && RelayInvocation.IsAnswer(status))
+        {
+            return await invoked.RunAsync(call, answer, clock, stop);
+        }
+
         if (status is >= 200 and < 300)
         {
             if (answer.Content.Headers.ContentType?.MediaType == "text/event-stream")

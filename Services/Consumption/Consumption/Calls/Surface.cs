@@ -20,6 +20,9 @@ internal enum Dialect
     /// <summary>Bedrock's Converse: <c>usage</c> without cached tokens among the input; streams of events of Amazon's own framing that end with their connection. Of providers only.</summary>
     Converse,
 
+    /// <summary>A service's own, told by its OpenAPI document: nothing in it is metered.</summary>
+    Rest,
+
     /// <summary>Gemini's: <c>usageMetadata</c>, without thoughts among the output; streams that end with their connection. Of providers only.</summary>
     Gemini,
 }
@@ -76,6 +79,9 @@ internal sealed record Surface(string Name, string Path, Dialect Dialect, string
     public static Surface DeleteResponse { get; } = new("responses.delete", "responses/{id}", Dialect.Responses, "chat", "Delete a stored response", IsFree: true) { Method = HttpMethod.Delete };
 
     public static Surface ListInputItems { get; } = new("responses.input_items", "responses/{id}/input_items", Dialect.Responses, "chat", "What a stored response was made of", IsFree: true) { Method = HttpMethod.Get };
+
+    /// <summary>Operations of <c>rest</c> services: the one path that is not below <c>/v1</c>. Where it leads at the provider, each call says.</summary>
+    public static Surface Invoke { get; } = new(ServiceSurfaces.Invoke, "api/v1/services/{id}/invoke", Dialect.Rest, "invoke", "Call an operation of a `rest` service, as its OpenAPI document describes it");
 
     /// <summary>Those that ask for a stored response; whoever serves responses serves them.</summary>
     public static IReadOnlyList<Surface> OfStored { get; } = [RetrieveResponse, DeleteResponse, ListInputItems];

@@ -11,6 +11,18 @@ internal sealed record CatalogueSnapshot(
     public static CatalogueSnapshot Empty { get; } = new(
         ImmutableDictionary.Create<string, Listing>(StringComparer.Ordinal), ImmutableDictionary<Guid, Organisation>.Empty);
 
+    private ImmutableDictionary<Guid, string> Names { get; init; } = ImmutableDictionary<Guid, string>.Empty;
+
+    /// <summary>A listing by its id; null: there is none.</summary>
+    public Listing? Find(Guid id) => Names.TryGetValue(id, out var name) ? Listings[name] : null;
+
+    /// <summary>The same with these listings, new or changed.</summary>
+    public CatalogueSnapshot With(IReadOnlyCollection<Listing> listings) => this with
+    {
+        Listings = Listings.SetItems(listings.Select(listing => KeyValuePair.Create(listing.Name, listing))),
+        Names = Names.SetItems(listings.Select(listing => KeyValuePair.Create(listing.Id, listing.Name))),
+    };
+
     /// <summary>What organisations call models, by organisation and name.</summary>
     public ImmutableDictionary<Guid, ImmutableDictionary<string, Alias>> Aliases { get; init; } = ImmutableDictionary<Guid, ImmutableDictionary<string, Alias>>.Empty;
 
@@ -25,8 +37,7 @@ internal sealed class Catalogue
 
     public CatalogueSnapshot Current => Volatile.Read(ref current);
 
-    public void Apply(IEnumerable<Listing> listings) => Replace(snapshot =>
-        snapshot with { Listings = snapshot.Listings.SetItems(listings.Select(listing => KeyValuePair.Create(listing.Name, listing))) });
+    public void Apply(IReadOnlyCollection<Listing> listings) => Replace(snapshot => snapshot.With(listings));
 
     public void Apply(IEnumerable<Organisation> organisations) => Replace(snapshot =>
         snapshot with { Organisations = snapshot.Organisations.SetItems(organisations.Select(organisation => KeyValuePair.Create(organisation.Id, organisation))) });

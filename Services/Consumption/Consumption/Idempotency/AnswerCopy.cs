@@ -1,4 +1,5 @@
 using System.Buffers;
+using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Idempotency;
 
@@ -12,6 +13,9 @@ internal sealed class AnswerCopy(int maxBytes)
 
     public string? ContentType { get; private set; }
 
+    /// <summary>The answer's status.</summary>
+    public int Status { get; private set; } = StatusCodes.Status200OK;
+
     /// <summary>Begins anew: of a call that failed before, nothing was sent.</summary>
     public void Begin(string contentType)
     {
@@ -20,8 +24,9 @@ internal sealed class AnswerCopy(int maxBytes)
     }
 
     /// <summary>Takes a whole answer.</summary>
-    public void Take(string contentType, ReadOnlySpan<byte> whole)
+    public void Take(string contentType, ReadOnlySpan<byte> whole, int status = StatusCodes.Status200OK)
     {
+        Status = status;
         Begin(contentType);
         Append(whole);
     }

@@ -11,7 +11,8 @@ namespace LlmMarketplace.Consumption.Idempotency;
 /// <param name="ContentType">Of the body.</param>
 /// <param name="Headers">Headers that belong to the answer itself.</param>
 /// <param name="Body">Byte for byte as it was first sent.</param>
-internal sealed record Answer(string ContentType, IReadOnlyDictionary<string, string> Headers, ReadOnlyMemory<byte> Body);
+/// <param name="Status">HTTP status.</param>
+internal sealed record Answer(string ContentType, IReadOnlyDictionary<string, string> Headers, ReadOnlyMemory<byte> Body, int Status = 200);
 
 /// <summary>
 /// Encrypts answers (<see cref="SealedBytes"/>), bound to organisation, idempotency key and call, by a key of its own that is derived from <c>Keys:ApiKeyHmac</c> (HKDF, RFC 5869). What is
@@ -39,7 +40,7 @@ internal sealed class AnswerProtector
 
     private static byte[] Pack(Answer answer)
     {
-        var head = JsonSerializer.SerializeToUtf8Bytes(new Head(answer.ContentType, answer.Headers));
+        var head = JsonSerializer.SerializeToUtf8Bytes(new Head(answer.ContentType, answer.Headers, answer.Status));
         using var packed = new MemoryStream();
         using (var compressing = new ZLibStream(packed, CompressionLevel.Fastest))
         {
@@ -64,8 +65,8 @@ internal sealed class AnswerProtector
         ReadOnlyMemory<byte> bytes = whole.GetBuffer().AsMemory(0, (int)whole.Length);
         var length = BinaryPrimitives.ReadInt32LittleEndian(bytes.Span);
         var head = JsonSerializer.Deserialize<Head>(bytes.Span.Slice(sizeof(int), length))!;
-        return new Answer(head.ContentType, head.Headers, bytes[(sizeof(int) + length)..]);
+        return new Answer(head.ContentType, head.Headers, bytes[(sizeof(int) + length)..], head.Status);
     }
 
-    private sealed record Head(string ContentType, IReadOnlyDictionary<string, string> Headers);
+    private sealed record Head(string ContentType, IReadOnlyDictionary<string, string> Headers, int Status = 200);
 }

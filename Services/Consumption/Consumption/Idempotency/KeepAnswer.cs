@@ -1,4 +1,5 @@
 using LlmMarketplace.Consumption.Calls;
+using LlmMarketplace.Consumption.Invoking;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
@@ -19,13 +20,13 @@ internal sealed partial class KeepAnswer(NpgsqlDataSource database, AnswerProtec
     internal static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
-    private static readonly string[] Headers = ["x-marketplace-model", "x-marketplace-fallback-from", "x-marketplace-dropped"];
+    private static readonly string[] Headers = ["x-marketplace-model", "x-marketplace-fallback-from", "x-marketplace-dropped", .. RelayInvocation.Passed];
 
     /// <summary>Keeps the answer of a call that has a claim, and says what becomes of the claim.</summary>
     public async Task<EndedClaim> KeepAsync(Call call)
     {
         var (claim, organisation, copy) = (call.Claim!, call.Organisation!.Id, call.Copy!);
-        var answer = copy.Bytes is { } body ? protector.Protect(organisation, claim.Key, call.Id, new Answer(copy.ContentType!, HeadersOf(call), body)) : null;
+        var answer = copy.Bytes is { } body ? protector.Protect(organisation, claim.Key, call.Id, new Answer(copy.ContentType!, HeadersOf(call), body, copy.Status)) : null;
         try
         {
             using var patience = new CancellationTokenSource(Patience, time);

@@ -29,9 +29,11 @@ internal sealed class ReadClaim(IOptions<IdempotencyOptions> options)
             return (null, new CallRefusal(CallFailure.InvalidIdempotencyKey));
         }
 
-        var scope = Encoding.ASCII.GetBytes($"{call.Key!.Id:N} {call.Surface.Path} {key}");
+        var scope = Encoding.ASCII.GetBytes($"{call.Key!.Id:N} {PathOf(call)} {key}");
         return (new Claim(Hash(scope), HashOfBody(call), options.Value.KeptFor), null);
     }
+
+    private static string PathOf(Call call) => call.Request!.Invocation is { } invocation ? call.Surface.Path.Replace("{id}", invocation.ListingId.ToString(), StringComparison.Ordinal) : call.Surface.Path;
 
     /// <summary>Where the copy of the call's answer is collected.</summary>
     public AnswerCopy NewCopy() => new(options.Value.MaxAnswerBytes);

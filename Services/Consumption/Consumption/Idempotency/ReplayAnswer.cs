@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using LlmMarketplace.Consumption.Calls;
-using Microsoft.AspNetCore.Http;
 using Npgsql;
 
 namespace LlmMarketplace.Consumption.Idempotency;
@@ -79,7 +78,12 @@ internal sealed class ReplayAnswer(NpgsqlDataSource database, AnswerProtector pr
             response.Headers[name] = value;
         }
 
-        response.StatusCode = StatusCodes.Status200OK;
+        response.StatusCode = answer.Status;
+        if (answer is { ContentType: "", Body.IsEmpty: true })
+        {
+            return null;
+        }
+
         response.ContentType = answer.ContentType;
         response.ContentLength = answer.Body.Length;
         await response.Body.WriteAsync(answer.Body, call.Left);

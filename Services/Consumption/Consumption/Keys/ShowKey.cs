@@ -47,41 +47,56 @@ internal static class ShowKey
     internal sealed record Response(
         Guid Id, string Object, string Prefix, string Name, DateTimeOffset? ExpiresAt, KeyScopes Scopes, string Tier, Standing Key, Standing Organisation);
 
-    public static async Task HandleAsync(HttpContext http, KeyCheck check, KeyRing keys, ReadAccounts accounts, TimeProvider time)
+    public static async Task HandleAsync(HttpContext http, ReadStanding standing, TimeProvider time)
     {
         CallAnswers.SetRequestId(http, Guid.CreateVersion7(time.GetUtcNow()));
-        var (key, organisation, refusal) = check.Check(http.Request);
+        var (response, refusal) = await standing.ReadAsync(http.Request);
         if (refusal is not null)
         {
             await CallAnswers.RefuseAsync(http, refusal);
             return;
         }
 
+        http.Response.Headers.CacheControl = "no-store";
+        await CallAnswers.WriteJsonAsync(http, response!);
+    }
+}
+
+/// <summary>Reads what a key may do, and what is left of it.</summary>
+internal sealed class ReadStanding(KeyCheck check, KeyRing keys, ReadAccounts accounts)
+{
+    /// <param name="request">With the key.</param>
+    public async Task<(ShowKey.Response? Response, CallRefusal? Refusal)> ReadAsync(HttpRequest request)
+    {
+        var (key, organisation, refusal) = check.Check(request);
+        if (refusal is not null)
+        {
+            return (null, refusal);
+        }
+
         try
         {
             var whole = Account.OfOrganisation(TierLimits.Of(organisation!.Tier), keys.BudgetOf(organisation.Id));
             var standing = await accounts.ReadAsync(organisation.Id, key!.Account, whole);
-            http.Response.Headers.CacheControl = "no-store";
-            await CallAnswers.WriteJsonAsync(
-                http,
-                new Response(key.Id, "key", ApiKey.Prefix + key.Identifier, key.Name, key.ExpiresAt, key.Scopes, organisation.TierName, Of(key.Account, standing[0]), Of(whole, standing[1])));
+            return (new ShowKey.Response(
+                key.Id, "key", ApiKey.Prefix + key.Identifier, key.Name, key.ExpiresAt, key.Scopes, organisation.TierName, Of(key.Account, standing[0]), Of(whole, standing[1])), null);
         }
         catch (LimitsUnavailableException)
         {
-            await CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.NotReady, RetryAfter: TimeSpan.FromSeconds(1)));
+            return (null, new CallRefusal(CallFailure.NotReady, RetryAfter: TimeSpan.FromSeconds(1)));
         }
     }
 
-    private static Standing Of(Account account, AccountStanding standing) => new(
+    private static ShowKey.Standing Of(Account account, AccountStanding standing) => new(
         Of(standing.Requests),
         Of(standing.Tokens),
-        account.TokensPerMonth == 0 ? null : new Month(
+        account.TokensPerMonth == 0 ? null : new ShowKey.Month(
             account.TokensPerMonth, Math.Max(0, account.TokensPerMonth - standing.TokensOfMonth), standing.Now + Periods.UntilNext(BudgetPeriod.Month, standing.Now)!.Value),
         account.ConcurrentCalls == 0 ? null : account.ConcurrentCalls,
         standing.Open,
-        account.Budget is not { } budget ? null : new BudgetLeft(
+        account.Budget is not { } budget ? null : new ShowKey.BudgetLeft(
             budget.Amount, budget.Currency, budget.Period, standing.Spent / Price.NanosPerUnit, Math.Max(0, budget.Amount - (standing.Spent / Price.NanosPerUnit)),
             standing.Now + Periods.UntilNext(budget.Period, standing.Now)));
 
-    private static Rate? Of(RateState rate) => rate.Limit == 0 ? null : new Rate(rate.Limit, rate.Remaining, (long)Math.Ceiling(rate.FullIn.TotalMilliseconds));
+    private static ShowKey.Rate? Of(RateState rate) => rate.Limit == 0 ? null : new ShowKey.Rate(rate.Limit, rate.Remaining, (long)Math.Ceiling(rate.FullIn.TotalMilliseconds));
 }

@@ -277,6 +277,24 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.ToTable("kept_answers", (string)null);
                 });
 
+            modelBuilder.Entity("LlmMarketplace.Consumption.Invoking.OpenApiDocumentRow", b =>
+                {
+                    b.Property<Guid>("VersionId")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("version_id");
+
+                    b.Property<string>("Document")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("document");
+
+                    b.HasKey("VersionId")
+                        .HasName("pk_openapi_documents");
+
+                    b.ToTable("openapi_documents", (string)null);
+                });
+
             modelBuilder.Entity("LlmMarketplace.Consumption.Keys.KeyRow", b =>
                 {
                     b.Property<Guid>("Id")

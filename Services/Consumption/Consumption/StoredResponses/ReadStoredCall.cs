@@ -24,7 +24,7 @@ internal sealed class ReadStoredCall(KeepResponses responses, Catalogue.Catalogu
             return refusal;
         }
 
-        var listing = catalogue.Current.Listings.Values.FirstOrDefault(one => one.Id == kept.ListingId);
+        var listing = catalogue.Current.Find(kept.ListingId);
         if (listing?.Versions.FirstOrDefault(one => one.Id == kept.VersionId) is not { } version)
         {
             return new CallRefusal(CallFailure.ResponseNotFound, $"Response with id '{Short(id)}' not found.");

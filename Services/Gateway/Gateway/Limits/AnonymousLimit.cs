@@ -47,7 +47,7 @@ internal sealed class AnonymousLimit(IOptions<AnonymousLimitOptions> options) : 
     private RateLimitPartition<string> Partition(HttpContext context)
     {
         var isKnown = context.User.Identity is { IsAuthenticated: true };
-        var isCallByKey = Refusal.IsCall(context.Request) && context.Request.BringsKey();
+        var isCallByKey = IsCall(context.Request) && context.Request.BringsKey();
         if (isKnown || isCallByKey || context.Request.Path == "/health/live")
         {
             return RateLimitPartition.GetNoLimiter("");
@@ -61,6 +61,10 @@ internal sealed class AnonymousLimit(IOptions<AnonymousLimitOptions> options) : 
             QueueLimit = 0,
         });
     }
+
+    /// <summary>Whether Consumption's calls answer it, who limit keys themselves.</summary>
+    private static bool IsCall(HttpRequest request) =>
+        Refusal.IsCall(request) || request.Path.StartsWithSegments("/marketplace.v1.ConsumptionService", StringComparison.Ordinal) || (HttpMethods.IsPost(request.Method) && request.Path.StartsWithSegments("/api/v1/services", out var rest) && rest.Value!.EndsWith("/invoke", StringComparison.Ordinal));
 
     internal static string ClientOf(IPAddress? address)
     {

@@ -39,6 +39,10 @@ internal sealed class ListingDesk(PublishingDb db, Outbox outbox, TimeProvider t
         }
     }
 
+    /// <summary>Adds the event that tells others of a version's OpenAPI document: once, for it never changes.</summary>
+    public void AnnounceDocument(ListingVersion version) => outbox.Add(
+        db, version.Id, 1, new OpenApiDocumentPublished(version.Id, version.ListingId, version.Specification!.OpenApiSha256!, version.OpenApi!));
+
     /// <summary>Saves and ends the transaction that <see cref="OpenAsync"/> began.</summary>
     public async Task CommitAsync(CancellationToken cancellationToken)
     {

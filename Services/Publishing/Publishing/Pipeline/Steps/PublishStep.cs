@@ -17,6 +17,11 @@ internal sealed class PublishStep : IPipelineStep
         version.PublishedAt = context.Now;
         version.StatusReason = null;
         context.Announce(listing, ChangeCauses.Published);
+        if (version.Specification!.Endpoint.Protocol == EndpointProtocol.Rest)
+        {
+            context.Desk.AnnounceDocument(version); // Whoever forwards calls checks them by it.
+        }
+
         return new StepOutcome.Succeeded($"{listing.Provider}/{listing.Name}@{version.Version} is published.");
     }
 }
