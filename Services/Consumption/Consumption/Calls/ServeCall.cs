@@ -27,8 +27,8 @@ internal sealed partial class ServeCall(
 {
     /// <param name="http">The request.</param>
     /// <param name="surface">Where it came.</param>
-    /// <param name="id">The stored response that it asks for, or the service that it invokes; null when it does neither.</param>
-    public async Task HandleAsync(HttpContext http, Surface surface, string? id = null)
+    /// <param name="named">The stored response that it asks for, or the service that it invokes; null when it does neither.</param>
+    public async Task HandleAsync(HttpContext http, Surface surface, string? named = null)
     {
         var id = Guid.CreateVersion7(time.GetUtcNow());
         CallAnswers.SetRequestId(http, id);
@@ -43,7 +43,7 @@ internal sealed partial class ServeCall(
         using var activity = call.Activity = telemetry.Start(surface);
         try
         {
-            var refusal = await ReadAsync(call, id);
+            var refusal = await ReadAsync(call, named);
             if (refusal is null)
             {
                 foreach (var model in call.Request!.Fallbacks.Prepend(call.Request.Model))

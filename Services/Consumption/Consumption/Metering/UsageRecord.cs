@@ -102,7 +102,7 @@ internal sealed record Attempt(int? Status, string? Error, double Ms, string? En
     public const string ConnectTimeout = "connect-timeout";
 
     /// <summary>The provider's credential proves nothing, so it was not asked.</summary>
-    public const string Credential = "credential";
+    public const string BadCredential = "credential";
 
     /// <summary>The access token for it could not be fetched, so it was not asked.</summary>
     public const string Token = "token";
@@ -115,5 +115,5 @@ internal sealed record Attempt(int? Status, string? Error, double Ms, string? En
 
     /// <summary>Whether anything was sent.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
-    public bool IsSent => Error is not (Connect or ConnectTimeout or Credential or Token);
+    public bool IsSent => Error is not (Connect or ConnectTimeout or BadCredential or Token);
 }
