@@ -22,7 +22,7 @@ public static partial class BackingClients
                 ? found
                 : throw new InvalidOperationException($"ConnectionStrings:{name} is not set. Set it to the address of Redis, for instance by the environment variable ConnectionStrings__{name}.");
             var options = ConfigurationOptions.Parse(address);
-            options.AbortOnConnectFail = false;
+            SetUp(options);
             return ConnectionMultiplexer.Connect(options);
         });
         builder.Services.AddSingleton<RedisHealthCheck>();

@@ -2,6 +2,7 @@ using System.Reflection;
 using LlmMarketplace.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.EntityFrameworkCore;
+using StackExchange.Redis;
 
 namespace LlmMarketplace.ServiceDefaults;
 
@@ -27,6 +28,12 @@ public static partial class BackingClients
         }
 
         return builder;
+    }
+
+    private static void SetUp(ConfigurationOptions options)
+    {
+        options.AbortOnConnectFail = false;
+        options.SocketManager = SocketManager.ThreadPool; // Threads of its own would be one more hand-over for each answer.
     }
 
     private static List<T> Declared<T>(WebApplicationBuilder builder) =>

@@ -25,8 +25,11 @@ internal sealed partial class LogWriter : IDisposable
     /// <summary>How long an entry that nobody waits for may stay unsynced.</summary>
     public static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(5);
 
+    private const int LooksUntilIdle = 20;
     private static readonly TimeSpan Again = TimeSpan.FromSeconds(1);
-    private readonly object gate = new(); // A monitor: the threads wait on it.
+    private readonly object gate = new(); // A monitor: whoever needs the next segment waits on it.
+    private readonly AutoResetEvent syncing = new(false);
+    private readonly AutoResetEvent making = new(false);
     private readonly string folder;
     private readonly Guid id;
     private readonly LogSize size;
@@ -44,9 +47,10 @@ internal sealed partial class LogWriter : IDisposable
     private long appended;
     private long synced;
     private Group waiting = new();
-    private Group syncing = new();
-    private long? due;
+    private Group underWay = new();
     private bool isWanted;
+    private bool isSoon;
+    private bool isLooking;
     private bool isClosing;
     private bool isStuck;
     private Exception? failure;
@@ -173,13 +177,17 @@ internal sealed partial class LogWriter : IDisposable
                 return Task.FromException(new LogUnavailableException("The usage log failed.", failure));
             }
 
-            if (sequence <= syncing.Target)
+            if (sequence <= underWay.Target)
             {
-                return syncing.Done.Task;
+                return underWay.Done.Task;
             }
 
-            isWanted = true;
-            Monitor.PulseAll(gate);
+            if (!isWanted)
+            {
+                isWanted = true;
+                syncing.Set();
+            }
+
             return waiting.Done.Task;
         }
     }
@@ -189,10 +197,11 @@ internal sealed partial class LogWriter : IDisposable
     {
         lock (gate)
         {
-            if (due is null && !isWanted)
+            isSoon = true;
+            if (!isLooking && !isClosing)
             {
-                due = Stopwatch.GetTimestamp() + (long)(Soon.TotalSeconds * Stopwatch.Frequency);
-                Monitor.PulseAll(gate);
+                isLooking = true;
+                syncing.Set();
             }
         }
     }
@@ -202,13 +211,17 @@ internal sealed partial class LogWriter : IDisposable
     {
         lock (gate)
         {
+            if (isClosing)
+            {
+                return;
+            }
+
             while (used.Count > 1 && used[0] < shipped.Segment && used[0] < end.Segment)
             {
                 free.Enqueue(Segment.PathOf(folder, used[0]));
                 used.RemoveAt(0);
+                making.Set();
             }
-
-            Monitor.PulseAll(gate);
         }
     }
 
@@ -235,11 +248,14 @@ internal sealed partial class LogWriter : IDisposable
         lock (gate)
         {
             isClosing = true;
-            Monitor.PulseAll(gate);
         }
 
+        syncing.Set();
+        making.Set();
         syncer.Join();
         maker.Join();
+        syncing.Dispose();
+        making.Dispose();
         current.Dispose();
         next?.Handle.Dispose();
         unsynced.ForEach(handle => handle.Dispose());
@@ -263,7 +279,7 @@ internal sealed partial class LogWriter : IDisposable
         unsynced.Add(current);
         (current, end, next) = (made.Handle, new LogPosition(made.Number, Segment.HeaderSize), null);
         used.Add(made.Number);
-        Monitor.PulseAll(gate);
+        making.Set();
     }
 
     private void EnsureOpen()
@@ -278,26 +294,22 @@ internal sealed partial class LogWriter : IDisposable
     {
         while (true)
         {
+            AwaitWork();
             Group group;
             List<SafeFileHandle> files;
             SafeFileHandle last;
             LogPosition until;
             lock (gate)
             {
-                while (!isWanted && !isClosing && !IsDue())
-                {
-                    Monitor.Wait(gate, due is null ? Timeout.InfiniteTimeSpan : Soon);
-                }
-
                 if (failure is not null || (isClosing && synced == appended))
                 {
                     return;
                 }
 
-                (isWanted, due) = (false, null);
+                (isWanted, isSoon) = (false, false);
                 (group, waiting) = (waiting, new Group());
                 group.Target = appended;
-                syncing = group;
+                underWay = group;
                 files = [.. unsynced];
                 unsynced.Clear();
                 (last, until) = (current, end);
@@ -332,7 +344,27 @@ internal sealed partial class LogWriter : IDisposable
         }
     }
 
-    private bool IsDue() => due is { } at && Stopwatch.GetTimestamp() >= at;
+    /// <summary>Ends when a sync is wanted, or an entry was there for as long as it may. While entries come, it looks by itself: so that those that nobody waits for wake nobody.</summary>
+    private void AwaitWork()
+    {
+        var looks = 0;
+        while (true)
+        {
+            TimeSpan pause;
+            lock (gate)
+            {
+                if (isWanted || isClosing || failure is not null || (isSoon && looks > 0))
+                {
+                    return;
+                }
+
+                isLooking = isSoon || looks < LooksUntilIdle;
+                pause = isLooking ? Soon : Timeout.InfiniteTimeSpan;
+            }
+
+            looks = syncing.WaitOne(pause) ? 0 : looks + 1;
+        }
+    }
 
     private void MakeLoop()
     {
@@ -341,13 +373,13 @@ internal sealed partial class LogWriter : IDisposable
             uint number;
             string? recycled;
             string? surplus = null;
+            while (!HasToMake())
+            {
+                making.WaitOne();
+            }
+
             lock (gate)
             {
-                while (!isClosing && failure is null && (next is not null || used.Count >= size.MaxSegments) && free.Count <= 1)
-                {
-                    Monitor.Wait(gate);
-                }
-
                 if (isClosing || failure is not null)
                 {
                     return;
@@ -387,12 +419,18 @@ internal sealed partial class LogWriter : IDisposable
                 lock (gate)
                 {
                     isStuck = true;
-                    if (!isClosing)
-                    {
-                        Monitor.Wait(gate, Again);
-                    }
                 }
+
+                making.WaitOne(Again);
             }
+        }
+    }
+
+    private bool HasToMake()
+    {
+        lock (gate)
+        {
+            return isClosing || failure is not null || free.Count > 1 || (next is null && used.Count < size.MaxSegments);
         }
     }
 
@@ -407,7 +445,8 @@ internal sealed partial class LogWriter : IDisposable
         failure = broken;
         Log.Failed(logger, folder, broken);
         waiting.Done.TrySetException(new LogUnavailableException("The usage log failed.", broken));
-        Monitor.PulseAll(gate);
+        syncing.Set();
+        making.Set();
     }
 
     /// <summary>Those who wait for the same sync.</summary>
