@@ -99,7 +99,7 @@ internal sealed partial class Counters : BackgroundService
 
         foreach (var organisation in left)
         {
-            await TryRebuildAsync(organisation, isDoubted: false, cancellationToken);
+            await TryRebuildAsync(organisation, isDoubted: false, cancellationToken, unlessReady: true);
         }
     }
 
@@ -199,8 +199,8 @@ internal sealed partial class Counters : BackgroundService
         return inRedis == generation.ToString(CultureInfo.InvariantCulture) ? generation : null;
     }
 
-    /// <summary>Builds the counters anew; null when somebody else is at it.</summary>
-    private async Task<long?> TryRebuildAsync(Guid organisation, bool isDoubted, CancellationToken cancellationToken)
+    /// <summary>Builds the counters anew; null when somebody else is at it, or was.</summary>
+    private async Task<long?> TryRebuildAsync(Guid organisation, bool isDoubted, CancellationToken cancellationToken, bool unlessReady = false)
     {
         await builders.WaitAsync(cancellationToken);
         try
@@ -217,7 +217,7 @@ internal sealed partial class Counters : BackgroundService
 
             try
             {
-                return await RebuildAsync(connection, organisation, isDoubted, cancellationToken);
+                return unlessReady && await IsReadyAsync(connection, organisation, cancellationToken) ? null : await RebuildAsync(connection, organisation, isDoubted, cancellationToken);
             }
             catch (PostgresException meanwhile) when (meanwhile.SqlState == PostgresErrorCodes.SerializationFailure)
             {
@@ -232,6 +232,12 @@ internal sealed partial class Counters : BackgroundService
         {
             builders.Release();
         }
+    }
+
+    private static async Task<bool> IsReadyAsync(NpgsqlConnection connection, Guid organisation, CancellationToken cancellationToken)
+    {
+        await using var ready = new NpgsqlCommand("SELECT ready FROM counters WHERE organisation_id = $1", connection) { Parameters = { new() { Value = organisation } } };
+        return await ready.ExecuteScalarAsync(cancellationToken) is true;
     }
 
     private static async Task UnlockAsync(NpgsqlConnection connection, Guid organisation)
