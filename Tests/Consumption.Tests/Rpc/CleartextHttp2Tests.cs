@@ -43,6 +43,7 @@ public sealed class CleartextHttp2Tests : IAsyncLifetime
 
     [Theory]
     [InlineData("GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", "HTTP/1.1 200")]
+    [InlineData("PRI / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", "HTTP/1.1 200")]
     [InlineData("P", "")]
     public async Task Whatever_comes_byte_by_byte_and_is_no_preface_is_left_to_the_older_protocol(string sent, string answer)
     {
@@ -53,7 +54,11 @@ public sealed class CleartextHttp2Tests : IAsyncLifetime
             await client.SendAsync(new[] { one });
         }
 
-        client.Shutdown(SocketShutdown.Send);
+        if (answer.Length == 0)
+        {
+            client.Shutdown(SocketShutdown.Send); // After a whole request it could be taken for a caller who leaves.
+        }
+
         using var reader = new StreamReader(stream);
         Assert.StartsWith(answer, await reader.ReadToEndAsync(), StringComparison.Ordinal);
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using LlmMarketplace.Publishing.Contracts;
 
 namespace LlmMarketplace.Publishing.Tests.Listings;
