@@ -1,5 +1,4 @@
 using System.Net;
-using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Servers;
 using Npgsql;
 using Xunit;

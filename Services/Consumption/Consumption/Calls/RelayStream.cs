@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.StoredResponses;
