@@ -100,7 +100,7 @@ internal sealed class ProviderClient : IDisposable
             case null when failure is AttemptFailure.Left or AttemptFailure.Forbidden:
                 route.Health.Unknown();
                 break;
-            case null when failure == AttemptFailure.Credential:
+            case null when failure == AttemptFailure.Credential && route.Endpoint.Credentials.Count > 1:
                 route.Health.Unknown();
                 route.CredentialHealth.Refused();
                 break;
