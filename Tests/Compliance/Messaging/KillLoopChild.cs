@@ -87,7 +87,7 @@ internal static class KillLoopChild
                 // The database was killed: whether the change was committed, it knows.
             }
 
-            await Task.Delay(30);
+            await Task.Delay(100);
         }
     }
 }

@@ -74,6 +74,8 @@ public sealed class GeminiTests(Marketplace marketplace)
         Assert.Equal(50, updates[^1].Usage.OutputTokenCount);
         var seen = marketplace.Provider.Calls.Last(call => call.Body.Contains("\"Hi\"", StringComparison.Ordinal) && call.Path.EndsWith(":streamGenerateContent", StringComparison.Ordinal));
         Assert.Equal("?alt=sse", seen.Query);
+        var record = await member.RecordAsync(Guid.Parse(seen.Headers["x-request-id"]));
+        Assert.Contains("thoughtsTokenCount", record.GetProperty("providerUsage").GetRawText(), StringComparison.Ordinal);
         Assert.Equal(Cost, (await member.UsageAsync()).GetProperty("total").GetProperty("cost").GetDecimal());
     }
 

@@ -117,7 +117,10 @@ public sealed class LimitsTests(GatewayFixture fixture)
             using var known = await gateway.GetAsync("/api/v1/services", gateway.Token(), ("X-Forwarded-For", "198.51.100.1"));
             using var live = await gateway.GetAsync("/health/live", null, ("X-Forwarded-For", "198.51.100.1"));
             using var byKey = await gateway.GetAsync("/v1/models", "llm_mk_x", ("X-Forwarded-For", "198.51.100.1"));
-            Assert.Equal([200, 200, 200, 404], new[] { neighbour, known, live, byKey }.Select(answer => (int)answer.StatusCode));
+            using var byItsOwnHeader = await gateway.GetAsync("/v1/models", null, ("X-Forwarded-For", "198.51.100.1"), ("x-api-key", "llm_mk_x"));
+            using var invoked = await gateway.SendAsync(HttpMethod.Post, "/api/v1/services/01a21532-06e5-7b01-8a35-f3f1e7921464/invoke", "llm_mk_x", null, ("X-Forwarded-For", "198.51.100.1"));
+            Assert.NotEqual(HttpStatusCode.TooManyRequests, invoked.StatusCode);
+            Assert.Equal([200, 200, 200, 404, 404], new[] { neighbour, known, live, byKey, byItsOwnHeader }.Select(answer => (int)answer.StatusCode));
         }
     }
 

@@ -284,7 +284,7 @@ internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, In
         public override CallOutcome Outcome(Call call, RequestOutcome outcome, int status)
         {
             var told = Translator is null ? Usage.ToUsage(call.Surface.Dialect) : Translator.Usage;
-            return new(outcome, status, Count.Of(call, told, Translator?.TextBytes ?? TextBytes, out var counted), counted) { ProviderUsage = Usage.ToText() };
+            return new(outcome, status, Count.Of(call, told, Translator?.TextBytes ?? TextBytes, out var counted), counted) { ProviderUsage = Translator is null ? Usage.ToText() : Translator.ProviderUsage };
         }
 
         /// <summary>Why the answer is not complete, as the stream's last event; nothing when the provider said so itself.</summary>

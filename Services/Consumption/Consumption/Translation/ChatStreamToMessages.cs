@@ -1,6 +1,5 @@
 using System.Text.Json;
 using LlmMarketplace.Consumption.Calls;
-using LlmMarketplace.Consumption.Pricing;
 
 namespace LlmMarketplace.Consumption.Translation;
 
@@ -26,7 +25,6 @@ internal sealed class ChatStreamToMessages(AnswerHead head) : StreamTranslator(h
     }
 
     private readonly ChatChunk chunk = new();
-    private UsageFields usage;
     private Block block;
     private int index = -1;
     private int call = -1;
@@ -34,7 +32,7 @@ internal sealed class ChatStreamToMessages(AnswerHead head) : StreamTranslator(h
     private bool refused;
     private string? stopReason;
 
-    public override TokenUsage? Usage => usage.ToUsage(Dialect.Chat);
+    protected override Dialect Reads => Dialect.Chat;
 
     protected override Dialect Writes => Dialect.Messages;
 
@@ -46,7 +44,7 @@ internal sealed class ChatStreamToMessages(AnswerHead head) : StreamTranslator(h
             return;
         }
 
-        chunk.Read(data, ref usage);
+        chunk.Read(data, ref Told);
         if (chunk.Error is { } error)
         {
             Fail(error);

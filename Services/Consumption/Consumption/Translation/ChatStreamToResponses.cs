@@ -1,6 +1,5 @@
 using System.Text.Json;
 using LlmMarketplace.Consumption.Calls;
-using LlmMarketplace.Consumption.Pricing;
 
 namespace LlmMarketplace.Consumption.Translation;
 
@@ -18,14 +17,13 @@ internal sealed class ChatStreamToResponses(AnswerHead head) : StreamTranslator(
 {
     private readonly ChatChunk chunk = new();
     private readonly ResponseItems items = new(head);
-    private UsageFields usage;
     private ResponseItem? open;
     private int call = -1;
     private bool started;
     private bool finished;
     private string? incomplete;
 
-    public override TokenUsage? Usage => usage.ToUsage(Dialect.Chat);
+    protected override Dialect Reads => Dialect.Chat;
 
     protected override Dialect Writes => Dialect.Responses;
 
@@ -37,7 +35,7 @@ internal sealed class ChatStreamToResponses(AnswerHead head) : StreamTranslator(
             return;
         }
 
-        chunk.Read(data, ref usage);
+        chunk.Read(data, ref Told);
         if (chunk.Error is { } error)
         {
             Fail(error);

@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Calls;
-using LlmMarketplace.Consumption.Pricing;
 
 namespace LlmMarketplace.Consumption.Translation;
 
@@ -23,14 +22,13 @@ internal sealed class ConverseStreamToChat(AnswerHead head) : ChatStreamWriting(
 {
     private readonly ArrayBufferWriter<byte> thinking = new();
     private readonly ArrayBufferWriter<byte> signature = new();
-    private UsageFields usage;
     private bool started;
     private string? reason;
     private bool isCall;
     private bool hasArguments;
     private int calls;
 
-    public override TokenUsage? Usage => usage.ToUsage(Dialect.Converse);
+    protected override Dialect Reads => Dialect.Converse;
 
     public override bool TryFinish(IBufferWriter<byte> output)
     {
@@ -108,7 +106,7 @@ internal sealed class ConverseStreamToChat(AnswerHead head) : ChatStreamWriting(
         }
         else if (root.Get("metadata") is { } metadata)
         {
-            ReadUsage.Read(JsonMarshal.GetRawUtf8Value(metadata), Dialect.Converse, ref usage);
+            ReadUsage.Read(JsonMarshal.GetRawUtf8Value(metadata), Dialect.Converse, ref Told);
         }
     }
 

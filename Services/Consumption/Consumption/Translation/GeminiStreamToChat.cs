@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Calls;
-using LlmMarketplace.Consumption.Pricing;
 
 namespace LlmMarketplace.Consumption.Translation;
 
@@ -17,12 +16,11 @@ namespace LlmMarketplace.Consumption.Translation;
 /// </summary>
 internal sealed class GeminiStreamToChat(AnswerHead head) : ChatStreamWriting(head)
 {
-    private UsageFields usage;
     private bool started;
     private string? reason;
     private int calls;
 
-    public override TokenUsage? Usage => usage.ToUsage(Dialect.Gemini);
+    protected override Dialect Reads => Dialect.Gemini;
 
     public override bool TryFinish(IBufferWriter<byte> output)
     {
@@ -50,7 +48,7 @@ internal sealed class GeminiStreamToChat(AnswerHead head) : ChatStreamWriting(he
 
     protected override void Take(ReadOnlySpan<byte> data)
     {
-        ReadUsage.Read(data, Dialect.Gemini, ref usage);
+        ReadUsage.Read(data, Dialect.Gemini, ref Told);
         var reader = new Utf8JsonReader(data);
         using var document = JsonDocument.ParseValue(ref reader);
         var root = document.RootElement;

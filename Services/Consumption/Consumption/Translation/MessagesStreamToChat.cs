@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Calls;
-using LlmMarketplace.Consumption.Pricing;
 
 namespace LlmMarketplace.Consumption.Translation;
 
@@ -26,19 +25,18 @@ internal sealed class MessagesStreamToChat(AnswerHead head) : ChatStreamWriting(
 
     private readonly ArrayBufferWriter<byte> thinking = new();
     private readonly ArrayBufferWriter<byte> signature = new();
-    private UsageFields usage;
     private Block block;
     private bool started;
     private bool finished;
     private bool hasArguments;
     private int calls;
 
-    public override TokenUsage? Usage => usage.ToUsage(Dialect.Messages);
+    protected override Dialect Reads => Dialect.Messages;
 
     protected override void Take(ReadOnlySpan<byte> data)
     {
         var read = new MessagesEvent(data);
-        read.Read(ref usage);
+        read.Read(ref Told);
         if (read.Is("error"u8))
         {
             Fail(read.Error ?? new ProviderError("api_error", "The provider failed."));

@@ -23,6 +23,9 @@ internal abstract class StreamTranslator : IDisposable
 {
     private static readonly JsonWriterOptions Fast = new() { SkipValidation = true };
 
+    /// <summary>What the provider said of usage so far.</summary>
+    private protected UsageFields Told;
+
     private readonly ArrayBufferWriter<byte> nothing = new(1);
     private IBufferWriter<byte>? target;
     private bool hasBegun;
@@ -37,13 +40,19 @@ internal abstract class StreamTranslator : IDisposable
     public long TextBytes { get; private protected set; }
 
     /// <summary>What the provider said of usage so far; null when it did not, or said nonsense.</summary>
-    public abstract TokenUsage? Usage { get; }
+    public TokenUsage? Usage => Told.ToUsage(Reads);
+
+    /// <summary>The same in its own words (<see cref="UsageFields.ToText"/>).</summary>
+    public string? ProviderUsage => Told.ToText();
 
     public StreamState State { get; private protected set; }
 
     protected AnswerHead Head { get; }
 
     protected Utf8JsonWriter Json { get; }
+
+    /// <summary>The dialect that is read.</summary>
+    protected abstract Dialect Reads { get; }
 
     /// <summary>The dialect that is written.</summary>
     protected abstract Dialect Writes { get; }

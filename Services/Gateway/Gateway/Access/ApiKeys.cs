@@ -13,11 +13,12 @@ internal static class ApiKeys
     /// <summary>A valid token, or something that looks like an API key.</summary>
     public const string TokenOrKeyPolicy = "token-or-key";
 
-    private const string Prefix = "Bearer llm_mk_";
+    private const string Prefix = "llm_mk_";
 
-    /// <summary>Whether the request brings an API key instead of a token.</summary>
+    /// <summary>Whether the request brings an API key instead of a token: as a bearer, or as Anthropic's clients send it.</summary>
     public static bool BringsKey(this HttpRequest request) =>
-        request.Headers.Authorization is [{ } header] && header.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase);
+        request.Headers.Authorization is [{ } header] ? header.StartsWith($"Bearer {Prefix}", StringComparison.OrdinalIgnoreCase)
+        : request.Headers["x-api-key"] is [{ } key] && key.StartsWith(Prefix, StringComparison.Ordinal);
 
     public static void AddAccess(this WebApplicationBuilder builder)
     {
