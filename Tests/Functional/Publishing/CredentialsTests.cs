@@ -10,7 +10,7 @@ public sealed class CredentialsTests(SharedMarketplace shared)
     public async Task A_broken_promise_is_read_by_its_provider_and_mended_by_another_credential_without_a_restart()
     {
         var market = await shared.MarketAsync();
-        var name = Market.Unique("rotated");
+        var name = Market.Unique("renewed");
         var declaration = Declarations.Chat(name);
         declaration["endpoint"]!["secret"] = "no-longer-valid";
         var provider = await market.MemberAsync((await market.ScriptedAsync()).Id, "provider");
