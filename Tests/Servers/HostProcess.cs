@@ -55,8 +55,15 @@ public sealed class HostProcess : IAsyncDisposable
         await Process.Exited;
     }
 
-    /// <summary>Pauses it: SIGSTOP.</summary>
-    public void Pause() => Process!.Send(ProcessSignal.Pause);
+    /// <summary>Pauses it: SIGSTOP. Ends when all of it stands still: threads that run go on until another one has been given the processor and has taken the signal.</summary>
+    public async Task PauseAsync()
+    {
+        Process!.Send(ProcessSignal.Pause);
+        while (!Directory.GetDirectories($"/proc/{Process.Id}/task").All(IsStopped))
+        {
+            await Task.Delay(1);
+        }
+    }
 
     /// <summary>Lets it go on: SIGCONT.</summary>
     public void Continue() => Process!.Send(ProcessSignal.Continue);
@@ -68,5 +75,12 @@ public sealed class HostProcess : IAsyncDisposable
         {
             await Process.DisposeAsync();
         }
+    }
+
+    /// <summary>The state stands behind the name, which is in brackets and may hold anything: <c>17 (name) T …</c>.</summary>
+    private static bool IsStopped(string task)
+    {
+        var stat = File.ReadAllText(Path.Combine(task, "stat"));
+        return stat[stat.LastIndexOf(')') + 2] is 'T' or 't';
     }
 }

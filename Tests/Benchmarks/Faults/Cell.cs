@@ -56,7 +56,7 @@ internal sealed record Cell(Target Target, Fault Fault)
                 await site.Gateways[0].KillAsync();
                 break;
             case { Target: Target.Consumption }:
-                site.Gateways[0].Pause();
+                await site.Gateways[0].PauseAsync();
                 break;
             case { Fault: Fault.Killed }:
                 await (Target switch { Target.Provider => site.KillProviderAsync(), Target.Redis => site.KillRedisAsync(), Target.Kafka => site.KillKafkaAsync(), _ => site.KillPostgresAsync() });
