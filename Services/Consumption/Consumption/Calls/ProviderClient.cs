@@ -196,13 +196,13 @@ internal sealed class ProviderClient : IDisposable
             (failure, call.ProofProblem) = await proofs.ProveAsync(call, route, request, deadline);
             if (failure != AttemptFailure.None)
             {
-                call.Attempts.Add(new Attempt(null, Error(failure, clock), Elapsed(started), route.Endpoint.Name, route.Credential?.Name));
+                Tried(call, route, null, Error(failure, clock), started);
                 return (null, failure);
             }
 
             isProved = true;
             var answer = await InvokerOf(call.Plan!.Version.Specification.Endpoint).SendAsync(request, deadline);
-            call.Attempts.Add(new Attempt((int)answer.StatusCode, null, Elapsed(started), route.Endpoint.Name, route.Credential?.Name));
+            Tried(call, route, (int)answer.StatusCode, null, started);
             proofs.Note(call, route, answer);
             if (call.Plan.Version.Specification.Endpoint.Protocol == EndpointProtocol.Bedrock)
             {
@@ -226,7 +226,7 @@ internal sealed class ProviderClient : IDisposable
                 : AttemptFailure.Reset;
         }
 
-        call.Attempts.Add(new Attempt(null, isProved ? Error(failure, clock) : Attempt.Token, Elapsed(started), route.Endpoint.Name, route.Credential?.Name));
+        Tried(call, route, null, isProved ? Error(failure, clock) : Attempt.Token, started);
         return (null, failure);
     }
 
@@ -237,7 +237,8 @@ internal sealed class ProviderClient : IDisposable
         _ => failure.ToString().ToLower(CultureInfo.InvariantCulture),
     };
 
-    private double Elapsed(long started) => time.GetElapsedTime(started).TotalMilliseconds;
+    private void Tried(Call call, Route route, int? status, string? error, long started) =>
+        call.Attempts.Add(new Attempt(status, error, time.GetElapsedTime(started).TotalMilliseconds, route.Endpoint.Name, route.Credential?.Name));
 }
 
 /// <summary>Why an attempt brought no answer.</summary>
