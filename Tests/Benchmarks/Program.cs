@@ -27,10 +27,11 @@ faults.SetAction((parsed, cancellation) => FaultMatrix.RunAsync(
     new FaultOptions(parsed.GetValue(only) ?? [], parsed.GetValue(callers), parsed.GetValue(keep), parsed.GetValue(output)), cancellation));
 var streams = new Option<int>("--streams") { Description = "Streams held open at once.", DefaultValueFactory = _ => 10_000 };
 var hold = new Option<int>("--hold") { Description = "Seconds that they are held, once all are open.", DefaultValueFactory = _ => 40 };
+var prompt = new Option<int>("--prompt") { Description = "Bytes of text added to each of their prompts." };
 var calls = new Option<int>("--calls") { Description = "Calls of each kind at one connection.", DefaultValueFactory = _ => 1_000 };
-var streamsCommand = new Command("streams", "Holds many streams open, and looks for lost ones, at memory, and at the time to the first token.") { only, streams, hold, calls, output };
+var streamsCommand = new Command("streams", "Holds many streams open, and looks for lost ones, at memory, and at the time to the first token.") { only, streams, hold, prompt, calls, output };
 streamsCommand.SetAction((parsed, cancellation) => StreamBenchmark.RunAsync(
-    new StreamOptions(parsed.GetValue(streams), TimeSpan.FromSeconds(parsed.GetValue(hold)), parsed.GetValue(calls), parsed.GetValue(only) ?? [], parsed.GetValue(output)), cancellation));
+    new StreamOptions(parsed.GetValue(streams), TimeSpan.FromSeconds(parsed.GetValue(hold)), parsed.GetValue(prompt), parsed.GetValue(calls), parsed.GetValue(only) ?? [], parsed.GetValue(output)), cancellation));
 var filter = new Option<string?>("--filter") { Description = "Only benchmarks with such a name, as *Stream*." };
 var micro = new Command("micro", "The parts of a call that matter, each by itself, with what it allocates.") { filter, output };
 micro.SetAction((parsed, cancellation) => MicroBenchmarks.RunAsync(parsed.GetValue(filter), parsed.GetValue(output), cancellation));

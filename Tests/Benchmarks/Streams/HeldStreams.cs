@@ -25,12 +25,13 @@ internal sealed class HeldStreams : IDisposable
     /// <param name="address">Of the product.</param>
     /// <param name="keys">Taken in turn.</param>
     /// <param name="model">The model.</param>
+    /// <param name="filling">Bytes of text added to each prompt.</param>
     /// <param name="alone">Streams with a connection each.</param>
     /// <param name="together">Streams that share connections.</param>
     /// <param name="cancellation">Gives up.</param>
-    public async Task OpenAsync(Uri address, IReadOnlyList<string> keys, string model, int alone, int together, CancellationToken cancellation)
+    public async Task OpenAsync(Uri address, IReadOnlyList<string> keys, string model, int filling, int alone, int together, CancellationToken cancellation)
     {
-        var body = Body(model);
+        var body = Body(model, filling);
         var requests = keys.Select(key => RawConnection.Request(address, key, body)).ToArray();
         var started = Stopwatch.GetTimestamp();
         using var places = new SemaphoreSlim(OpenedAtOnce);
@@ -56,7 +57,11 @@ internal sealed class HeldStreams : IDisposable
 
     public void Dispose() => shared.Dispose();
 
-    public static string Body(string model) => $$"""{"model":"{{model}}","stream":true,"max_tokens":100,"messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"Say something in twenty words."}]}""";
+    /// <summary>A request for a stream.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="filling">Bytes of text added to the prompt.</param>
+    public static string Body(string model, int filling = 0) =>
+        $$"""{"model":"{{model}}","stream":true,"max_tokens":100,"messages":[{"role":"system","content":"You are a helpful assistant.{{new string('.', filling)}}"},{"role":"user","content":"Say something in twenty words."}]}""";
 
     private Action<bool> Once(SemaphoreSlim places)
     {

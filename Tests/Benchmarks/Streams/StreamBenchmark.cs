@@ -8,10 +8,11 @@ namespace LlmMarketplace.Benchmarks.Streams;
 
 /// <param name="Streams">Streams held open at once.</param>
 /// <param name="Hold">How long they are held, once all are open.</param>
+/// <param name="Prompt">Bytes of text in each of their requests, besides the few that are always there.</param>
 /// <param name="Calls">Calls of each kind that the first token is measured with.</param>
 /// <param name="Only">Names of <see cref="StreamedProduct.Names"/>; empty: all.</param>
 /// <param name="Output">A file for the table, or null.</param>
-internal sealed record StreamOptions(int Streams, TimeSpan Hold, int Calls, IReadOnlyCollection<string> Only, string? Output);
+internal sealed record StreamOptions(int Streams, TimeSpan Hold, int Prompt, int Calls, IReadOnlyCollection<string> Only, string? Output);
 
 /// <summary>Streams that ran at once.</summary>
 /// <param name="Streams">How many were asked for.</param>
@@ -112,7 +113,7 @@ internal static class StreamBenchmark
         for (var wave = 0; wave < Waves; wave++)
         {
             using var streams = new HeldStreams();
-            concurrent.Add(await WaveAsync(product, tap, streams, Concurrent, 0, all, () => Task.CompletedTask, cancellation));
+            concurrent.Add(await WaveAsync(product, tap, streams, 0, Concurrent, 0, all, () => Task.CompletedTask, cancellation));
         }
 
         await Task.Delay(Settled, cancellation);
@@ -120,7 +121,7 @@ internal static class StreamBenchmark
         var with = before;
         await tap.DripAsync(0, (int)options.Hold.TotalMilliseconds / 4, cancellation);
         using var many = new HeldStreams();
-        var held = await WaveAsync(product, tap, many, alone, options.Streams - alone, all, async () =>
+        var held = await WaveAsync(product, tap, many, options.Prompt, alone, options.Streams - alone, all, async () =>
         {
             await Task.Delay(options.Hold, cancellation);
             with = [.. product.Processes.Select(process => ResidentMemory.Of(process.Id))];
@@ -140,9 +141,9 @@ internal static class StreamBenchmark
     }
 
     private static async Task<Wave> WaveAsync(
-        StreamedProduct product, ProviderTap tap, HeldStreams streams, int alone, int together, List<Answered> all, Func<Task> whileOpen, CancellationToken cancellation)
+        StreamedProduct product, ProviderTap tap, HeldStreams streams, int filling, int alone, int together, List<Answered> all, Func<Task> whileOpen, CancellationToken cancellation)
     {
-        await streams.OpenAsync(product.Address, [.. product.Consumers.Select(consumer => consumer.Key.Text)], product.Model, alone, together, cancellation);
+        await streams.OpenAsync(product.Address, [.. product.Consumers.Select(consumer => consumer.Key.Text)], product.Model, filling, alone, together, cancellation);
         Console.WriteLine($"{streams.Begun} of {alone + together} streams have begun after {streams.Opened.TotalSeconds:0.0} s");
         await whileOpen();
         var ending = Stopwatch.StartNew();

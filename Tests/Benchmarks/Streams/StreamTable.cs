@@ -9,7 +9,7 @@ internal static class StreamTable
     public static string Write(IReadOnlyList<StreamResult> results, StreamOptions options)
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Measured with `./bench streams --streams {options.Streams} --hold {options.Hold.TotalSeconds:0} --calls {options.Calls}`: {Environment.ProcessorCount} processors, callers and provider on the same machine.");
+        text.AppendLine(CultureInfo.InvariantCulture, $"Measured with `./bench streams --streams {options.Streams} --hold {options.Hold.TotalSeconds:0}{(options.Prompt > 0 ? $" --prompt {options.Prompt}" : "")} --calls {options.Calls}`: {Environment.ProcessorCount} processors, callers and provider on the same machine.");
         text.AppendLine().AppendLine("### Streams at once").AppendLine();
         text.AppendLine("| | streams | of these by HTTP/2 | opened in s | ended in s | whole | records of all so far | books agree |");
         text.AppendLine("|---|--:|--:|--:|--:|--:|--:|---|");
