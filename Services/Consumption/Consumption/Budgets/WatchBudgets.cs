@@ -35,7 +35,7 @@ internal sealed class WatchBudgets(Outbox outbox, TimeProvider time)
         RETURNING s.organisation_id, s.scope, s.subject, s.period_start, trunc(s.spent, 12)
         """;
 
-    /// <summary>To be called last before the commit.</summary>
+    /// <summary>To be called near the commit: it holds the organisations' locks until then.</summary>
     /// <param name="connection">In the transaction that wrote the records.</param>
     /// <param name="records">What was written, and charged nothing before.</param>
     /// <param name="cancellationToken">Cancels it; the transaction is void then.</param>
