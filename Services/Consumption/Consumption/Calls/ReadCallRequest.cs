@@ -142,7 +142,7 @@ internal static partial class ReadCallRequest
                 Once("n", Seen.N);
                 choices = Math.Max(choices ?? 1, ReadCount("n", MaxChoices) ?? 1);
             }
-            else if (!ReadInputMember() && !ReadMaximumMember() && !ReadEndUserMember() && !ReadCostlyMember() && !(surface == Surface.Responses && ReadStoreMember()))
+            else if (!ReadInputMember() && !ReadMaximumMember() && !ReadEndUserMember() && !ReadCostlyMember() && !(surface == Surface.Responses && ReadStoreMember()) && !(surface.Dialect == Dialect.Messages && ReadThreadMember()))
             {
                 reader.Read();
                 reader.Skip();
@@ -369,7 +369,7 @@ internal static partial class ReadCallRequest
             seen |= field;
         }
 
-        private void Refuse(CallFailure failure, string detail, string param) => refusal ??= new CallRefusal(failure, detail, param);
+        private void Refuse(CallFailure failure, string? detail, string param) => refusal ??= new CallRefusal(failure, detail, param);
     }
 
     /// <summary>The fields that may stand once.</summary>
