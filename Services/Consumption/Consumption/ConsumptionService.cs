@@ -117,7 +117,8 @@ public static class ConsumptionService
         services.AddSingleton<AdmissionLog>().AddSingleton<IAdmissionLog>(provider => provider.GetRequiredService<AdmissionLog>());
         services.AddHostedService(provider => provider.GetRequiredService<AdmissionLog>());
         services.AddOptions<CallOptions>().BindConfiguration("Calls").ValidateDataAnnotations().ValidateOnStart();
-        services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>().AddSingleton<FreshKey>();
+        services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyGuesses>().AddSingleton<KeyCheck>().AddSingleton<FreshKey>();
+        services.AddOptions<KeyGuessOptions>().BindConfiguration("Keys:Guesses").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<ConsumptionTelemetry>();
         services.TryAddSingleton<Routes>();
         services.AddSingleton<GoogleTokens>().AddSingleton<AwsSignature>().AddSingleton<ProveCall>();

@@ -144,9 +144,20 @@ internal static partial class ReadCallRequest
             }
             else if (!ReadInputMember() && !ReadMaximumMember() && !ReadEndUserMember() && !ReadCostlyMember() && !(surface == Surface.Responses && ReadStoreMember()) && !(surface.Dialect == Dialect.Messages && ReadThreadMember()))
             {
-                reader.Read();
-                reader.Skip();
+                SkipMember();
             }
+        }
+
+        /// <summary>Passes over a member that is not metered, unless a provider may take it for one that is.</summary>
+        private void SkipMember()
+        {
+            if (!DisguisedMember.IsPlain(reader.ValueSpan) && reader.GetString() is { } name && DisguisedMember.Of(name) is { } metered)
+            {
+                Refuse(CallFailure.InvalidField, $"`{name}` could be taken for `{metered}`: write it so, once.", metered);
+            }
+
+            reader.Read();
+            reader.Skip();
         }
 
         /// <summary>What the model is given, whatever the surface calls it.</summary>
