@@ -198,7 +198,7 @@ public static class ConsumptionService
 
         // Started in this order, and stopped in the other: settlements that are under way still need the lease and the counters.
         services.AddSingleton<RedisRuns>().AddSingleton<RedisClock>().AddSingleton<LimitScripts>();
-        services.AddSingleton<InstanceLease>().AddHostedService(provider => provider.GetRequiredService<InstanceLease>());
+        services.AddSingleton<InstanceLease>().AddHostedService(provider => provider.GetRequiredService<InstanceLease>()).AddHostedService<TakeLeave>();
         services.AddSingleton<Counters>().AddHostedService(provider => provider.GetRequiredService<Counters>());
         services.AddSingleton<ReadAccounts>();
         services.AddSingleton<CallLimits>().AddHostedService(provider => provider.GetRequiredService<CallLimits>());
