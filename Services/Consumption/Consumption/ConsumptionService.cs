@@ -5,6 +5,7 @@ using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.EndUsers;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Invoking;
 using LlmMarketplace.Consumption.Keys;
@@ -52,13 +53,14 @@ public static class ConsumptionService
             .Consumes<OrganisationChanged, FollowOrganisations>(IdentityEvents.Producer, IdentityEvents.Organisations, IdentityEvents.OrganisationChanged);
         builder.Services.AddValidation();
         builder.Services.AddSingleton<KeyChanges>().AddSingleton<SumUsage>();
-        builder.Services.AddHostedService<SweepLost>();
+        builder.Services.AddHostedService<SweepLost>().AddHostedService<ForgetSpending>();
+        builder.Services.AddSingleton<EraseFromStores>().AddHostedService<FinishErasures>();
         builder.Services.AddOptions<SlaOptions>().BindConfiguration("Sla").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddHostedService<WatchSla>();
         return builder;
     }
 
-    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/aliases</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c>, <c>/api/v1/sla</c> and the service's events.</summary>
+    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/end-users</c>, <c>/api/v1/aliases</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c>, <c>/api/v1/sla</c> and the service's events.</summary>
     public static WebApplication MapConsumption(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -79,6 +81,10 @@ public static class ConsumptionService
         BudgetOneEndUser.Map(budgets);
         ListEndUserBudgets.Map(budgets);
 
+        var endUsers = app.MapGroup("/api/v1/end-users").ForConsumers("End users");
+        EraseEndUser.Map(endUsers);
+        ListErasures.Map(endUsers);
+
         var aliases = app.MapGroup("/api/v1/aliases").ForConsumers("Aliases");
         ListAliases.Map(aliases);
         GetAlias.Map(aliases);
@@ -92,6 +98,7 @@ public static class ConsumptionService
 
         var sla = app.MapGroup("/api/v1/sla").WithTags("SLA").RequireAuthorization()
             .RequireAuthorization(policy => policy.RequireClaim(MarketplaceTokens.RoleClaim, Roles.Provider, Roles.Admin, Roles.Auditor));
+        ShowSla.Map(sla);
         ListViolations.Map(sla);
 
         app.MapMessaging();

@@ -39,6 +39,63 @@ public sealed class SlaWatchTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task What_is_observed_now_is_read_beside_the_promise_by_the_provider_and_by_governance()
+    {
+        using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.OneByOne(ProviderScripts.Chat("hi", 1, 1), ProviderScripts.Chat("hi", 1, 1), ProviderScripts.Chat("hi", 1, 1), ProviderScripts.Fail(500)));
+        for (var i = 0; i < 4; i++)
+        {
+            await shop.ChatAsync();
+        }
+
+        using var provider = marketplace.Service.ClientWith(marketplace.Identity.Token(shop.Listing.OrganisationId, "acme", [Roles.Provider]));
+        using var auditor = marketplace.Service.ClientWith(marketplace.Identity.Token(Guid.CreateVersion7(), "operator", [Roles.Auditor]));
+        using var stranger = marketplace.Service.ClientWith(marketplace.Identity.Token(Guid.CreateVersion7(), "another", [Roles.Provider]));
+
+        var item = Assert.Single((await ShownAsync(provider, $"?listingId={shop.Listing.ListingId}")).GetProperty("items").EnumerateArray());
+
+        Assert.Equal($"{shop.Model}@1.0.0", item.Text("model"));
+        var promises = item.GetProperty("promises").EnumerateArray().ToDictionary(one => one.Text("metric")!);
+        Assert.Equal((99.9m, 75m, false, 4, 1), Read(promises["availability"]));
+        Assert.Equal((0.1m, 25m, false, 4, 1), Read(promises["error-rate"]));
+        Assert.Equal(1_000m, promises["latency"].GetProperty("promised").GetDecimal());
+        Assert.True(promises["latency"].GetProperty("observed").GetDecimal() > 0);
+        Assert.Equal(item.Text("model"), Assert.Single((await ShownAsync(auditor, $"?listingId={shop.Listing.ListingId}")).GetProperty("items").EnumerateArray()).Text("model"));
+        Assert.Empty((await ShownAsync(stranger, "")).GetProperty("items").EnumerateArray());
+        Assert.Equal(HttpStatusCode.Forbidden, (await shop.Member.Client.GetAsync("/api/v1/sla")).StatusCode);
+
+        static (decimal Promised, decimal Observed, bool IsKept, long Calls, long Failures) Read(JsonElement promise) => (
+            promise.GetProperty("promised").GetDecimal(), promise.GetProperty("observed").GetDecimal(), promise.GetProperty("isKept").GetBoolean(), promise.GetProperty("calls").GetInt64(), promise.GetProperty("failures").GetInt64());
+
+        static async Task<JsonElement> ShownAsync(HttpClient client, string query) => await client.GetFromJsonAsync<JsonElement>("/api/v1/sla" + query);
+    }
+
+    [Fact]
+    public async Task What_is_observed_of_versions_is_read_page_by_page_and_without_failures_too()
+    {
+        var names = new List<string>();
+        for (var i = 0; i < 2; i++)
+        {
+            var listing = await marketplace.AddServiceAsync();
+            await WriteAsync(listing, 10);
+            names.Add($"acme/{listing.Name}@1.0.0");
+        }
+
+        using var provider = marketplace.Service.ClientWith(marketplace.Identity.Token((await marketplace.AddServiceAsync()).OrganisationId, "acme", [Roles.Provider]));
+
+        var (seen, cursor) = (new List<string>(), "");
+        do
+        {
+            var page = await provider.GetFromJsonAsync<JsonElement>($"/api/v1/sla?limit=1{cursor}");
+            seen.AddRange(page.GetProperty("items").EnumerateArray().Select(item => item.Text("model")!));
+            cursor = page.Text("nextCursor") is { } next ? $"&cursor={next}" : "";
+        }
+        while (cursor.Length > 0);
+
+        Assert.Equal(seen.Order(StringComparer.Ordinal).Distinct(), seen);
+        Assert.All(names, name => Assert.Contains(name, seen));
+    }
+
+    [Fact]
     public async Task They_are_read_page_by_page()
     {
         using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Fail(500));
