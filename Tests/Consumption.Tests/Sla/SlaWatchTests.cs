@@ -3,10 +3,12 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Sla;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Xunit;
 
@@ -93,6 +95,26 @@ public sealed class SlaWatchTests(Marketplace marketplace)
 
         Assert.Equal(seen.Order(StringComparer.Ordinal).Distinct(), seen);
         Assert.All(names, name => Assert.Contains(name, seen));
+    }
+
+    [Fact]
+    public async Task While_one_instance_looks_no_other_does()
+    {
+        await using var database = NpgsqlDataSource.Create(marketplace.Database.SuperuserConnectionString);
+        await using var looking = await database.OpenConnectionAsync();
+        await using var take = new NpgsqlCommand("SELECT pg_advisory_lock($1)", looking) { Parameters = { new() { Value = WatchSla.Turn } } };
+        await take.ExecuteNonQueryAsync();
+        var listing = await marketplace.AddServiceAsync();
+        await WriteAsync(listing, 1_500);
+        var watch = marketplace.Service.App.Services.GetServices<IHostedService>().OfType<WatchSla>().Single();
+        using var provider = marketplace.Service.ClientWith(marketplace.Identity.Token(listing.OrganisationId, "acme", [Roles.Provider]));
+
+        await watch.LookAsync(CancellationToken.None);
+
+        Assert.Empty((await PageAsync(provider, $"?listingId={listing.ListingId}")).GetProperty("items").EnumerateArray());
+        await using var release = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", looking) { Parameters = { new() { Value = WatchSla.Turn } } };
+        await release.ExecuteNonQueryAsync();
+        await ViolationsAsync(provider, listing, 1);
     }
 
     [Fact]

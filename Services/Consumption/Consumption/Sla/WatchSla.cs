@@ -19,7 +19,8 @@ namespace LlmMarketplace.Consumption.Sla;
 /// </summary>
 internal sealed partial class WatchSla(IServiceScopeFactory scopes, IOptions<SlaOptions> options, TimeProvider time, ILogger<WatchSla> logger) : BackgroundService
 {
-    private const long Turn = 0x4C4C_4D53_4C41;
+    /// <summary>The advisory lock that only one instance holds while it looks.</summary>
+    internal const long Turn = 0x4C4C_4D53_4C41;
     private static readonly TimeSpan IntervalsKeptFor = TimeSpan.FromHours(2);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -45,7 +46,8 @@ internal sealed partial class WatchSla(IServiceScopeFactory scopes, IOptions<Sla
         }
     }
 
-    private async Task LookAsync(CancellationToken cancellationToken)
+    /// <summary>Looks once; nothing happens when another instance does.</summary>
+    public async Task LookAsync(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<ConsumptionDb>();
