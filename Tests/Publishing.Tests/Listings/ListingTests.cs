@@ -223,7 +223,7 @@ public sealed class ListingTests(SharedPublishing shared)
     public async Task A_document_that_was_not_told_when_its_version_was_published_is_told_at_the_next_start_and_once()
     {
         var provider = await app.ProviderAsync();
-        var (listing, other) = (await provider.CreateListingAsync(), await provider.CreateListingAsync());
+        var (listing, other) = (await provider.CreateListingAsync(), await provider.CreateListingAsync("other"));
         var declaration = Declarations.Embeddings();
         declaration["openApi"] = Declarations.OpenApi();
         await provider.PublishAsync(other, declaration.DeepClone().AsObject()); // It is called by its protocol, not by the document.
