@@ -112,6 +112,18 @@ internal sealed partial class Lane : IDisposable
         }
     }
 
+    /// <summary>Whether nothing waits, is under way, or has to be taken back later.</summary>
+    public bool IsSettled
+    {
+        get
+        {
+            lock (gate)
+            {
+                return !travelling && releases.Count == 0 && admissions.Count == 0 && traces.Count == 0;
+            }
+        }
+    }
+
     public void Dispose() => timer.Dispose();
 
     private void Depart()
