@@ -23,7 +23,6 @@ internal sealed record Step(string Name, params string[] Functions)
     public static IReadOnlyList<Step> All { get; } =
     [
         new("compilation", "/libclrjit.so"),
-        new("garbage collection", "WKS::", "SVR::", "/libclrgc"),
         new("Redis: the server (Garnet) and its scripts", "[Garnet", "[Tsavorite", "[KeraLua", "/liblua"),
         new("admission and settlement, client's side", "LlmMarketplace.Consumption.Limits.", "[StackExchange.Redis]", "[RESPite]", "[Pipelines.Sockets"),
         new("usage log: appended and synced", "Consumption.Metering.UsageLog.", "Consumption.Metering.AdmissionLog", "Consumption.Metering.GroupCommit"),
@@ -39,6 +38,6 @@ internal sealed record Step(string Name, params string[] Functions)
         new("Kestrel", "[Microsoft.AspNetCore.Server.Kestrel", "[Microsoft.AspNetCore.Hosting", "[Microsoft.AspNetCore.Http"),
         new("the other services", "LlmMarketplace.", "[Microsoft.AspNetCore", "[Yarp"),
         new("sockets: waiting for events", "SocketAsyncEngine", "[System.Net.Sockets]"),
-        new("threads and timers: waiting and waking", "ThreadPool", "System.Threading.", "/libcoreclr.so"),
+        new("threads, timers and the runtime itself, garbage collection too", "ThreadPool", "System.Threading.", "/libcoreclr.so"),
     ];
 }
