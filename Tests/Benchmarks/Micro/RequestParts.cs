@@ -40,10 +40,10 @@ public class RequestParts
     public bool ReadLarge() => ReadCallRequest.Read(Surface.ChatCompletions, large, 64).Request is not null;
 
     [Benchmark(Description = "Request of 190 bytes: edited and sent (EditedBody)")]
-    public long Edit()
+    public async Task<long> EditAsync()
     {
         using var body = EditedBody.Of(Surface.ChatCompletions, small, request, "bench", null);
-        body.CopyTo(Stream.Null, null, CancellationToken.None);
+        await body.CopyToAsync(Stream.Null);
         return body.Headers.ContentLength ?? 0;
     }
 
