@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.ResponseCache;
 using LlmMarketplace.Consumption.Tests.Surfaces;
@@ -157,7 +158,7 @@ public sealed class ResponseCacheTests(Marketplace marketplace)
     }
 
     [Fact]
-    public async Task Only_named_services_are_cached_and_stored_responses_never_are()
+    public async Task Only_named_services_are_cached()
     {
         using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1));
         using var named = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1));
@@ -165,9 +166,22 @@ public sealed class ResponseCacheTests(Marketplace marketplace)
 
         using var other = await shop.ChatAsync();
         using var cached = await shop.Client.PostJsonAsync("/v1/chat/completions", named.Body());
-        using var stored = await shop.Client.PostJsonAsync("/v1/responses", named.Body("\"input\":\"hi\",\"store\":true"));
 
-        Assert.Equal(("bypass", "miss", "bypass"), (other.Header(ServeCached.Header), cached.Header(ServeCached.Header), stored.Header(ServeCached.Header) ?? "bypass"));
+        Assert.Equal(("bypass", "miss"), (other.Header(ServeCached.Header), cached.Header(ServeCached.Header)));
+    }
+
+    [Theory]
+    [InlineData("chat.completions", true, false, true)]
+    [InlineData("chat.completions", true, true, false)]
+    [InlineData("responses", true, false, false)]
+    [InlineData("responses", false, false, true)]
+    [InlineData("images.generations", false, false, false)]
+    [InlineData("audio.speech", false, false, false)]
+    public void What_is_stored_reaches_the_web_or_is_a_picture_or_sound_is_not_cached(string surface, bool store, bool searches, bool isCacheable)
+    {
+        var request = new CallRequest { Model = "acme/x", ModelValue = default, Store = store, SearchesWeb = searches };
+
+        Assert.Equal(isCacheable, CacheUse.IsCacheable(Surface.All.Single(one => one.Name == surface), request));
     }
 
     [Fact]
