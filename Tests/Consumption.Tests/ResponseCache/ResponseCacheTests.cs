@@ -6,6 +6,7 @@ using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.ResponseCache;
 using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Identity.Contracts;
+using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
@@ -103,7 +104,8 @@ public sealed class ResponseCacheTests(Marketplace marketplace)
         using var first = await shop.ChatAsync();
         await KeptAsync(shop);
         var version = shop.Listing.Versions[0];
-        await marketplace.TellAsync(shop.Listing with { Versions = [version with { VersionId = Guid.CreateVersion7(), Version = "1.1.0" }, version] });
+        var open = version.Specification with { Endpoint = version.Specification.Endpoint with { Authentication = EndpointAuthentication.None } }; // A secret belongs to its version.
+        await marketplace.TellAsync(shop.Listing with { Versions = [version with { VersionId = Guid.CreateVersion7(), Version = "1.1.0", Specification = open, Secret = null }, version] });
 
         using var newer = await shop.ChatAsync();
         using var older = await shop.Client.PostJsonAsync("/v1/chat/completions", shop.Body().Replace(shop.Model, $"{shop.Model}@1.0.0", StringComparison.Ordinal));
