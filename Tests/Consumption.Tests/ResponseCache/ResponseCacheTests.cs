@@ -301,8 +301,8 @@ public sealed class ResponseCacheTests(Marketplace marketplace)
     private Task KeptAsync(Shop shop, long count = 1) =>
         Until.TrueAsync(async () => await QueryAsync<long>("SELECT count(*) FROM cached_answers WHERE organisation_id = $1", shop) == count);
 
-    private Task AgeAsync(Shop shop, TimeSpan by) =>
-        QueryAsync<object>($"UPDATE cached_answers SET created_at = created_at - interval '{by.TotalSeconds} seconds' WHERE organisation_id = $1", shop);
+    private async Task AgeAsync(Shop shop, TimeSpan by) =>
+        await QueryAsync<object>($"UPDATE cached_answers SET created_at = created_at - interval '{by.TotalSeconds} seconds' WHERE organisation_id = $1", shop);
 
     private async Task<T?> QueryAsync<T>(string sql, Shop shop)
     {
