@@ -120,24 +120,24 @@ restore_links() {
 need_test_clients() {
   local javascript=$root/Tests/Functional/Clients/JavaScript python=$root/Tests/Functional/Clients/Python/packages wheels=${LLM_MARKETPLACE_SHARED:-$root/../shared}/clients/python
   if ! cmp -s "$javascript/package-lock.json" "$javascript/node_modules/.for"; then
-    { have npm && have node; } || apt_install "tests call the marketplace with the npm package openai." nodejs npm
+    { have npm && have node; } || apt_install "tests call the marketplace with the npm packages openai and @anthropic-ai/sdk." nodejs npm
     if have npm && have node; then
-      say "Fetching the npm package openai, to test with"
+      say "Fetching the npm packages openai and @anthropic-ai/sdk, to test with"
       if (cd "$javascript" && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --silent) >/dev/null 2>&1; then
         cp "$javascript/package-lock.json" "$javascript/node_modules/.for"
       else
-        say "  npm could not fetch it: its tests are skipped."
+        say "  npm could not fetch them: their tests are skipped."
       fi
     fi
   fi
-  if [ -d "$wheels" ] && have python3 && [ ! -f "$python/.complete" ]; then
-    say "Installing the Python package openai from ${wheels#"$root"/}, to test with"
+  if [ -d "$wheels" ] && have python3 && ! cmp -s <(ls "$wheels") "$python/.for"; then
+    say "Installing the Python packages openai and anthropic from ${wheels#"$root"/}, to test with"
     rm -rf "$python"
-    if python3 -m pip install --quiet --no-index --find-links "$wheels" --target "$python" openai >/dev/null 2>&1; then
-      touch "$python/.complete"
+    if python3 -m pip install --quiet --no-index --find-links "$wheels" --target "$python" openai anthropic >/dev/null 2>&1; then
+      ls "$wheels" >"$python/.for"
     else
       rm -rf "$python"
-      say "  pip could not ($(python3 --version)): its tests are skipped."
+      say "  pip could not ($(python3 --version)): their tests are skipped."
     fi
   fi
 }

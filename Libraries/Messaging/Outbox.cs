@@ -16,6 +16,9 @@ public sealed class Outbox
     /// <summary>The most bytes of JSON that an event may have.</summary>
     public const int MaxBytes = 8 * 1024 * 1024;
 
+    /// <summary>How long a client may stand still that holds a topic, as PostgreSQL writes it.</summary>
+    private const string Patience = "10s";
+
     private readonly FrozenDictionary<Type, PublishedEvent> published;
     private readonly TimeProvider time;
     private readonly MonotonicIds ids;
@@ -71,7 +74,23 @@ public sealed class Outbox
     /// <param name="events">For each: the aggregate's id, its version after the change, and its full state.</param>
     /// <param name="cancellationToken">Cancels the copy; the transaction is void then.</param>
     /// <exception cref="InvalidOperationException">As for <see cref="Add{TEvent}"/>.</exception>
-    public async Task CopyAsync<TEvent>(NpgsqlConnection connection, IReadOnlyList<(Guid Key, long AggregateVersion, TEvent Data)> events, CancellationToken cancellationToken)
+    public Task CopyAsync<TEvent>(NpgsqlConnection connection, IReadOnlyList<(Guid Key, long AggregateVersion, TEvent Data)> events, CancellationToken cancellationToken)
+        where TEvent : class
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        ArgumentNullException.ThrowIfNull(events);
+        return events.Count == 0 ? Task.CompletedTask : CopyAsync(connection, events, before: null, cancellationToken);
+    }
+
+    /// <summary>
+    /// The same for very many: their places in the topic are taken at once, so that the relay has not to write every row a second time to number it. Whoever takes places of the topic waits for this transaction, so its places
+    /// become visible in their order, and none is left empty: to be called last, just before the commit, and for one topic only. The server ends the transaction when its client does not go on with it.
+    /// </summary>
+    /// <param name="connection">The connection that makes the change.</param>
+    /// <param name="events">As for <see cref="CopyAsync{TEvent}(NpgsqlConnection, IReadOnlyList{ValueTuple{Guid, long, TEvent}}, CancellationToken)"/>.</param>
+    /// <param name="cancellationToken">Cancels the copy; the transaction is void then.</param>
+    /// <exception cref="InvalidOperationException">As for <see cref="Add{TEvent}"/>.</exception>
+    public async Task CopyLastAsync<TEvent>(NpgsqlConnection connection, IReadOnlyList<(Guid Key, long AggregateVersion, TEvent Data)> events, CancellationToken cancellationToken)
         where TEvent : class
     {
         ArgumentNullException.ThrowIfNull(connection);
@@ -81,10 +100,51 @@ public sealed class Outbox
             return;
         }
 
+        var last = await TakePlacesAsync(connection, Declared<TEvent>(), events.Count, cancellationToken).ConfigureAwait(false);
+        await CopyAsync(connection, events, last - events.Count, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes the next places of a topic; gives the last of them.</summary>
+    private static async Task<long> TakePlacesAsync(NpgsqlConnection connection, PublishedEvent declared, int count, CancellationToken cancellationToken)
+    {
+        var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                new($"SELECT set_config('idle_in_transaction_session_timeout', '{Patience}', true), set_config('statement_timeout', '{Patience}', true), pg_notify('{MessagingSchema.Sequenced}', '')"),
+                new(
+                    """
+                    INSERT INTO messaging.topics AS t (topic, kind, last_sequence) VALUES ($1, $2, $3)
+                    ON CONFLICT (topic) DO UPDATE SET last_sequence = t.last_sequence + excluded.last_sequence RETURNING last_sequence
+                    """)
+                {
+                    Parameters = { new() { Value = declared.Topic }, new() { Value = declared.Kind.ToString() }, new() { Value = (long)count } },
+                },
+            },
+        };
+        await using (batch.ConfigureAwait(false))
+        {
+            var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+                await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+                return reader.GetInt64(0);
+            }
+        }
+    }
+
+    /// <param name="connection">In the transaction.</param>
+    /// <param name="events">What is told.</param>
+    /// <param name="before">The place before the first of them; null when the relay is to number them.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
+    private async Task CopyAsync<TEvent>(NpgsqlConnection connection, IReadOnlyList<(Guid Key, long AggregateVersion, TEvent Data)> events, long? before, CancellationToken cancellationToken)
+    {
         var copy = await connection.BeginBinaryImportAsync(
-            "COPY messaging.outbox (id, topic, key, aggregate_version, type, data, time, traceparent) FROM STDIN (FORMAT binary)", cancellationToken).ConfigureAwait(false);
+            "COPY messaging.outbox (id, topic, key, aggregate_version, type, data, time, traceparent, sequence) FROM STDIN (FORMAT binary)", cancellationToken).ConfigureAwait(false);
         await using (copy.ConfigureAwait(false))
         {
+            var place = before;
             foreach (var (key, aggregateVersion, data) in events)
             {
                 var row = Row(key, aggregateVersion, data);
@@ -97,6 +157,7 @@ public sealed class Outbox
                 await copy.WriteAsync(row.Data, NpgsqlDbType.Json, cancellationToken).ConfigureAwait(false);
                 await copy.WriteAsync(row.Time, cancellationToken).ConfigureAwait(false);
                 await (row.Traceparent is { } trace ? copy.WriteAsync(trace, cancellationToken) : copy.WriteNullAsync(cancellationToken)).ConfigureAwait(false);
+                await (++place is { } taken ? copy.WriteAsync(taken, cancellationToken) : copy.WriteNullAsync(cancellationToken)).ConfigureAwait(false);
             }
 
             await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);
@@ -105,11 +166,7 @@ public sealed class Outbox
 
     private OutboxRow Row<TEvent>(Guid key, long aggregateVersion, TEvent data)
     {
-        if (!published.TryGetValue(typeof(TEvent), out var declared))
-        {
-            throw new InvalidOperationException($"{typeof(TEvent).Name} is not an event of this service: declare it with AddMessaging(…).Publishes<{typeof(TEvent).Name}>(topic, type).");
-        }
-
+        var declared = Declared<TEvent>();
         var json = JsonSerializer.Serialize(data, Json.Options);
         if (Encoding.UTF8.GetByteCount(json) > MaxBytes)
         {
@@ -128,6 +185,10 @@ public sealed class Outbox
             Traceparent = Activity.Current is { IdFormat: ActivityIdFormat.W3C } current ? current.Id : null,
         };
     }
+
+    private PublishedEvent Declared<TEvent>() => published.TryGetValue(typeof(TEvent), out var declared)
+        ? declared
+        : throw new InvalidOperationException($"{typeof(TEvent).Name} is not an event of this service: declare it with AddMessaging(…).Publishes<{typeof(TEvent).Name}>(topic, type).");
 }
 
 /// <summary>An event that waits for the relay. The relay's columns are none of the service's business.</summary>

@@ -39,6 +39,9 @@ public sealed class Marketplace : IAsyncLifetime
 
     public ScriptableProvider Provider { get; private set; } = null!;
 
+    /// <summary>The provider behind <c>http://raw.local</c>.</summary>
+    internal RawProvider Raw { get; } = new();
+
     /// <summary>The servers that limits are kept in; instances use Garnet unless told otherwise.</summary>
     public RedisServers Redis => redis;
 
@@ -58,6 +61,7 @@ public sealed class Marketplace : IAsyncLifetime
     {
         await Service.DisposeAsync();
         await Provider.DisposeAsync();
+        await Raw.DisposeAsync();
         await Identity.DisposeAsync();
         await Database.DisposeAsync();
         await redis.DisposeAsync();
@@ -84,6 +88,8 @@ public sealed class Marketplace : IAsyncLifetime
         ["Sla:Every"] = "00:00:00.500",
         ["Providers:Local:scripted:Address"] = Provider.Address,
         ["Providers:Local:scripted:Organisation"] = "acme",
+        ["Providers:Local:raw:Address"] = Raw.Address,
+        ["Providers:Local:raw:Organisation"] = "acme",
         ["Providers:Local:down:Address"] = nobody.Address,
         ["Providers:Local:down:Organisation"] = "acme",
         ["Providers:Local:full:Address"] = full.Address,

@@ -27,6 +27,7 @@ public sealed class ScriptedModel : IAsyncDisposable
 
     private readonly WebApplication app;
     private readonly ConcurrentDictionary<string, RequestDelegate> scripts = new();
+    private readonly ConcurrentDictionary<string, RequestDelegate> servers = new();
     private readonly ConcurrentDictionary<string, int> calls = new();
 
     private ScriptedModel()
@@ -57,6 +58,9 @@ public sealed class ScriptedModel : IAsyncDisposable
 
     /// <summary>Decides what a model does from now on.</summary>
     public void Play(string model, RequestDelegate script) => scripts[model] = script;
+
+    /// <summary>Decides what all calls below <c>http://scripted.local/{segment}</c> are answered, whatever protocol they speak.</summary>
+    public void Serve(string segment, RequestDelegate server) => servers[segment] = server;
 
     /// <summary>How many calls of a model have arrived.</summary>
     public int CallsOf(string model) => calls.GetValueOrDefault(model);
@@ -134,9 +138,15 @@ public sealed class ScriptedModel : IAsyncDisposable
 
     private async Task AnswerAsync(HttpContext context)
     {
-        if (context.Request.Headers.Authorization != $"Bearer {ApiKey}")
+        if (context.Request.Headers.Authorization != $"Bearer {ApiKey}" && context.Request.Headers["x-api-key"] != ApiKey && context.Request.Headers["x-goog-api-key"] != ApiKey)
         {
             context.Response.StatusCode = 401;
+            return;
+        }
+
+        if (servers.TryGetValue(context.Request.Path.Value!.Split('/')[1], out var server))
+        {
+            await server(context);
             return;
         }
 

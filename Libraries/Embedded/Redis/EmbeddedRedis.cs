@@ -49,10 +49,6 @@ public sealed class EmbeddedRedis : IAsyncDisposable
             throw new EmbeddedServerException($"Port {options.Port} is in use: stop what listens there, or choose another port for Redis.");
         }
 
-        // It works on the pool's threads, as everything else here does: a slow ramp-up would be a slow start for all.
-        ThreadPool.GetMinThreads(out var workers, out var ports);
-        ThreadPool.SetMinThreads(Math.Max(workers, 32), Math.Max(ports, 32));
-
         for (var attempt = 1; ; attempt++)
         {
             var port = options.Port != 0 ? options.Port : FreePort.Choose();

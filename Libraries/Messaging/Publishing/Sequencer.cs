@@ -8,7 +8,7 @@ namespace LlmMarketplace.Messaging.Publishing;
 /// </summary>
 /// <remarks>
 /// A row is seen only once it is committed, so a change that commits late gets a later number, whenever it began. Two changes of one aggregate wait for each other on its row,
-/// so the second inserts and commits after the first.
+/// so the second inserts and commits after the first. Writers of many events take their places themselves (<see cref="Outbox.CopyLastAsync"/>), behind the same lock: a topic's row.
 /// </remarks>
 internal sealed class Sequencer(IEnumerable<PublishedEvent> published, MessagingTelemetry telemetry)
 {

@@ -3,6 +3,7 @@ using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Aliases;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.EndUsers;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Invoking;
 using LlmMarketplace.Consumption.Keys;
@@ -57,6 +58,13 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             budget.HasKey(b => new { b.OrganisationId, b.EndUser });
             budget.Property(b => b.EndUser).UseCollation("C");
             SetBudget(budget);
+        });
+        modelBuilder.Entity<Erasure>(erasure =>
+        {
+            erasure.ToTable("end_user_erasures");
+            erasure.HasKey(e => e.Id);
+            erasure.HasIndex(e => new { e.OrganisationId, e.Id });
+            erasure.HasIndex(e => e.RequestedAt).HasFilter("mark IS NOT NULL");
         });
         modelBuilder.Entity<BudgetSpendingRow>(spending =>
         {

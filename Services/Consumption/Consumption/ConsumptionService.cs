@@ -5,6 +5,7 @@ using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.EndUsers;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Invoking;
 using LlmMarketplace.Consumption.Keys;
@@ -52,13 +53,14 @@ public static class ConsumptionService
             .Consumes<OrganisationChanged, FollowOrganisations>(IdentityEvents.Producer, IdentityEvents.Organisations, IdentityEvents.OrganisationChanged);
         builder.Services.AddValidation();
         builder.Services.AddSingleton<KeyChanges>().AddSingleton<SumUsage>();
-        builder.Services.AddHostedService<SweepLost>();
+        builder.Services.AddHostedService<SweepLost>().AddHostedService<ForgetSpending>();
+        builder.Services.AddSingleton<EraseFromStores>().AddHostedService<FinishErasures>();
         builder.Services.AddOptions<SlaOptions>().BindConfiguration("Sla").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddHostedService<WatchSla>();
         return builder;
     }
 
-    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/aliases</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c>, <c>/api/v1/sla</c> and the service's events.</summary>
+    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/end-users</c>, <c>/api/v1/aliases</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c>, <c>/api/v1/sla</c> and the service's events.</summary>
     public static WebApplication MapConsumption(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -79,6 +81,10 @@ public static class ConsumptionService
         BudgetOneEndUser.Map(budgets);
         ListEndUserBudgets.Map(budgets);
 
+        var endUsers = app.MapGroup("/api/v1/end-users").ForConsumers("End users");
+        EraseEndUser.Map(endUsers);
+        ListErasures.Map(endUsers);
+
         var aliases = app.MapGroup("/api/v1/aliases").ForConsumers("Aliases");
         ListAliases.Map(aliases);
         GetAlias.Map(aliases);
@@ -92,6 +98,7 @@ public static class ConsumptionService
 
         var sla = app.MapGroup("/api/v1/sla").WithTags("SLA").RequireAuthorization()
             .RequireAuthorization(policy => policy.RequireClaim(MarketplaceTokens.RoleClaim, Roles.Provider, Roles.Admin, Roles.Auditor));
+        ShowSla.Map(sla);
         ListViolations.Map(sla);
 
         app.MapMessaging();
@@ -117,7 +124,8 @@ public static class ConsumptionService
         services.AddSingleton<AdmissionLog>().AddSingleton<IAdmissionLog>(provider => provider.GetRequiredService<AdmissionLog>());
         services.AddHostedService(provider => provider.GetRequiredService<AdmissionLog>());
         services.AddOptions<CallOptions>().BindConfiguration("Calls").ValidateDataAnnotations().ValidateOnStart();
-        services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyCheck>().AddSingleton<FreshKey>();
+        services.AddSingleton<KeyRing>().AddSingleton<Catalogue.Catalogue>().AddSingleton<Warmth>().AddSingleton<KeyGuesses>().AddSingleton<KeyCheck>().AddSingleton<FreshKey>();
+        services.AddOptions<KeyGuessOptions>().BindConfiguration("Keys:Guesses").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<ConsumptionTelemetry>();
         services.TryAddSingleton<Routes>();
         services.AddSingleton<GoogleTokens>().AddSingleton<AwsSignature>().AddSingleton<ProveCall>();
@@ -197,7 +205,7 @@ public static class ConsumptionService
 
         // Started in this order, and stopped in the other: settlements that are under way still need the lease and the counters.
         services.AddSingleton<RedisRuns>().AddSingleton<RedisClock>().AddSingleton<LimitScripts>();
-        services.AddSingleton<InstanceLease>().AddHostedService(provider => provider.GetRequiredService<InstanceLease>());
+        services.AddSingleton<InstanceLease>().AddHostedService(provider => provider.GetRequiredService<InstanceLease>()).AddHostedService<TakeLeave>();
         services.AddSingleton<Counters>().AddHostedService(provider => provider.GetRequiredService<Counters>());
         services.AddSingleton<ReadAccounts>();
         services.AddSingleton<CallLimits>().AddHostedService(provider => provider.GetRequiredService<CallLimits>());

@@ -16,6 +16,7 @@ internal sealed class ConsumptionTelemetry : IDisposable
     private readonly Histogram<long> tokens;
     private readonly Counter<long> refusals;
     private readonly Counter<long> outcomes;
+    private readonly Counter<long> openly;
     private readonly Counter<long> replays;
 
     public ConsumptionTelemetry(IMeterFactory meters)
@@ -24,6 +25,7 @@ internal sealed class ConsumptionTelemetry : IDisposable
         duration = meter.CreateHistogram<double>(GenAi.OperationDuration, "s", "Duration of forwarded calls.");
         tokens = meter.CreateHistogram<long>(GenAi.TokenUsage, "{token}", "Tokens of forwarded calls.");
         refusals = meter.CreateCounter<long>("marketplace.calls.refused", "{call}", "Calls refused before admission.");
+        openly = meter.CreateCounter<long>("marketplace.calls.admitted_openly", "{call}", "Calls that an instance admitted by itself while Redis was away.");
         outcomes = meter.CreateCounter<long>("marketplace.calls.settled", "{call}", "Admitted calls by outcome.");
         replays = meter.CreateCounter<long>("marketplace.calls.replayed", "{call}", "Calls that were answered by what their idempotency key had kept: neither admitted nor charged.");
     }
@@ -41,6 +43,8 @@ internal sealed class ConsumptionTelemetry : IDisposable
         refusals.Add(1, new KeyValuePair<string, object?>(GenAi.ErrorType, code));
         activity?.SetTag(GenAi.ErrorType, code).SetStatus(ActivityStatusCode.Error, code);
     }
+
+    public void AdmittedOpenly() => openly.Add(1);
 
     public void Replayed(Activity? activity, Surface surface)
     {

@@ -38,7 +38,7 @@ public static class PublishingService
         builder.Services.AddValidation();
         builder.Services.AddSecrets().AddSpecificationRules().AddPipeline();
         builder.Services.AddScoped<ListingDesk>().AddScoped<VersionDesk>().AddScoped<CredentialDesk>();
-        builder.Services.AddHostedService<SunsetWatch>();
+        builder.Services.AddHostedService<SunsetWatch>().AddHostedService<TellDocuments>();
         return builder;
     }
 

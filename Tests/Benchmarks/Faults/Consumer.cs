@@ -14,7 +14,10 @@ internal sealed record CellKey(Guid Id, string Text);
 internal sealed record Standing(decimal Spent, long OpenCalls);
 
 /// <summary>Who calls: a client of the consumer's organisation, at the public address.</summary>
-internal sealed class Consumer(Uri address, string bootstrapSecret) : IDisposable
+/// <param name="address">The public address.</param>
+/// <param name="bootstrapSecret">Of the administrator's client <c>bootstrap</c>.</param>
+/// <param name="slug">The organisation's.</param>
+internal sealed class Consumer(Uri address, string bootstrapSecret, string slug = "faults-consumer") : IDisposable
 {
     private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = address, Timeout = TimeSpan.FromSeconds(20) };
     private (string Id, string Secret)? client;
@@ -41,14 +44,29 @@ internal sealed class Consumer(Uri address, string bootstrapSecret) : IDisposabl
         }
     }
 
+    /// <summary>The records of the key's calls, newest first.</summary>
+    public async Task<IReadOnlyList<JsonNode>> RecordsAsync(CellKey key, CancellationToken cancellation)
+    {
+        var records = new List<JsonNode>();
+        for (string? cursor = null; ;)
+        {
+            var page = await SendAsync(HttpMethod.Get, $"api/v1/usage/records?limit=100{(cursor is null ? "" : $"&cursor={Uri.EscapeDataString(cursor)}")}", key.Text, null, cancellation);
+            records.AddRange(page["items"]!.AsArray().Select(item => item!));
+            if ((cursor = (string?)page["nextCursor"]) is null)
+            {
+                return records;
+            }
+        }
+    }
+
     public void Dispose() => http.Dispose();
 
     private async Task<(string Id, string Secret)> MemberAsync(CancellationToken cancellation)
     {
         var token = await TokenAsync("bootstrap", bootstrapSecret, cancellation);
-        var organisation = (await SendAsync(HttpMethod.Get, "api/v1/organisations?slug=faults-consumer", token, null, cancellation))["items"]![0]!["id"]!;
+        var organisation = (await SendAsync(HttpMethod.Get, $"api/v1/organisations?slug={slug}", token, null, cancellation))["items"]![0]!["id"]!;
         var made = await SendAsync(
-            HttpMethod.Post, "api/v1/clients", token, new JsonObject { ["name"] = "fault matrix", ["organisationId"] = organisation.DeepClone(), ["roles"] = new JsonArray("consumer") }, cancellation);
+            HttpMethod.Post, "api/v1/clients", token, new JsonObject { ["name"] = "benchmark", ["organisationId"] = organisation.DeepClone(), ["roles"] = new JsonArray("consumer") }, cancellation);
         return ((string)made["client"]!["id"]!, (string)made["secret"]!);
     }
 

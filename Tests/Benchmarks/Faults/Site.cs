@@ -26,6 +26,7 @@ internal sealed class Site : IAsyncDisposable
 
     private readonly List<IAsyncDisposable> started = [];
     private readonly Dictionary<string, EmbeddedDatabase> databases = [];
+    private readonly Dictionary<string, HostProcess> hosts = [];
     private readonly Dictionary<string, int> ports = Services.Append("Gateway").ToDictionary(service => service, _ => FreePort.Choose());
     private readonly Dictionary<string, string> clientSecrets = Services.Append("Gateway").ToDictionary(service => service, _ => Secret());
     private readonly (string Hmac, string Provider, string Identity, string Bootstrap) keys = (Key(), Key(), Key(), Secret());
@@ -36,16 +37,21 @@ internal sealed class Site : IAsyncDisposable
     private EmbeddedPostgres postgres = null!;
     private ChildProcess redis = null!;
     private ChildProcess? kafka;
-    private ChildProcess provider = null!;
+    private ChildProcess? provider;
     private int postgresPort;
 
-    private Site(string folder) => Folder = folder;
+    private readonly Uri? ownProvider;
+
+    private Site(string folder, Uri? provider) => (Folder, ownProvider) = (folder, provider);
 
     /// <summary>Where everything lies: data, ledgers, logs of the processes.</summary>
     public string Folder { get; }
 
     /// <summary>Gateway one and two.</summary>
     public HostProcess[] Gateways { get; } = new HostProcess[2];
+
+    /// <summary>A service's own process.</summary>
+    public HostProcess Host(string service) => hosts[service];
 
     /// <summary>Their folders of usage logs.</summary>
     public string[] UsageLogs => [.. Enumerable.Range(1, 2).Select(number => Path.Combine(Folder, $"usage-log-{number}"))];
@@ -76,9 +82,13 @@ internal sealed class Site : IAsyncDisposable
     public NpgsqlDataSource Database() =>
         NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres.AdministratorConnectionString) { Database = "consumption", Pooling = false }.ConnectionString);
 
-    public static async Task<Site> StartAsync(string folder, Action<string> say, CancellationToken cancellation)
+    /// <param name="folder">For data, ledgers and logs.</param>
+    /// <param name="say">Told what is done.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <param name="provider">Another provider than the scripted one; it is reached without a network that can be cut.</param>
+    public static async Task<Site> StartAsync(string folder, Action<string> say, CancellationToken cancellation, Uri? provider = null)
     {
-        var site = new Site(folder);
+        var site = new Site(folder, provider);
         try
         {
             await site.StartServersAsync(say);
@@ -137,7 +147,7 @@ internal sealed class Site : IAsyncDisposable
 
     public Task KillKafkaAsync() => KillAsync(kafka!);
 
-    public Task KillProviderAsync() => KillAsync(provider);
+    public Task KillProviderAsync() => KillAsync(provider!);
 
     public Task SignalPostgresAsync(ProcessSignal signal) => SignalAsync(postgres.ProcessId, signal);
 
@@ -145,7 +155,7 @@ internal sealed class Site : IAsyncDisposable
 
     public Task SignalKafkaAsync(ProcessSignal signal) => SignalAsync(kafka!.Id, signal);
 
-    public Task SignalProviderAsync(ProcessSignal signal) => SignalAsync(provider.Id, signal);
+    public Task SignalProviderAsync(ProcessSignal signal) => SignalAsync(provider!.Id, signal);
 
     public async ValueTask DisposeAsync()
     {
@@ -204,7 +214,10 @@ internal sealed class Site : IAsyncDisposable
             await StartKafkaAsync();
         }
 
-        await StartProviderAsync();
+        if (ownProvider is null)
+        {
+            await StartProviderAsync();
+        }
     }
 
     private async Task StartProductAsync(Action<string> say)
@@ -216,7 +229,11 @@ internal sealed class Site : IAsyncDisposable
             databases[name] = await postgres.CreateDatabaseAsync(name, $"{name}_owner", Secret(), $"{name}_app", Secret());
         }
 
-        var hosts = Services.ToDictionary(service => service, service => new HostProcess(service, Settings(service, ports[service], side: 1), Log(service)));
+        foreach (var service in Services)
+        {
+            hosts[service] = new HostProcess(service, Settings(service, ports[service], side: 1), Log(service));
+        }
+
         await Task.WhenAll(hosts.Values.Select(host => host.MigrateAsync()));
         foreach (var service in Services)
         {
@@ -254,7 +271,7 @@ internal sealed class Site : IAsyncDisposable
             new("Keys:ApiKeyHmac", keys.Hmac),
             new("Keys:ProviderSecrets", keys.Provider),
             new("Keys:Identity", keys.Identity),
-            new("Providers:Local:faults:Address", Local(ToProvider.Port).AbsoluteUri.TrimEnd('/')),
+            new("Providers:Local:faults:Address", (ownProvider ?? Local(ToProvider.Port)).AbsoluteUri.TrimEnd('/')),
             new("Providers:Local:faults:Organisation", "faults"),
             .. ports.Select(pair => new KeyValuePair<string, string?>($"services:{pair.Key.ToLowerInvariant()}:http:0", Local(pair.Value).AbsoluteUri.TrimEnd('/'))),
         ];

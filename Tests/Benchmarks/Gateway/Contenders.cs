@@ -1,6 +1,5 @@
 using System.Globalization;
 using LlmMarketplace.Embedded;
-using LlmMarketplace.FirstRun;
 using LlmMarketplace.Servers;
 
 namespace LlmMarketplace.Benchmarks.Gateway;
@@ -15,6 +14,9 @@ internal sealed class Contenders : IAsyncDisposable
     private readonly List<IAsyncDisposable> started = [];
     private readonly string folder = Directory.CreateTempSubdirectory("llm-marketplace-bench").FullName;
     private Uri upstream = null!;
+
+    /// <summary>Whether the marketplace tells Linux's perf the names of its functions, which costs it a little.</summary>
+    public bool NamesFunctions { get; init; }
 
     public static string[] Names { get; } = ["upstream", "nginx", "yarp", "portkey", "marketplace"];
 
@@ -109,25 +111,9 @@ internal sealed class Contenders : IAsyncDisposable
 
     private async Task<Contender> MarketplaceAsync(CancellationToken cancellation)
     {
-        var data = Path.Combine(folder, "data");
-        var marketplace = await AllInOneProcess.StartAsync(data, environment: new Dictionary<string, string?>
-        {
-            ["Providers__Local__bench__Address"] = upstream.AbsoluteUri.TrimEnd('/'),
-            ["Providers__Local__bench__Organisation"] = "bench",
-        });
+        var marketplace = await Marketplace.StartAsync(folder, upstream, Consumers, cancellation, NamesFunctions);
         started.Add(marketplace);
-        var secret = (await File.ReadAllTextAsync(Path.Combine(data, "keys", "bootstrap-client.secret"), cancellation)).Trim();
-        var template = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "Gateway", "catalogue.yaml"), cancellation);
-        var keys = new List<string>();
-        for (var consumer = 0; consumer < Consumers; consumer++)
-        {
-            var catalogue = Path.Combine(folder, "catalogue.yaml");
-            await File.WriteAllTextAsync(catalogue, template.Replace("BENCH_CONSUMER", $"bench-{consumer}", StringComparison.Ordinal), cancellation);
-            var options = new FirstRunOptions(marketplace.Facts.Url, "bootstrap", secret, Path.Combine(folder, $"state-{consumer}")) { Catalogue = catalogue };
-            keys.Add((await FirstRunProgram.RunAsync(options, new Progress<string>(), cancellation)).ConsumerKey);
-        }
-
-        return new Contender("LlmMarketplace", marketplace.Facts.Url, new ProcessTree(marketplace.Process.Id)) { Model = "bench/chat", Keys = keys };
+        return new Contender("LlmMarketplace", marketplace.Address, new ProcessTree(marketplace.ProcessId)) { Model = Marketplace.Model, Keys = marketplace.Keys };
     }
 
     private async Task<ChildProcess> OwnAsync(string command, int port, params string[] arguments)

@@ -5,13 +5,16 @@ namespace LlmMarketplace.Benchmarks.Gateway;
 
 /// <summary>What a contender is asked.</summary>
 /// <param name="Name">Plain or streamed.</param>
-/// <param name="Streams">Whether answers are streamed.</param>
-internal sealed record Workload(string Name, bool Streams)
+/// <param name="Streams">Whether answers are streamed; null: every other one.</param>
+internal sealed record Workload(string Name, bool? Streams)
 {
     public static Workload[] All { get; } = [new("plain", false), new("stream", true)];
 
-    public string Body(string model) =>
-        $$"""{"model":"{{model}}",{{(Streams ? "\"stream\":true," : "")}}"max_tokens":100,"messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"Say something in twenty words."}]}""";
+    /// <summary>The bodies to send in turn, one a line.</summary>
+    public string Bodies(string model) => Streams is { } streams ? Body(model, streams) : $"{Body(model, false)}\n{Body(model, true)}";
+
+    private static string Body(string model, bool streams) =>
+        $$"""{"model":"{{model}}",{{(streams ? "\"stream\":true," : "")}}"max_tokens":100,"messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"Say something in twenty words."}]}""";
 }
 
 /// <summary>What came of driving one contender for a while.</summary>
@@ -37,7 +40,7 @@ internal static class Load
                 Environment = new Dictionary<string, string?>
                 {
                     ["LOAD_PATH"] = "/v1/chat/completions",
-                    ["LOAD_BODY"] = workload.Body(contender.Model),
+                    ["LOAD_BODIES"] = workload.Bodies(contender.Model),
                     ["LOAD_HEADERS"] = string.Join('\n', contender.Headers.Select(header => $"{header.Key}: {header.Value}")),
                     ["LOAD_KEYS"] = string.Join('\n', contender.Keys),
                 },

@@ -8,6 +8,9 @@ internal sealed class ProcessTree(int root)
     /// <summary>Ticks of <c>sysconf(_SC_CLK_TCK)</c>, which is 100 on every Linux that .NET runs on.</summary>
     private const double TicksPerSecond = 100;
 
+    /// <summary>The id of the first of them.</summary>
+    public int Root => root;
+
     /// <summary>Processor time that they have used so far, with that of children that have ended.</summary>
     public TimeSpan ProcessorTime => TimeSpan.FromSeconds(Members().Sum(member => Ticks(member)) / TicksPerSecond);
 

@@ -25,7 +25,7 @@ internal sealed class Table(IReadOnlyList<Contender> contenders)
         text.AppendLine(CultureInfo.InvariantCulture, $"Measured with `./bench gateway`: {options.Rounds} rounds of {options.Time.TotalSeconds:0} s, {Environment.ProcessorCount} processors, load and upstream on the same machine. Medians (smallest – largest).");
         foreach (var workload in Workload.All)
         {
-            text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"### {(workload.Streams ? $"Streams of {Upstream.Chunks} chunks" : "Plain chat")}").AppendLine();
+            text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"### {(workload.Streams == true ? $"Streams of {Upstream.Chunks} chunks" : "Plain chat")}").AppendLine();
             text.AppendLine("| | req/s c=1 | c=10 | c=64 | × Portkey, c=10 | p50 ms c=1 | p99 ms c=1 | CPU ms a request, c=10 | c=64 | resident MB | failed |");
             text.AppendLine("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
             foreach (var contender in contenders)

@@ -1,11 +1,13 @@
--- Drives one contender with wrk; prints one line of JSON. The environment says how: LOAD_PATH, LOAD_BODY, LOAD_HEADERS (name: value, one a line),
+-- Drives one contender with wrk; prints one line of JSON. The environment says how: LOAD_PATH, LOAD_BODIES (one a line, taken in turn), LOAD_HEADERS (name: value, one a line),
 -- LOAD_KEYS (bearer tokens, one a line, taken in turn; may be empty).
 local headers = { ["Content-Type"] = "application/json" }
 for name, value in string.gmatch(os.getenv("LOAD_HEADERS") or "", "([^\n:]+):%s*([^\n]+)") do headers[name] = value end
 
 local requests = {}
 local function add()
-  table.insert(requests, wrk.format("POST", os.getenv("LOAD_PATH"), headers, os.getenv("LOAD_BODY")))
+  for body in string.gmatch(os.getenv("LOAD_BODIES"), "[^\n]+") do
+    table.insert(requests, wrk.format("POST", os.getenv("LOAD_PATH"), headers, body))
+  end
 end
 
 function init()

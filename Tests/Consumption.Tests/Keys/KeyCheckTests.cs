@@ -37,6 +37,34 @@ public sealed class KeyCheckTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task Who_guesses_keys_is_told_to_wait_and_a_guessed_keys_own_secret_is_not_looked_at_from_there()
+    {
+        await using var guarded = await marketplace.StartInstanceAsync(settings: new KeyValuePair<string, string?>("Keys:Guesses:Burst", "5"));
+        var member = await marketplace.AddOrganisationAsync();
+        var (guessed, other) = (await member.CreateKeyAsync(), await member.CreateKeyAsync());
+        using var client = new HttpClient { BaseAddress = guarded.Client.BaseAddress };
+        await Until.TrueAsync(async () => (await AskAsync(other.Text)).StatusCode == HttpStatusCode.OK && (await AskAsync(guessed.Text)).StatusCode == HttpStatusCode.OK);
+
+        // Until the address may not guess any more; by then this key's own guesses are used up from there.
+        await Until.TrueAsync(async () => (int)(await AskAsync(guessed.Text[..^2] + Random.Shared.Next(10, 100))).StatusCode == 429);
+        Assert.All(await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => AskAsync(guessed.Text[..^2] + "00"))), answer => Assert.True(answer.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.Unauthorized));
+
+        using var right = await AskAsync(guessed.Text);
+        Assert.Equal(new OpenAiError(429, "requests", "too_many_invalid_keys", null), await right.ErrorAsync());
+        Assert.Equal("1", right.Header("retry-after"));
+        using var neighbour = await AskAsync(other.Text);
+        Assert.Equal(HttpStatusCode.OK, neighbour.StatusCode);
+        using var elsewhere = await CallAsync(guessed.Text);
+        Assert.Equal(HttpStatusCode.OK, elsewhere.StatusCode);
+
+        async Task<HttpResponseMessage> AskAsync(string key)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/models") { Headers = { { "x-api-key", key } } };
+            return await client.SendAsync(request);
+        }
+    }
+
+    [Fact]
     public async Task A_key_may_come_as_anthropics_clients_send_it()
     {
         var key = await (await marketplace.AddOrganisationAsync()).CreateKeyAsync();

@@ -95,7 +95,7 @@ public abstract class CallLimitsSpecification(Marketplace marketplace)
         await using var world = await WorldAsync();
         await using var proxy = HoldingProxy.Before(await RedisAsync());
         var limits = await world.InstanceAsync(proxy.ConnectionString, Impatient);
-        await limits.ReserveAsync(world.Ask(nanos: 10), CancellationToken.None);
+        await AdmittedAsync(limits, world, 10);
 
         proxy.HoldAnswers();
         await Assert.ThrowsAsync<LimitsUnavailableException>(() => limits.ReserveAsync(world.Ask(nanos: 70), CancellationToken.None));
@@ -111,16 +111,14 @@ public abstract class CallLimitsSpecification(Marketplace marketplace)
         await using var world = await WorldAsync();
         await using var proxy = HoldingProxy.Before(await RedisAsync());
         var limits = await world.InstanceAsync(proxy.ConnectionString, Impatient);
-        await limits.ReserveAsync(world.Ask(nanos: 10), CancellationToken.None);
+        await AdmittedAsync(limits, world, 10);
 
         proxy.HoldRequests();
         await Assert.ThrowsAsync<LimitsUnavailableException>(() => limits.ReserveAsync(world.Ask(nanos: 70), CancellationToken.None));
         proxy.Release();
 
-        var next = await limits.ReserveAsync(world.Ask(nanos: 5), CancellationToken.None); // Behind all that was held.
-        Assert.Equal(LimitStatus.Admitted, next.Status);
-        var state = await world.StateAsync();
-        Assert.Equal((15, 2), (state.Spent, state.Open));
+        await AdmittedAsync(limits, world, 5); // Behind all that was held.
+        await Until.TrueAsync(async () => (await world.StateAsync()) is { Spent: 15, Open: 2 });
     }
 
     [Fact]
@@ -342,6 +340,19 @@ public abstract class CallLimitsSpecification(Marketplace marketplace)
 
         Assert.Equal((9, 0), ((await world.StateAsync()).Spent, (await world.StateAsync()).Open));
     }
+
+    /// <summary>On a loaded machine an impatient instance gives calls up: until one is admitted.</summary>
+    private static Task AdmittedAsync(CallLimits limits, LimitsWorld world, long nanos) => Until.TrueAsync(async () =>
+    {
+        try
+        {
+            return (await limits.ReserveAsync(world.Ask(nanos: nanos), CancellationToken.None)).Status == LimitStatus.Admitted;
+        }
+        catch (LimitsUnavailableException)
+        {
+            return false; // What it may have reserved is given back.
+        }
+    });
 
     private async Task<LimitsWorld> WorldAsync() => new(marketplace, await RedisAsync());
 }

@@ -27,6 +27,27 @@ public sealed class ModelsTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task A_model_is_told_to_who_escapes_the_slash_and_to_Anthropics_clients_in_their_own_shape()
+    {
+        var (client, _) = await CallerAsync();
+        var id = $"acme/{(await marketplace.AddServiceAsync()).Name}";
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/models/nobody%2Fnothing") { Headers = { { "anthropic-version", "2023-06-01" } } };
+
+        var escaped = await client.GetFromJsonAsync<JsonElement>($"/v1/models/{Uri.EscapeDataString(id)}");
+        using var unknown = await client.SendAsync(request);
+        client.DefaultRequestHeaders.Add("anthropic-version", "2023-06-01");
+        var model = await client.GetFromJsonAsync<JsonElement>($"/v1/models/{Uri.EscapeDataString(id)}");
+        var list = await client.GetFromJsonAsync<JsonElement>("/v1/models");
+
+        Assert.Equal(id, escaped.Text("id"));
+        Assert.Equal($$"""{"type":"model","id":"{{id}}","display_name":"{{id}}","created_at":"1970-01-01T00:00:00+00:00"}""", model.GetRawText());
+        Assert.Contains(list.GetProperty("data").EnumerateArray(), item => item.GetRawText() == model.GetRawText());
+        Assert.False(list.GetProperty("has_more").GetBoolean());
+        Assert.Equal(list.GetProperty("data")[0].Text("id"), list.Text("first_id"));
+        Assert.Equal(("error", unknown.Headers.GetValues("request-id").Single()), ((await unknown.JsonAsync()).Text("type"), (await unknown.JsonAsync()).Text("request_id")));
+    }
+
+    [Fact]
     public async Task A_private_listing_exists_for_its_own_organisation_only()
     {
         var (client, member) = await CallerAsync();

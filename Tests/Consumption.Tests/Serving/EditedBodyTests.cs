@@ -34,6 +34,24 @@ public sealed class EditedBodyTests
     public async Task A_cap_is_sent_in_the_place_of_a_null_or_else_first(string body, string sent) =>
         Assert.Equal(sent, await EditAsync(Surface.ChatCompletions, body, "m", ("max_tokens", 9)));
 
+    [Fact]
+    public async Task The_callers_bytes_are_needed_until_the_connection_has_all_of_them()
+    {
+        var bytes = """{"model":"a/b"}"""u8.ToArray();
+        using var edited = EditedBody.Of(Surface.ChatCompletions, bytes, ReadCallRequest.Read(Surface.ChatCompletions, bytes, 64).Request!, "m", null);
+        await Assert.ThrowsAsync<HttpRequestException>(() => edited.CopyToAsync(Closed(), TestContext.Current.CancellationToken));
+        Assert.False(edited.IsSent);
+        await edited.CopyToAsync(Stream.Null, TestContext.Current.CancellationToken);
+        Assert.True(edited.IsSent);
+
+        static Stream Closed()
+        {
+            var closed = new MemoryStream();
+            closed.Dispose();
+            return closed;
+        }
+    }
+
     private static async Task<string> EditAsync(Surface surface, string body, string model, (string, long)? cap = null)
     {
         var bytes = Encoding.UTF8.GetBytes(body);

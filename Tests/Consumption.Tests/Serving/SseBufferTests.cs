@@ -50,6 +50,28 @@ public class SseBufferTests
         Assert.InRange(held, 64 * 1024, 256 * 1024);
     }
 
+    [Fact]
+    public void A_buffer_rests_between_events_and_never_within_one()
+    {
+        using var buffer = new SseBuffer(1024 * 1024);
+        Assert.True(buffer.TryRest());
+        Fill(buffer, "data: a\r\n\r"u8);
+        Assert.True(buffer.TryTake(out _));
+        Assert.True(buffer.TryRest());
+        Fill(buffer, "\ndata: b"u8); // The rest of a CRLF, which belongs to what was taken.
+        Assert.False(buffer.TryTake(out _));
+        Assert.False(buffer.TryRest());
+        Fill(buffer, "\n\n"u8);
+        Assert.True(buffer.TryTake(out var text));
+        Assert.Equal("data: b\n\n", Encoding.UTF8.GetString(text.Span));
+    }
+
+    private static void Fill(SseBuffer buffer, ReadOnlySpan<byte> bytes)
+    {
+        bytes.CopyTo(buffer.Room().Span);
+        buffer.Filled(bytes.Length);
+    }
+
     private static List<string> Read(byte[] bytes, int[] sizes)
     {
         var read = new List<string>();
@@ -57,6 +79,7 @@ public class SseBufferTests
         ReadOnlyMemory<byte> rest = bytes;
         for (var i = 0; !rest.IsEmpty; i++)
         {
+            _ = i % 2 == 0 && buffer.TryRest();
             var room = buffer.Room();
             var size = Math.Min(Math.Min(rest.Length, room.Length), sizes.Length == 0 ? int.MaxValue : 1 + Math.Abs(sizes[i % sizes.Length] % 31));
             rest[..size].CopyTo(room);

@@ -1,5 +1,7 @@
 using System.Net;
+using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Servers;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Xunit;
 
@@ -24,6 +26,7 @@ public sealed class StoppingTests(Marketplace marketplace)
         });
         using var client = await ClientAsync(instance, shop);
         using var running = await shop.StreamAsync(client: client);
+        var epoch = instance.App.Services.GetRequiredService<InstanceLease>().InstanceId;
 
         var stopping = instance.App.StopAsync();
 
@@ -40,6 +43,7 @@ public sealed class StoppingTests(Marketplace marketplace)
         Assert.EndsWith("data: [DONE]\n\n", await running.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         await stopping.WaitAsync(Patience);
         Assert.Equal(["Completed 40"], await RecordsAsync(shop));
+        Assert.Equal("ended, 0 organisations left", await InstanceAsync(epoch)); // At once: nobody takes it for dead, or builds counters anew.
     }
 
     [Fact]
@@ -93,6 +97,15 @@ public sealed class StoppingTests(Marketplace marketplace)
         var client = shop.Key.Client(instance);
         await Until.TrueAsync(async () => (await client.GetAsync($"/v1/models/{shop.Model}")).IsSuccessStatusCode);
         return client;
+    }
+
+    private async Task<string> InstanceAsync(Guid epoch)
+    {
+        await using var database = NpgsqlDataSource.Create(marketplace.Database.SuperuserConnectionString);
+        await using var select = database.CreateCommand(
+            "SELECT CASE WHEN ended_at IS NULL THEN 'lives' ELSE 'ended' END || ', ' || (SELECT count(*) FROM instance_organisations o WHERE o.instance_id = i.instance_id) || ' organisations left' FROM instances i WHERE instance_id = $1");
+        select.Parameters.Add(new NpgsqlParameter { Value = epoch });
+        return (string)(await select.ExecuteScalarAsync())!;
     }
 
     /// <summary>Outcome and output tokens of each record that is in the database now.</summary>

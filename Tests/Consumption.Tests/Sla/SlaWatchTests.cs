@@ -3,10 +3,12 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Sla;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Xunit;
 
@@ -36,6 +38,83 @@ public sealed class SlaWatchTests(Marketplace marketplace)
         Assert.Equal(0, (await PageAsync(auditor, $"?listingId={shop.Listing.ListingId}&open=false")).GetProperty("items").GetArrayLength());
         Assert.Equal(0, (await PageAsync(stranger, "")).GetProperty("items").GetArrayLength());
         Assert.Equal(HttpStatusCode.Forbidden, (await shop.Member.Client.GetAsync("/api/v1/sla/violations")).StatusCode);
+    }
+
+    [Fact]
+    public async Task What_is_observed_now_is_read_beside_the_promise_by_the_provider_and_by_governance()
+    {
+        using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.OneByOne(ProviderScripts.Chat("hi", 1, 1), ProviderScripts.Chat("hi", 1, 1), ProviderScripts.Chat("hi", 1, 1), ProviderScripts.Fail(500)));
+        for (var i = 0; i < 4; i++)
+        {
+            await shop.ChatAsync();
+        }
+
+        using var provider = marketplace.Service.ClientWith(marketplace.Identity.Token(shop.Listing.OrganisationId, "acme", [Roles.Provider]));
+        using var auditor = marketplace.Service.ClientWith(marketplace.Identity.Token(Guid.CreateVersion7(), "operator", [Roles.Auditor]));
+        using var stranger = marketplace.Service.ClientWith(marketplace.Identity.Token(Guid.CreateVersion7(), "another", [Roles.Provider]));
+
+        var item = Assert.Single((await ShownAsync(provider, $"?listingId={shop.Listing.ListingId}")).GetProperty("items").EnumerateArray());
+
+        Assert.Equal($"{shop.Model}@1.0.0", item.Text("model"));
+        var promises = item.GetProperty("promises").EnumerateArray().ToDictionary(one => one.Text("metric")!);
+        Assert.Equal((99.9m, 75m, false, 4, 1), Read(promises["availability"]));
+        Assert.Equal((0.1m, 25m, false, 4, 1), Read(promises["error-rate"]));
+        Assert.Equal(1_000m, promises["latency"].GetProperty("promised").GetDecimal());
+        Assert.True(promises["latency"].GetProperty("observed").GetDecimal() > 0);
+        Assert.Equal(item.Text("model"), Assert.Single((await ShownAsync(auditor, $"?listingId={shop.Listing.ListingId}")).GetProperty("items").EnumerateArray()).Text("model"));
+        Assert.Empty((await ShownAsync(stranger, "")).GetProperty("items").EnumerateArray());
+        Assert.Equal(HttpStatusCode.Forbidden, (await shop.Member.Client.GetAsync("/api/v1/sla")).StatusCode);
+
+        static (decimal Promised, decimal Observed, bool IsKept, long Calls, long Failures) Read(JsonElement promise) => (
+            promise.GetProperty("promised").GetDecimal(), promise.GetProperty("observed").GetDecimal(), promise.GetProperty("isKept").GetBoolean(), promise.GetProperty("calls").GetInt64(), promise.GetProperty("failures").GetInt64());
+
+        static async Task<JsonElement> ShownAsync(HttpClient client, string query) => await client.GetFromJsonAsync<JsonElement>("/api/v1/sla" + query);
+    }
+
+    [Fact]
+    public async Task What_is_observed_of_versions_is_read_page_by_page_and_without_failures_too()
+    {
+        var names = new List<string>();
+        for (var i = 0; i < 2; i++)
+        {
+            var listing = await marketplace.AddServiceAsync();
+            await WriteAsync(listing, 10);
+            names.Add($"acme/{listing.Name}@1.0.0");
+        }
+
+        using var provider = marketplace.Service.ClientWith(marketplace.Identity.Token((await marketplace.AddServiceAsync()).OrganisationId, "acme", [Roles.Provider]));
+
+        var (seen, cursor) = (new List<string>(), "");
+        do
+        {
+            var page = await provider.GetFromJsonAsync<JsonElement>($"/api/v1/sla?limit=1{cursor}");
+            seen.AddRange(page.GetProperty("items").EnumerateArray().Select(item => item.Text("model")!));
+            cursor = page.Text("nextCursor") is { } next ? $"&cursor={next}" : "";
+        }
+        while (cursor.Length > 0);
+
+        Assert.Equal(seen.Order(StringComparer.Ordinal).Distinct(), seen);
+        Assert.All(names, name => Assert.Contains(name, seen));
+    }
+
+    [Fact]
+    public async Task While_one_instance_looks_no_other_does()
+    {
+        await using var database = NpgsqlDataSource.Create(marketplace.Database.SuperuserConnectionString);
+        await using var looking = await database.OpenConnectionAsync();
+        await using var take = new NpgsqlCommand("SELECT pg_advisory_lock($1)", looking) { Parameters = { new() { Value = WatchSla.Turn } } };
+        await take.ExecuteNonQueryAsync();
+        var listing = await marketplace.AddServiceAsync();
+        await WriteAsync(listing, 1_500);
+        var watch = marketplace.Service.App.Services.GetServices<IHostedService>().OfType<WatchSla>().Single();
+        using var provider = marketplace.Service.ClientWith(marketplace.Identity.Token(listing.OrganisationId, "acme", [Roles.Provider]));
+
+        await watch.LookAsync(CancellationToken.None);
+
+        Assert.Empty((await PageAsync(provider, $"?listingId={listing.ListingId}")).GetProperty("items").EnumerateArray());
+        await using var release = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", looking) { Parameters = { new() { Value = WatchSla.Turn } } };
+        await release.ExecuteNonQueryAsync();
+        await ViolationsAsync(provider, listing, 1);
     }
 
     [Fact]

@@ -224,6 +224,7 @@ public sealed class AudioTests(Marketplace marketplace)
     [InlineData("--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nxx\r\n--b--\r\n", "invalid_value", "model")]
     [InlineData("--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nacme/x\r\n--b--\r\n", "invalid_value", "file")]
     [InlineData("--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nacme/x\r\n--b\r\nContent-Disposition: form-data; name=model\r\n\r\nacme/y\r\n--b--\r\n", "duplicate_field", "model")]
+    [InlineData("--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nacme/x\r\n--b\r\nContent-Disposition: form-data; name=\"Model\"\r\n\r\nacme/y\r\n--b--\r\n", "invalid_value", "model")]
     [InlineData("--b\r\nContent-Disposition: form-data; name=\"model\"; name*=utf-8''file\r\n\r\nacme/x\r\n--b--\r\n", "invalid_form", null)]
     [InlineData("--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nacme/x\r\n--b\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nxx\r\n--b\r\nContent-Disposition: form-data; name=\"stream\"\r\n\r\nmaybe\r\n--b--\r\n", "invalid_value", "stream")]
     [InlineData("--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nacme/x\r\n", "invalid_form", null)]

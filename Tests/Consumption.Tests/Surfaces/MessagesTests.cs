@@ -117,6 +117,23 @@ public sealed class MessagesTests(Marketplace marketplace)
         Assert.Equal(answer.RequestId().ToString(), body.GetProperty("request_id").GetString());
     }
 
+    [Theory]
+    [InlineData("""{"type":"create"}""")]
+    [InlineData("""{"type":"continue","previous_message_id":"msg_of_somebody_else"}""")]
+    public async Task A_thread_that_the_provider_would_keep_is_refused_so_that_clients_send_the_whole_conversation(string thread)
+    {
+        var service = await marketplace.AddServiceAsync(ProviderScripts.Fail(500), Pricing, EndpointProtocol.Anthropic);
+        using var client = (await (await marketplace.AddOrganisationAsync()).CreateKeyAsync()).Client();
+
+        var answer = await client.PostAsync("/v1/messages", Body($$"""{"model":"acme/{{service.Name}}","max_tokens":100,"messages":[],"thread":{{thread}} }"""));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        var error = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error");
+        Assert.Equal(("invalid_request_error", "thread_unsupported_request"), (error.Text("type"), error.GetProperty("details").Text("error_code")));
+        Assert.DoesNotContain(marketplace.Provider.Calls, call => call.Body.Contains("msg_of_somebody_else", StringComparison.Ordinal));
+        Assert.Equal(answer.RequestId().ToString(), answer.Header("request-id"));
+    }
+
     [Fact]
     public async Task Counting_tokens_is_passed_through_and_free()
     {

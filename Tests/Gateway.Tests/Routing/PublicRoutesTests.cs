@@ -19,6 +19,7 @@ public sealed class PublicRoutesTests(GatewayFixture fixture)
     [InlineData("/api/v1/approvals", "admin")]
     [InlineData("/api/v1/keys", "consumption")]
     [InlineData("/api/v1/budgets", "consumption")]
+    [InlineData("/api/v1/end-users/erase", "consumption")]
     [InlineData("/api/v1/usage", "consumption")]
     [InlineData("/api/v1/quota", "consumption")]
     [InlineData("/api/v1/operations/admin/dead-letters", "admin")]

@@ -33,6 +33,49 @@ public sealed class RelayTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Whoever_takes_places_holds_the_topic_until_its_commit_so_that_none_becomes_visible_before_those_before_it()
+    {
+        await using var service = await EventsService.StartAsync(postgres);
+        var outbox = service.Service.App.Services.GetRequiredService<Outbox>();
+        var (many, one) = (Enumerable.Range(0, 20).Select(_ => Guid.NewGuid()).ToList(), Guid.NewGuid());
+        await using var database = Npgsql.NpgsqlDataSource.Create(service.Database.AppConnectionString);
+        await using var connection = await database.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using (var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken))
+        {
+            await outbox.CopyLastAsync(connection, [.. many.Select(key => (key, 1L, new Thing(key, 1)))], TestContext.Current.CancellationToken);
+            await service.TellAsync(one, 1);
+            await Until.TrueAsync(
+                async () => await service.ValueAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%moved AS%'") > 0,
+                () => "the relay did not come to the topic");
+            Assert.Equal(0, await service.ValueAsync<long>("SELECT count(*) FROM messaging.outbox WHERE sequence IS NOT NULL"));
+            await transaction.CommitAsync(TestContext.Current.CancellationToken);
+        }
+
+        var feed = await service.FeedAsync(many.Count + 1);
+        Assert.Equal([.. many, one], feed.Select(e => Guid.Parse((string)e!["subject"]!)));
+        Assert.Equal(Enumerable.Range(1, many.Count + 1), feed.Select(e => int.Parse((string)e!["sequence"]!, System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    [Fact]
+    public async Task Places_that_were_taken_and_not_committed_are_taken_again()
+    {
+        await using var service = await EventsService.StartAsync(postgres);
+        var outbox = service.Service.App.Services.GetRequiredService<Outbox>();
+        var (lost, kept) = (Guid.NewGuid(), Guid.NewGuid());
+        await using var database = Npgsql.NpgsqlDataSource.Create(service.Database.AppConnectionString);
+        foreach (var (key, commits) in new[] { (lost, false), (kept, true) })
+        {
+            await using var connection = await database.OpenConnectionAsync(TestContext.Current.CancellationToken);
+            await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+            await outbox.CopyLastAsync(connection, [(key, 1L, new Thing(key, 1))], TestContext.Current.CancellationToken);
+            await (commits ? transaction.CommitAsync(TestContext.Current.CancellationToken) : transaction.RollbackAsync(TestContext.Current.CancellationToken));
+        }
+
+        var only = Assert.Single(await service.FeedAsync(1));
+        Assert.Equal((kept.ToString(), 1), ((string)only!["subject"]!, int.Parse((string)only["sequence"]!, System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    [Fact]
     public async Task An_event_carries_the_trace_that_caused_it()
     {
         await using var service = await EventsService.StartAsync(postgres);

@@ -1,6 +1,9 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using LlmMarketplace.Publishing.Contracts;
+using LlmMarketplace.Publishing.Versions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace LlmMarketplace.Publishing.Tests.Listings;
 
@@ -214,5 +217,28 @@ public sealed class ListingTests(SharedPublishing shared)
         Assert.Equal(version["openApiSha256"]!.GetValue<string>(), told.Specification.OpenApiSha256);
         var document = Assert.Single(await app.DocumentsAsync(told.VersionId));
         Assert.Equal((listing, told.Specification.OpenApiSha256, Declarations.OpenApi().ToJsonString()), (document.ListingId, document.Sha256, JsonNode.Parse(document.Document)!.ToJsonString()));
+    }
+
+    [Fact]
+    public async Task A_document_that_was_not_told_when_its_version_was_published_is_told_at_the_next_start_and_once()
+    {
+        var provider = await app.ProviderAsync();
+        var (listing, other) = (await provider.CreateListingAsync(), await provider.CreateListingAsync("other"));
+        var declaration = Declarations.Embeddings();
+        declaration["openApi"] = Declarations.OpenApi();
+        await provider.PublishAsync(other, declaration.DeepClone().AsObject()); // It is called by its protocol, not by the document.
+        declaration["endpoint"]!["protocol"] = "rest";
+        await provider.PublishAsync(listing, declaration);
+        var version = (await app.EventsAsync(listing))[0].Data.Versions[0].VersionId;
+        await using var forget = app.Owner.CreateCommand("DELETE FROM messaging.outbox WHERE key = $1");
+        forget.Parameters.Add(new() { Value = version });
+        Assert.Equal(1, await forget.ExecuteNonQueryAsync(TestContext.Current.CancellationToken));
+        var start = app.Service.App.Services.GetServices<IHostedService>().OfType<TellDocuments>().Single();
+
+        await start.RunAsync(TestContext.Current.CancellationToken);
+        await start.RunAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(Declarations.OpenApi().ToJsonString(), JsonNode.Parse(Assert.Single(await app.DocumentsAsync(version)).Document)!.ToJsonString());
+        Assert.Empty(await app.DocumentsAsync((await app.EventsAsync(other))[0].Data.Versions[0].VersionId));
     }
 }

@@ -19,6 +19,8 @@ internal sealed class WatchBudgets(Outbox outbox, TimeProvider time)
 {
     private const long LockSpace = 0x4C4C_4D42_4557;
 
+    private const string Lock = "SELECT pg_advisory_xact_lock(hashtextextended(o::text, $2)) FROM unnest($1) AS o";
+
     private const string Budgets =
         """
         SELECT 'organisation', organisation_id, '', amount, currency, period FROM budgets WHERE organisation_id = ANY ($1) AND amount IS NOT NULL
@@ -35,7 +37,14 @@ internal sealed class WatchBudgets(Outbox outbox, TimeProvider time)
         RETURNING s.organisation_id, s.scope, s.subject, s.period_start, trunc(s.spent, 12)
         """;
 
-    /// <summary>To be called last before the commit.</summary>
+    /// <summary>Holds what this one holds while it works, until the transaction ends.</summary>
+    public static async Task LockAsync(NpgsqlConnection connection, Guid organisation, CancellationToken cancellationToken)
+    {
+        await using var hold = new NpgsqlCommand(Lock, connection) { Parameters = { new() { Value = new[] { organisation } }, new() { Value = LockSpace } } };
+        await hold.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>To be called near the commit: it holds the organisations' locks until then.</summary>
     /// <param name="connection">In the transaction that wrote the records.</param>
     /// <param name="records">What was written, and charged nothing before.</param>
     /// <param name="cancellationToken">Cancels it; the transaction is void then.</param>
@@ -81,7 +90,7 @@ internal sealed class WatchBudgets(Outbox outbox, TimeProvider time)
         {
             BatchCommands =
             {
-                new("SELECT pg_advisory_xact_lock(hashtextextended(o::text, $2)) FROM unnest($1) AS o") { Parameters = { new() { Value = organisations }, new() { Value = LockSpace } } },
+                new(Lock) { Parameters = { new() { Value = organisations }, new() { Value = LockSpace } } },
                 new(Budgets)
                 {
                     Parameters =

@@ -9,7 +9,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// Reserves all that a call may use, then notes its admission; after this the call will have one usage record, whatever happens. Neither refused nor admitted: an answer to it is
 /// kept (<see cref="LimitStatus.Kept"/>).
 /// </summary>
-internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, PlanCall plans, CallLimits limits, IAdmissionLog log, InstanceLease lease)
+internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, PlanCall plans, CallLimits limits, IAdmissionLog log, InstanceLease lease, ConsumptionTelemetry telemetry)
 {
     // How often counters may be built anew between a call's reservation and its admission.
     private const int Attempts = 5;
@@ -53,9 +53,16 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
                 if (log.Admit(admission))
                 {
                     call.Admission = admission;
+                    if (answer.IsOwn)
+                    {
+                        telemetry.AdmittedOpenly();
+                    }
+
                     return null;
                 }
             }
+
+            limits.GiveBack(PlanCall.Reservation(call, instance, keys));
         }
         catch (Exception unknown) when (unknown is Npgsql.NpgsqlException or TimeoutException or LimitsUnavailableException or LogUnavailableException or NotLeasedException)
         {

@@ -42,6 +42,9 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     // 2 body
     public RequestBody? Body { get; set; }
 
+    /// <summary>What was sent of it to the provider last; null: it was translated, or nothing was sent yet.</summary>
+    public EditedBody? Sent { get; set; }
+
     public CallRequest? Request { get; set; }
 
     /// <summary>How long the request's file of sound is, where time costs.</summary>
@@ -108,6 +111,16 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     /// <summary>Falls when nobody wants the answer any more.</summary>
     public CancellationToken Left => GoesOn ? CancellationToken.None : Http.RequestAborted;
+
+    /// <summary>A stream began: nobody asks for the request's body any more, and it may be large. A body that is still being sent, and a form, whose file may yet have to be measured, are kept to the end.</summary>
+    public void ForgetBody()
+    {
+        if (Sent is { IsSent: true } && Request!.FormType is null)
+        {
+            Sent = null;
+            Body!.Dispose();
+        }
+    }
 
     /// <summary>Writes a part of the answer to the caller.</summary>
     public void Write(ReadOnlySpan<byte> bytes)

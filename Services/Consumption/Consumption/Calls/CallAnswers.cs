@@ -12,7 +12,16 @@ internal static class CallAnswers
 {
     private static readonly JsonSerializerOptions SnakeCase = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    public static void SetRequestId(HttpContext http, Guid id) => http.Response.Headers["x-request-id"] = id.ToString();
+    /// <summary>The call's id, as <c>x-request-id</c>; where Anthropic's clients look for it too.</summary>
+    public static void SetRequestId(HttpContext http, Guid id)
+    {
+        var text = id.ToString();
+        http.Response.Headers["x-request-id"] = text;
+        if (Surface.IsAnthropic(http.Request))
+        {
+            http.Response.Headers["request-id"] = text;
+        }
+    }
 
     /// <summary>The rate limits as this call left them, and when a deprecated version ends (RFC 8594).</summary>
     public static void SetHeaders(Call call)
@@ -125,7 +134,7 @@ internal static class CallAnswers
 
         http.Response.StatusCode = error.Status;
         http.Response.ContentType = "application/json";
-        var body = Surface.IsAnthropic(http.Request.Path) ? ErrorBodies.Anthropic(refusal, headers["x-request-id"]) : ErrorBodies.OpenAi(refusal);
+        var body = Surface.IsAnthropic(http.Request) ? ErrorBodies.Anthropic(refusal, headers["x-request-id"]) : ErrorBodies.OpenAi(refusal);
         await http.Response.Body.WriteAsync(body, http.RequestAborted);
     }
 

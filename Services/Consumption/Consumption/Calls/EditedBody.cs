@@ -12,6 +12,7 @@ namespace LlmMarketplace.Consumption.Calls;
 internal sealed class EditedBody : HttpContent
 {
     private readonly List<ReadOnlyMemory<byte>> pieces;
+    private volatile bool isSent;
 
     private EditedBody(List<ReadOnlyMemory<byte>> pieces, string? formType)
     {
@@ -76,12 +77,17 @@ internal sealed class EditedBody : HttpContent
         return new EditedBody(pieces, request.FormType);
     }
 
+    /// <summary>Whether all of it was taken over by the connection, which needs the caller's bytes no more.</summary>
+    public bool IsSent => isSent;
+
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
         foreach (var piece in pieces)
         {
             await stream.WriteAsync(piece, cancellationToken);
         }
+
+        isSent = true;
     }
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);

@@ -17,11 +17,14 @@ internal static class ErrorBodies
         return JsonSerializer.SerializeToUtf8Bytes(new { error = new { message = refusal.Detail ?? error.Message, type = error.Type, param = refusal.Param, code = error.Code } }, SnakeCase);
     }
 
-    /// <summary>Anthropic: <c>{"type":"error","error":{"type","message"},"request_id"}</c>.</summary>
+    /// <summary>Anthropic: <c>{"type":"error","error":{"type","message"},"request_id"}</c>. By the <c>details</c> of a refused <c>thread</c> its clients know that they may send the whole conversation, and do.</summary>
     public static byte[] Anthropic(CallRefusal refusal, string? requestId)
     {
         var error = CallErrors.Of(refusal.Failure);
-        return JsonSerializer.SerializeToUtf8Bytes(new { type = "error", error = new { type = AnthropicType(error.Status), message = refusal.Detail ?? error.Message }, requestId }, SnakeCase);
+        var (type, message) = (AnthropicType(error.Status), refusal.Detail ?? error.Message);
+        return refusal.Failure == CallFailure.ThreadsNotKept
+            ? JsonSerializer.SerializeToUtf8Bytes(new { type = "error", error = new { type, message, details = new { errorCode = "thread_unsupported_request", unsupported = Array.Empty<string>() } }, requestId }, SnakeCase)
+            : JsonSerializer.SerializeToUtf8Bytes(new { type = "error", error = new { type, message }, requestId }, SnakeCase);
     }
 
     /// <summary>RFC 9457: a problem with a stable <c>code</c>, and with <c>issues</c> where the request has several.</summary>

@@ -108,7 +108,14 @@ internal static class ProviderRequest
                 isTranslated ? null : plan.Cap?.Value, betas));
         }
 
-        return plan.Translated is { } translated ? Body(translated.Body) : EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request, model, plan.Cap);
+        if (plan.Translated is { } translated)
+        {
+            return Body(translated.Body);
+        }
+
+        var edited = EditedBody.Of(call.Surface, call.Body!.Bytes, call.Request, model, plan.Cap);
+        call.Sent = edited;
+        return edited;
     }
 
     private static ReadOnlyMemoryContent Body(ReadOnlyMemory<byte> body) => new(body) { Headers = { ContentType = Json } };

@@ -92,8 +92,7 @@ internal static partial class ReadCallRequest
             }
             else
             {
-                reader.Read();
-                reader.Skip();
+                SkipMember();
             }
         }
 

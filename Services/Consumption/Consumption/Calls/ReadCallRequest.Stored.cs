@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace LlmMarketplace.Consumption.Calls;
 
-/// <content>Members of Responses that reach what a provider keeps.</content>
+/// <content>Members that reach what a provider keeps.</content>
 internal static partial class ReadCallRequest
 {
     private ref partial struct Reading
@@ -43,6 +43,24 @@ internal static partial class ReadCallRequest
                 return false;
             }
 
+            return true;
+        }
+
+        /// <summary>A conversation that Anthropic keeps under the id of an answer: the same, and what is in it is neither reserved nor bounded.</summary>
+        private bool ReadThreadMember()
+        {
+            if (!reader.ValueTextEquals("thread"u8))
+            {
+                return false;
+            }
+
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.Null)
+            {
+                Refuse(CallFailure.ThreadsNotKept, null, "thread");
+            }
+
+            reader.Skip();
             return true;
         }
     }

@@ -142,11 +142,22 @@ internal static partial class ReadCallRequest
                 Once("n", Seen.N);
                 choices = Math.Max(choices ?? 1, ReadCount("n", MaxChoices) ?? 1);
             }
-            else if (!ReadInputMember() && !ReadMaximumMember() && !ReadEndUserMember() && !ReadCostlyMember() && !(surface == Surface.Responses && ReadStoreMember()))
+            else if (!ReadInputMember() && !ReadMaximumMember() && !ReadEndUserMember() && !ReadCostlyMember() && !(surface == Surface.Responses && ReadStoreMember()) && !(surface.Dialect == Dialect.Messages && ReadThreadMember()))
             {
-                reader.Read();
-                reader.Skip();
+                SkipMember();
             }
+        }
+
+        /// <summary>Passes over a member that is not metered, unless a provider may take it for one that is.</summary>
+        private void SkipMember()
+        {
+            if (!DisguisedMember.IsPlain(reader.ValueSpan) && reader.GetString() is { } name && DisguisedMember.Of(name) is { } metered)
+            {
+                Refuse(CallFailure.InvalidField, $"`{name}` could be taken for `{metered}`: write it so, once.", metered);
+            }
+
+            reader.Read();
+            reader.Skip();
         }
 
         /// <summary>What the model is given, whatever the surface calls it.</summary>
@@ -369,7 +380,7 @@ internal static partial class ReadCallRequest
             seen |= field;
         }
 
-        private void Refuse(CallFailure failure, string detail, string param) => refusal ??= new CallRefusal(failure, detail, param);
+        private void Refuse(CallFailure failure, string? detail, string param) => refusal ??= new CallRefusal(failure, detail, param);
     }
 
     /// <summary>The fields that may stand once.</summary>

@@ -51,6 +51,11 @@ internal static class ReadFormRequest
                 return (null, new CallRefusal(CallFailure.InvalidForm, $"Each part of the form must have one name, and there may be {MaxParts} of them."));
             }
 
+            if (DisguisedMember.Of(name) is { } metered)
+            {
+                return (null, new CallRefusal(CallFailure.InvalidField, $"`{name}` could be taken for `{metered}`: write it so, once.", metered));
+            }
+
             await section.Body.CopyToAsync(Stream.Null);
             var value = new Slice((int)section.BaseStreamOffset!.Value, (int)section.Body.Length);
             all.Add((string.Join('\n', section.Headers!.Select(header => $"{header.Key}: {header.Value}")), value));

@@ -28,6 +28,10 @@ internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, In
 {
     private const string EventStream = "text/event-stream; charset=utf-8";
 
+    // A stream is waited for without memory until so many reads in a row came this soon after each other: from then on that costs more than it saves.
+    private const int QuickReads = 2;
+    private static readonly TimeSpan Quick = TimeSpan.FromMilliseconds(2);
+
     // Of whoever reads, to take one event more.
     private static readonly TimeSpan TellWithin = TimeSpan.FromSeconds(1);
 
@@ -83,8 +87,14 @@ internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, In
         {
             await using var stream = await answer.Content.ReadAsStreamAsync(stop);
             clock.AwaitFirstByte();
+            var (readAt, quick) = (time.GetTimestamp(), 0);
             while (true)
             {
+                if (quick < QuickReads && buffer.TryRest())
+                {
+                    _ = await stream.ReadAsync(Memory<byte>.Empty, stop); // Ends when there is something to read. Of ten thousand open streams, hardly any has memory to read into.
+                }
+
                 var read = await stream.ReadAsync(buffer.Room(), stop);
                 if (read == 0)
                 {
@@ -92,6 +102,8 @@ internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, In
                 }
 
                 clock.AwaitChunk();
+                var now = time.GetTimestamp();
+                (readAt, quick) = (now, time.GetElapsedTime(readAt, now) < Quick ? quick + 1 : 0);
                 call.FirstByteMs ??= time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
                 buffer.Filled(read);
                 if (!lease.Holds(call.Admission!.InstanceId))
@@ -229,6 +241,7 @@ internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, In
         }
 
         progress.HasBegun = true;
+        call.ForgetBody();
         if (progress.CallerLeft)
         {
             return;

@@ -65,7 +65,12 @@ internal sealed class RequestBody : IDisposable
         catch (BadHttpRequestException refused)
         {
             body.Dispose();
-            return (null, refused.StatusCode == StatusCodes.Status413PayloadTooLarge ? tooLarge : new CallRefusal(CallFailure.InvalidBody, "The body ended early or came too slowly."));
+            return (null, refused.StatusCode switch
+            {
+                StatusCodes.Status413PayloadTooLarge => tooLarge,
+                StatusCodes.Status408RequestTimeout => new CallRefusal(CallFailure.BodyTooSlow),
+                _ => new CallRefusal(CallFailure.InvalidBody, "The body ended early."),
+            });
         }
     }
 

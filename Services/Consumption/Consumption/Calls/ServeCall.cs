@@ -227,11 +227,16 @@ internal sealed partial class ServeCall(
         var status = (int)answer.StatusCode;
         if (call.Surface == Surface.Invoke && RelayInvocation.IsAnswer(status))
         {
-            return await invoked.RunAsync(call, answer, clock, stop);
+            return IsEncoded(answer) ? Encoded : await invoked.RunAsync(call, answer, clock, stop);
         }
 
         if (status is >= 200 and < 300)
         {
+            if (IsEncoded(answer))
+            {
+                return Encoded;
+            }
+
             if (answer.Content.Headers.ContentType?.MediaType == "text/event-stream")
             {
                 return call.Request!.Stream
@@ -263,6 +268,8 @@ internal sealed partial class ServeCall(
                 return new CallRefusal(CallFailure.ProviderTimeout, "The model took too long.");
             case StatusCodes.Status424FailedDependency when IsBedrock(call):
                 return new CallRefusal(CallFailure.ProviderFailed, "The model failed.");
+            case >= 400 and < 500 when IsEncoded(answer):
+                return Encoded;
             case >= 400 and < 500:
                 clock.AwaitRest();
                 return await answers.RefusedAsync(call, answer, stop);
@@ -274,6 +281,11 @@ internal sealed partial class ServeCall(
                 return new CallRefusal(CallFailure.ProviderFailed, $"The provider failed with status {status}.");
         }
     }
+
+    private static CallRefusal Encoded { get; } = new(CallFailure.ProviderFailed, "The provider encoded its answer, which it was asked not to do.");
+
+    private static bool IsEncoded(HttpResponseMessage answer) =>
+        answer.Content.Headers.NonValidated.TryGetValues("Content-Encoding", out var encodings) && encodings.Any(encoding => !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase));
 
     private static bool IsBedrock(Call call) => call.Plan!.Version.Specification.Endpoint.Protocol == EndpointProtocol.Bedrock;
 

@@ -8,7 +8,8 @@ namespace LlmMarketplace.Consumption.Calls;
 /// </summary>
 internal sealed class SseBuffer(int maxEventBytes) : IDisposable
 {
-    private byte[] buffer = ArrayPool<byte>.Shared.Rent(8 * 1024);
+    private const int FirstBytes = 8 * 1024;
+    private byte[] buffer = [];
     private int start;
     private int end;
     private int scanned;
@@ -35,13 +36,26 @@ internal sealed class SseBuffer(int maxEventBytes) : IDisposable
 
         if (end == buffer.Length)
         {
-            var larger = ArrayPool<byte>.Shared.Rent(buffer.Length * 2);
+            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(FirstBytes, buffer.Length * 2));
             buffer.AsSpan(0, end).CopyTo(larger);
             ArrayPool<byte>.Shared.Return(buffer);
             buffer = larger;
         }
 
         return buffer.AsMemory(end);
+    }
+
+    /// <summary>Gives its memory back until there is something to read, if it holds nothing of an unfinished event; what was taken before is gone then. Whether it did.</summary>
+    public bool TryRest()
+    {
+        if (HasPartial)
+        {
+            return false;
+        }
+
+        (start, end, scanned) = (0, 0, 0);
+        Dispose();
+        return true;
     }
 
     /// <summary>So many bytes were read into the room.</summary>

@@ -89,6 +89,8 @@ internal sealed record Surface(string Name, string Path, Dialect Dialect, string
     /// <summary>All that are posted to.</summary>
     public static IReadOnlyList<Surface> All { get; } = [ChatCompletions, Completions, Responses, Messages, CountTokens, Embeddings, ImageGenerations, AudioTranscriptions, AudioTranslations, AudioSpeech, Moderations, Rerank];
 
-    /// <summary>Whether errors on this path are in Anthropic's shape.</summary>
-    public static bool IsAnthropic(Microsoft.AspNetCore.Http.PathString path) => path.StartsWithSegments("/v1/messages", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Whether a request is answered as Anthropic does: below <c>/v1/messages</c> always, below <c>/v1/models</c> when it names a version of Anthropic's API, as Anthropic's clients do.</summary>
+    public static bool IsAnthropic(Microsoft.AspNetCore.Http.HttpRequest request) =>
+        request.Path.StartsWithSegments("/v1/messages", StringComparison.OrdinalIgnoreCase)
+        || (request.Path.StartsWithSegments("/v1/models", StringComparison.OrdinalIgnoreCase) && request.Headers.ContainsKey("anthropic-version"));
 }

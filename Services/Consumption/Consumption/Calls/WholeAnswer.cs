@@ -5,6 +5,9 @@ namespace LlmMarketplace.Consumption.Calls;
 /// <summary>The whole body of a provider's answer, in rented memory.</summary>
 internal sealed class WholeAnswer : IDisposable
 {
+    // More is taken as it comes: a length that is only announced takes no memory.
+    private const int MostAtOnce = 1024 * 1024;
+
     private byte[] buffer;
     private int length;
 
@@ -44,7 +47,7 @@ internal sealed class WholeAnswer : IDisposable
         }
 
         await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
-        var body = new WholeAnswer((int)(answer.Content.Headers.ContentLength + 1 ?? 16 * 1024));
+        var body = new WholeAnswer((int)Math.Min(answer.Content.Headers.ContentLength + 1 ?? 16 * 1024, MostAtOnce));
         try
         {
             while (true)

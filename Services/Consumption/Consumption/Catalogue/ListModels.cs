@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Consumption.Catalogue;
 
-/// <summary><c>GET /v1/models</c> and <c>GET /v1/models/{id}</c>: what this key may call.</summary>
+/// <summary><c>GET /v1/models</c> and <c>GET /v1/models/{id}</c>: what this key may call, as OpenAI says it, or as Anthropic does to its own clients.</summary>
 internal static class ListModels
 {
     /// <param name="Id">What calls name: <c>provider/service</c>, or an alias of the key's organisation.</param>
@@ -27,6 +27,19 @@ internal static class ListModels
     /// <param name="Data">All of them, by name.</param>
     internal sealed record Response(string Object, IReadOnlyList<Model> Data);
 
+    /// <summary>As Anthropic lists models; all in one page.</summary>
+    /// <param name="Data">All of them, by name.</param>
+    /// <param name="HasMore">Always false.</param>
+    /// <param name="FirstId">The first one's name; null when there is none.</param>
+    /// <param name="LastId">The last one's name; null when there is none.</param>
+    internal sealed record AnthropicResponse(IReadOnlyList<AnthropicModel> Data, bool HasMore, string? FirstId, string? LastId);
+
+    /// <param name="Type">Always <c>model</c>.</param>
+    /// <param name="Id">What calls name.</param>
+    /// <param name="DisplayName">The same.</param>
+    /// <param name="CreatedAt">When its listing was made.</param>
+    internal sealed record AnthropicModel(string Type, string Id, string DisplayName, DateTimeOffset CreatedAt);
+
     public static Task HandleAsync(HttpContext http, KeyCheck keys, Catalogue catalogue, TimeProvider time)
     {
         CallAnswers.SetRequestId(http, Guid.CreateVersion7(time.GetUtcNow()));
@@ -45,7 +58,10 @@ internal static class ListModels
         var aliases = snapshot.Aliases.TryGetValue(organisation!.Id, out var own)
             ? own.Values.OrderBy(alias => alias.Name, StringComparer.Ordinal).Select(alias => Of(snapshot, organisation, key!, alias)).OfType<Model>()
             : [];
-        return CallAnswers.WriteJsonAsync(http, new Response("list", [.. models, .. aliases]));
+        Model[] all = [.. models, .. aliases];
+        return Surface.IsAnthropic(http.Request)
+            ? CallAnswers.WriteJsonAsync(http, new AnthropicResponse([.. all.Select(AsAnthropic)], false, all.FirstOrDefault()?.Id, all.LastOrDefault()?.Id))
+            : CallAnswers.WriteJsonAsync(http, new Response("list", all));
     }
 
     public static Task HandleOneAsync(HttpContext http, [Description("As `/v1/models` lists it, with `@version` to hold on to one.")] string id, KeyCheck keys, Catalogue catalogue, TimeProvider time)
@@ -57,16 +73,22 @@ internal static class ListModels
             return CallAnswers.RefuseAsync(http, refusal);
         }
 
+        id = id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase); // Most clients escape the slash, and servers leave that one as it is.
         var snapshot = catalogue.Current;
         if (snapshot.Aliases.TryGetValue(organisation!.Id, out var own) && own.TryGetValue(id, out var alias))
         {
-            return Of(snapshot, organisation, key!, alias) is { } model ? CallAnswers.WriteJsonAsync(http, model) : CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.ModelNotFound, Param: "model"));
+            return Of(snapshot, organisation, key!, alias) is { } model ? WriteAsync(http, model) : CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.ModelNotFound, Param: "model"));
         }
 
         return ModelName.TryParse(id, out var name) && Resolve.Version(snapshot, organisation, key!.Scopes, name).Version is { } version
-            ? CallAnswers.WriteJsonAsync(http, Of(version, name.ToString()))
+            ? WriteAsync(http, Of(version, name.ToString()))
             : CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.ModelNotFound, Param: "model"));
     }
+
+    private static Task WriteAsync(HttpContext http, Model model) =>
+        Surface.IsAnthropic(http.Request) ? CallAnswers.WriteJsonAsync(http, AsAnthropic(model)) : CallAnswers.WriteJsonAsync(http, model);
+
+    private static AnthropicModel AsAnthropic(Model model) => new("model", model.Id, model.Id, DateTimeOffset.FromUnixTimeSeconds(model.Created));
 
     /// <summary>An alias as a model; null when the key may call nothing that it stands for.</summary>
     private static Model? Of(CatalogueSnapshot snapshot, Organisation organisation, Key key, Alias alias)

@@ -1,3 +1,4 @@
+using System.Net;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Catalogue;
 using Microsoft.AspNetCore.Http;
@@ -5,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 namespace LlmMarketplace.Consumption.Keys;
 
 /// <summary>Who calls, by the key in <c>Authorization: Bearer</c> or, as Anthropic's clients send it, <c>x-api-key</c>; from memory alone.</summary>
-internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiKeyHasher hasher, Warmth warmth, TimeProvider time)
+internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiKeyHasher hasher, KeyGuesses guesses, Warmth warmth, TimeProvider time)
 {
     // Proved against when no key has the identifier, so that an unknown one takes as long as a wrong one.
     private static readonly byte[] NoHash = new byte[32];
@@ -22,21 +23,27 @@ internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiK
             return Refuse(CallFailure.MissingKey);
         }
 
+        var address = request.HttpContext.Connection.RemoteIpAddress;
         if (!ApiKey.TryParse(text, out var given))
         {
-            return Refuse(CallFailure.InvalidKey);
+            return Wrong(address, null);
         }
 
         var key = keys.Find(given.Identifier);
         if (key is null)
         {
             _ = hasher.Proves(given, NoHash);
-            return Refuse(CallFailure.InvalidKey);
+            return Wrong(address, null);
+        }
+
+        if (guesses.IsBarred(address, given.Identifier))
+        {
+            return TooMany;
         }
 
         if (Judge(given, key) is { } failure)
         {
-            return Refuse(failure);
+            return failure == CallFailure.InvalidKey ? Wrong(address, given.Identifier) : Refuse(failure);
         }
 
         return catalogue.Current.Organisations.TryGetValue(key.OrganisationId, out var organisation) && organisation.Active
@@ -69,6 +76,11 @@ internal sealed class KeyCheck(KeyRing keys, Catalogue.Catalogue catalogue, ApiK
     }
 
     private static string? GivenAs(string header, HttpRequest request) => request.Headers[header].ToString() is { Length: > 0 } value ? value : null;
+
+    private (Key? Key, Organisation? Organisation, CallRefusal? Refusal) Wrong(IPAddress? address, string? identifier) =>
+        guesses.TryNote(address, identifier) ? Refuse(CallFailure.InvalidKey) : TooMany;
+
+    private static (Key? Key, Organisation? Organisation, CallRefusal? Refusal) TooMany => (null, null, new CallRefusal(CallFailure.TooManyWrongKeys, RetryAfter: KeyGuesses.Pause));
 
     private static (Key? Key, Organisation? Organisation, CallRefusal? Refusal) Refuse(CallFailure failure) => (null, null, new CallRefusal(failure));
 }

@@ -34,6 +34,9 @@ internal sealed class CallLimits(LimitScripts scripts, RedisClock clock, Counter
     /// <summary>Gives back all that was reserved for a call that will not be forwarded.</summary>
     public void GiveBack(Reservation reservation) => LaneOf(reservation.OrganisationId).Settle(new Release(reservation.Call, reservation.Key.Field, 0, 0) { EndUserField = reservation.EndUser?.Field });
 
+    /// <summary>Whether all that was reserved here and ended is settled in Redis.</summary>
+    public bool IsSettled => lanes.Values.All(lane => lane.IsSettled);
+
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>What is not settled by then is left to the sweeper, which builds the counters of ended instances anew.</summary>

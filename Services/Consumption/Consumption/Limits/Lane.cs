@@ -26,15 +26,19 @@ internal sealed partial class Lane : IDisposable
     private readonly Dictionary<Guid, long> retried = [];
     private readonly List<(Release Release, long Due)> traces = [];
     private readonly ITimer timer;
+    private readonly Allowance? allowance;
     private List<Release> releases = [];
     private Task travel = Task.CompletedTask;
     private bool travelling;
     private bool due;
     private bool failing;
+    private long triedAgain; // When the next call may find out whether Redis is back; until then, or while one is at it, none waits for it.
+    private long generation; // That the counters had last.
 
     public Lane(Guid organisation, LaneServices services)
     {
         (this.organisation, this.services) = (organisation, services);
+        allowance = services.Options.WhenAway == AwayMode.Open ? new Allowance(services.Options.OpenShare) : null;
         timer = services.Time.CreateTimer(_ => Depart(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -42,6 +46,11 @@ internal sealed partial class Lane : IDisposable
     /// <exception cref="LimitsUnavailableException">No answer in time, or too many wait: nothing is reserved, or it is given back.</exception>
     public async Task<LimitAnswer> ReserveAsync(Reservation asked, CancellationToken cancellationToken)
     {
+        if (allowance is not null && IsKnownAway() && Own(asked) is { } own)
+        {
+            return own;
+        }
+
         var waiting = new WaitingCall(asked, services.Time.GetTimestamp() + Ticks(services.Options.Timeout));
         lock (gate)
         {
@@ -62,6 +71,7 @@ internal sealed partial class Lane : IDisposable
     public void Settle(Release release)
     {
         bool full;
+        allowance?.Settle(release);
         lock (gate)
         {
             releases.Add(retried.Remove(release.Call, out var deadline) ? release with { Deadline = deadline } : release);
@@ -98,6 +108,18 @@ internal sealed partial class Lane : IDisposable
                 {
                     return;
                 }
+            }
+        }
+    }
+
+    /// <summary>Whether nothing waits, is under way, or has to be taken back later.</summary>
+    public bool IsSettled
+    {
+        get
+        {
+            lock (gate)
+            {
+                return !travelling && releases.Count == 0 && admissions.Count == 0 && traces.Count == 0;
             }
         }
     }
@@ -213,6 +235,11 @@ internal sealed partial class Lane : IDisposable
             catch (Exception away) when (away is RedisException or TimeoutException or NpgsqlException or NotLeasedException)
             {
                 Return(batch);
+                if (away is RedisException or TimeoutException)
+                {
+                    AnswerOneself(batch);
+                }
+
                 var over = GiveUp(batch, waiting => waiting.Expires <= services.Time.GetTimestamp(), away);
                 Log.Away(services.Logger, organisation, over, away);
                 if (batch.Asked.Count == 0)
@@ -229,10 +256,10 @@ internal sealed partial class Lane : IDisposable
     {
         var (time, clock, counters) = (services.Time, services.Clock, services.Counters);
         var breaks = services.Runs.Breaks;
-        var generation = 0L;
+        var expected = 0L;
         if (batch.Asked.Count > 0)
         {
-            generation = await counters.GenerationAsync(organisation).AsTask().WaitAsync(services.Options.Timeout, time);
+            expected = await counters.GenerationAsync(organisation).AsTask().WaitAsync(allowance is null ? services.Options.Timeout : services.Options.TripTimeout, time);
         }
 
         if (!clock.IsKnown)
@@ -247,7 +274,7 @@ internal sealed partial class Lane : IDisposable
             asked.Add((waiting.Reservation, waiting.Deadline));
         }
 
-        var answer = await services.Scripts.RunAsync(organisation, generation, batch.Releases, asked).WaitAsync(services.Options.TripTimeout, time);
+        var answer = await services.Scripts.RunAsync(organisation, expected, batch.Releases, asked).WaitAsync(services.Options.TripTimeout, time);
         if (breaks != services.Runs.Breaks && batch.Asked.Count > 0)
         {
             return false; // Another Redis may have answered, with counters of its own: find out which, and ask again.
@@ -260,15 +287,21 @@ internal sealed partial class Lane : IDisposable
             failing = false;
         }
 
+        if (allowance?.TakeDebt() == true)
+        {
+            counters.RebuildSoon(organisation); // Redis knows nothing of what was admitted without it.
+        }
+
         var (built, again) = Deliver(batch, answer);
         batch.Asked.Clear();
         batch.Asked.AddRange(again);
         if (built)
         {
+            generation = Math.Max(generation, expected);
             return batch.Asked.Count == 0;
         }
 
-        await counters.ReestablishAsync(organisation, generation).WaitAsync(services.Options.Timeout, time);
+        await counters.ReestablishAsync(organisation, expected).WaitAsync(services.Options.Timeout, time);
         GiveUp(batch, waiting => waiting.Expires <= time.GetTimestamp(), null);
         return batch.Asked.Count == 0;
     }
@@ -342,6 +375,47 @@ internal sealed partial class Lane : IDisposable
         return count - batch.Asked.Count;
     }
 
+    private bool IsKnownAway()
+    {
+        lock (gate)
+        {
+            return failing && (travelling || services.Time.GetTimestamp() < triedAgain);
+        }
+    }
+
+    private LimitAnswer? Own(Reservation asked) =>
+        allowance?.Admit(asked, DateTimeOffset.UnixEpoch.AddMicroseconds(services.Clock.At(services.Time.GetTimestamp())), Volatile.Read(ref generation));
+
+    /// <summary>Redis is away: answers those that wait, as far as this instance may. Should Redis have reserved for one of them all the same, that is settled with the call, under its id.</summary>
+    private void AnswerOneself(LaneBatch batch) => batch.Asked.RemoveAll(waiting =>
+    {
+        if (waiting.Task.IsCompleted || Own(waiting.Reservation) is not { } told)
+        {
+            return false;
+        }
+
+        if (waiting.Times > 0 && told.Status == LimitStatus.Admitted)
+        {
+            lock (gate)
+            {
+                retried[waiting.Reservation.Call] = waiting.Deadline;
+            }
+        }
+
+        if (waiting.TrySetResult(told) && told.Status == LimitStatus.Admitted)
+        {
+            return true;
+        }
+
+        allowance!.Settle(new Release(waiting.Reservation.Call, waiting.Reservation.Key.Field, 0, 0));
+        if (waiting.Times > 0)
+        {
+            Release(waiting);
+        }
+
+        return true;
+    });
+
     private void Release(WaitingCall waiting)
     {
         lock (gate)
@@ -372,6 +446,7 @@ internal sealed partial class Lane : IDisposable
         {
             releases = [.. batch.Releases, .. releases];
             failing = true;
+            triedAgain = services.Time.GetTimestamp() + Ticks(services.Options.TripTimeout);
             batch.Releases.Clear();
         }
     }

@@ -24,4 +24,22 @@ internal sealed class LimitOptions
     /// <summary>Calls of one organisation that wait for admission in this instance, at most; more are refused at once.</summary>
     [Range(1, 1_000_000, ErrorMessage = "Limits:MaxWaiting must lie between 1 and 1000000.")]
     public int MaxWaiting { get; set; } = 10_000;
+
+    /// <summary>What becomes of calls while Redis is away.</summary>
+    [EnumDataType(typeof(AwayMode), ErrorMessage = "Limits:WhenAway must be Closed or Open.")]
+    public AwayMode WhenAway { get; set; } = AwayMode.Closed;
+
+    /// <summary>With <see cref="AwayMode.Open"/>: the part of each budget, and of each month's tokens, that every instance may admit by itself. A limit is overshot by that part times the instances, at most.</summary>
+    [Range(typeof(decimal), "0.0001", "1", ParseLimitsInInvariantCulture = true, ErrorMessage = "Limits:OpenShare must lie between 0.0001 and 1.")]
+    public decimal OpenShare { get; set; } = 0.05m;
+}
+
+/// <summary>What becomes of calls while Redis, which keeps the counters, is away.</summary>
+internal enum AwayMode
+{
+    /// <summary>They are refused (503): no limit is ever overshot.</summary>
+    Closed,
+
+    /// <summary>Each instance admits them by itself, within its <see cref="Allowance"/>.</summary>
+    Open,
 }

@@ -157,7 +157,7 @@ internal sealed class LimitScripts(IConnectionMultiplexer redis, RedisClock cloc
         return claims ?? NoClaims;
     }
 
-    private static RedisValue[] Arguments(
+    internal static RedisValue[] Arguments(
         long generation, IReadOnlyList<Release> releases, IReadOnlyList<(Reservation Asked, long Deadline)> asked, List<(int Place, Claim Claim, char State)> claims)
     {
         // The organisation's account comes first; of an account that several have, the settings that are newest.

@@ -118,4 +118,8 @@ internal readonly record struct LimitAnswer(
     TimeSpan Wait,
     long Left,
     long? BudgetLeft,
-    Guid? Holder = null);
+    Guid? Holder = null)
+{
+    /// <summary>Whether this instance answered by itself (<see cref="Allowance"/>).</summary>
+    public bool IsOwn { get; init; }
+}

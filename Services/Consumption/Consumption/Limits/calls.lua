@@ -9,7 +9,7 @@
 --            that was given up before its deadline, and will not be admitted however late it comes.
 --   KEYS[3]  hash of end users' accounts, "u:<hash of the id>": "day  spent that day, in its month, in total". What one may spend comes with each admission, for keys may differ in it.
 --   KEYS[4] and on: what is known of the idempotency keys that are claimed.
--- Numbers are doubles, exact below 2^53: limits are held below that, and numbers are written as integers.
+-- Numbers are doubles, exact below 2^53 (Lua 5.1 of Redis; in 5.4 whole ones are integers): limits are held below that, and numbers are written as integers.
 -- ARGV: 1 generation  2 accounts  3 settlements  4 admissions, then of each
 --   account     field, version, requests a minute, burst, tokens a minute, tokens a month, budget's period (d, m, t or -), budget's nanos, concurrent calls; 0: no limit
 --   settlement  id, key's account, tokens used, nanos used, deadline of the admission when it may still be under way, else 0, end user's account or 0
@@ -124,6 +124,11 @@ for a = 1, A do
   account.requests, account.tokens = max(account.requests, now), max(account.tokens, now)
 end
 
+-- Whole numbers are cheaper to write, and most rates are whole.
+local function exact(number)
+  return number == floor(number) and format('%d', number) or format('%.17g', number)
+end
+
 local function add(account, day, tokens, nanos, per_token, calls)
   if day == today then account.d = max(0, account.d + nanos) end
   if floor(day / 100) == month then
@@ -230,7 +235,7 @@ for n = 1, N do
         add(payers[a], today, tokens, nanos, payers[a].per_token, 1)
         payers[a].requests = payers[a].requests + payers[a].per_request
       end
-      open[id] = format('%s %.0f %.0f %.0f %.0f %.17g %.17g', ARGV[at + 2], today, admitted, tokens, nanos, payers[1].per_token, payers[2].per_token)
+      open[id] = format('%s %d %d %d %d %s %s', ARGV[at + 2], today, admitted, tokens, nanos, exact(payers[1].per_token), exact(payers[2].per_token))
       changed[id] = true
     end
   end
@@ -264,11 +269,11 @@ for a = 1, A do
   local account = accounts[a]
   if account.changed and account.user then
     charged[#charged + 1] = account.field
-    charged[#charged + 1] = format('%.0f %.0f %.0f %.0f', account.day, account.d, account.m, account.t)
+    charged[#charged + 1] = format('%d %d %d %d', account.day, account.d, account.m, account.t)
   elseif account.changed then
     set[#set + 1] = account.field
-    set[#set + 1] = format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f %.0f',
-      account.day, account.d, account.m, account.t, account.used, account.requests, account.tokens, account.open)
+    set[#set + 1] = format('%d %d %d %d %d %d %d %d',
+      account.day, account.d, account.m, account.t, account.used, floor(account.requests + 0.5), floor(account.tokens + 0.5), account.open)
   end
 end
 for id in pairs(changed) do

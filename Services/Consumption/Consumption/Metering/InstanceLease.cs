@@ -12,7 +12,7 @@ namespace LlmMarketplace.Consumption.Metering;
 /// beat sent ├──── LeaseTime: admits, streams ────┤ fenced: admits nothing, ends its streams, becomes a new instance as soon as PostgreSQL is there
 ///           ├──── LostAfter, seen by a sweeper ──────────────┤ no beat in either place: it may be declared ended, its open calls lost
 /// </code>
-/// So a process that was paused or cut off has stopped, or stops before its next byte, when others write what became of its calls. Time is this process's monotonic clock; a beat
+/// A process that stops with nothing open says so, and is ended at once (<see cref="TakeLeave"/>). So a process that was paused or cut off has stopped, or stops before its next byte, when others write what became of its calls. Time is this process's monotonic clock; a beat
 /// counts from when it was sent, and not at all when its answer took long.
 /// </summary>
 internal sealed partial class InstanceLease(NpgsqlDataSource database, IConnectionMultiplexer redis, IOptions<MeteringOptions> options, TimeProvider time, ILogger<InstanceLease> logger) : BackgroundService
@@ -24,6 +24,7 @@ internal sealed partial class InstanceLease(NpgsqlDataSource database, IConnecti
     private readonly Lock gate = new();
     private Guid instance;
     private long until;
+    private Guid leaving;
 
     /// <summary>Raised when this process goes on as another instance.</summary>
     public event Action? Renewed;
@@ -55,6 +56,37 @@ internal sealed partial class InstanceLease(NpgsqlDataSource database, IConnecti
 
     /// <summary>Ends when there is a lease for the first time.</summary>
     public Task FirstLease => first.Task;
+
+    /// <summary>Tells, while it stops, that this instance has nothing open: it is marked ended once it beats no more.</summary>
+    public void LeaveNothing()
+    {
+        lock (gate)
+        {
+            leaving = time.GetTimestamp() < until ? instance : Guid.Empty; // What became of a fenced one is for others to see.
+        }
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        if (leaving == Guid.Empty)
+        {
+            return;
+        }
+
+        try
+        {
+            await using var leave = database.CreateCommand(
+                "WITH ended AS (UPDATE instances SET ended_at = clock_timestamp() WHERE instance_id = $1 AND ended_at IS NULL RETURNING instance_id) DELETE FROM instance_organisations USING ended WHERE instance_organisations.instance_id = ended.instance_id");
+            leave.Parameters.Add(new NpgsqlParameter { Value = leaving });
+            await leave.ExecuteNonQueryAsync(cancellationToken);
+            Log.Left(logger, leaving);
+        }
+        catch (Exception away) when (away is NpgsqlException or TimeoutException or OperationCanceledException)
+        {
+            Log.Unheard(logger, away); // It will be missed, and found to have left nothing.
+        }
+    }
 
     /// <summary>Where an instance's last beat stands in Redis.</summary>
     public static RedisKey BeatKeyOf(Guid instance) => $"consumption:instance:{{{instance:N}}}:beat";
@@ -204,6 +236,9 @@ internal sealed partial class InstanceLease(NpgsqlDataSource database, IConnecti
 
         [LoggerMessage(5104, LogLevel.Warning, "This process could not be registered as an instance that forwards calls; tried again.")]
         public static partial void NotRegistered(ILogger logger, Exception away);
+
+        [LoggerMessage(5106, LogLevel.Information, "Instance {Instance} stopped, and left nothing open.")]
+        public static partial void Left(ILogger logger, Guid instance);
 
         [LoggerMessage(5105, LogLevel.Debug, "A sign of life did not arrive in time.")]
         public static partial void Unheard(ILogger logger, Exception away);

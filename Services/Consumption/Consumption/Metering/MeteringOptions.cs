@@ -31,9 +31,9 @@ internal sealed class MeteringOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00.005", "00:01:00", ErrorMessage = "Metering:ShipEvery must lie between 00:00:00.005 and 00:01:00.")]
     public TimeSpan ShipEvery { get; set; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Entries that are shipped together.</summary>
+    /// <summary>Entries that are shipped together; a call has two.</summary>
     [Range(1, 5_000, ErrorMessage = "Metering:ShipBatch must lie between 1 and 5000.")]
-    public int ShipBatch { get; set; } = 500;
+    public int ShipBatch { get; set; } = 1_000;
 
     public long LogSegmentBytes => LogSegmentMegabytes * 1024L * 1024L;
 

@@ -83,6 +83,26 @@ internal sealed class OpenCalls(CallLimits limits)
         }
     }
 
+    /// <summary>Whether PostgreSQL has the records of all calls, and no settlement waits.</summary>
+    public bool IsEmpty
+    {
+        get
+        {
+            foreach (var account in accounts.Values)
+            {
+                lock (account)
+                {
+                    if (account.Calls.Count > 0 || account.Waiting.Count > 0)
+                    {
+                        return false;
+                    }
+                }
+            }
+
+            return true;
+        }
+    }
+
     /// <summary>Admits nothing more by older counters of this organisation, and gives all its calls as they stand.</summary>
     public IReadOnlyList<Reported> Close(Guid organisation, long generation)
     {

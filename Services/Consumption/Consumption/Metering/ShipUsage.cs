@@ -44,6 +44,10 @@ internal sealed partial class ShipUsage(
                 while (tail.Position < log.SyncedEnd)
                 {
                     Volatile.Write(ref shipped, await ShipAsync(tail, log, folder.Id, stoppingToken));
+                    if (log.SyncedSequence - shipped < options.Value.ShipBatch)
+                    {
+                        break; // What came meanwhile waits for company: under load there is always some, and a transaction for a few costs nearly as much as one for all.
+                    }
                 }
 
                 await report.RunAsync(knownAsOpen, stoppingToken);

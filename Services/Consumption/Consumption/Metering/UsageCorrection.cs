@@ -1,6 +1,6 @@
 namespace LlmMarketplace.Consumption.Metering;
 
-/// <summary>What a usage record said before its call's outcome was known after all. Never changed, never removed.</summary>
+/// <summary>What a usage record said before its call's outcome was known after all. Never removed, and changed only when an end user's id is erased.</summary>
 internal sealed class UsageCorrection
 {
     public required Guid RequestId { get; init; }

@@ -61,11 +61,11 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, Watch
         }
 
         await CopyAsync(connection, [.. records, .. late.Select(pair => pair.Record)], cancellationToken);
-        await outbox.CopyAsync(connection, [.. records.Select(record => (record.RequestId, (long)record.Revision, record.ToEvent()))], cancellationToken);
-        await outbox.CopyAsync(connection, [.. late.Select(pair => (pair.Record.RequestId, (long)pair.Record.Revision, pair.Before.ToEvent(pair.Record)))], cancellationToken);
         await NoteOpenAsync(connection, batch, cancellationToken);
         await budgets.WriteAsync(connection, [.. records, .. late.Select(pair => pair.Record)], cancellationToken);
         await CountForSla.WriteAsync(connection, [.. records, .. late.Select(pair => pair.Record)], cancellationToken);
+        await outbox.CopyLastAsync(connection, [.. records.Select(record => (record.RequestId, (long)record.Revision, record.ToEvent()))], cancellationToken);
+        await outbox.CopyLastAsync(connection, [.. late.Select(pair => (pair.Record.RequestId, (long)pair.Record.Revision, pair.Before.ToEvent(pair.Record)))], cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return [.. late.Select(pair => pair.Record.OrganisationId).Distinct()];
     }

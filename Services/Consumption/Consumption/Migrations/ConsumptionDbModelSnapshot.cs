@@ -226,6 +226,52 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.ToTable("organisations", (string)null);
                 });
 
+            modelBuilder.Entity("LlmMarketplace.Consumption.EndUsers.Erasure", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<byte[]>("Mark")
+                        .HasColumnType("bytea")
+                        .HasColumnName("mark");
+
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("Pseudonym")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("pseudonym");
+
+                    b.Property<long>("Records")
+                        .HasColumnType("bigint")
+                        .HasColumnName("records");
+
+                    b.Property<DateTimeOffset>("RequestedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("requested_at");
+
+                    b.Property<string>("RequestedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("requested_by");
+
+                    b.HasKey("Id")
+                        .HasName("pk_end_user_erasures");
+
+                    b.HasIndex("RequestedAt")
+                        .HasDatabaseName("ix_end_user_erasures_requested_at")
+                        .HasFilter("mark IS NOT NULL");
+
+                    b.HasIndex("OrganisationId", "Id")
+                        .HasDatabaseName("ix_end_user_erasures_organisation_id_id");
+
+                    b.ToTable("end_user_erasures", (string)null);
+                });
+
             modelBuilder.Entity("LlmMarketplace.Consumption.Idempotency.KeptAnswer", b =>
                 {
                     b.Property<Guid>("OrganisationId")

@@ -1,6 +1,3 @@
-using System.Text.Json;
-using LlmMarketplace.ApiConventions;
-using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Messaging;
 using LlmMarketplace.Publishing.Contracts;
@@ -22,7 +19,8 @@ namespace LlmMarketplace.Consumption.Sla;
 /// </summary>
 internal sealed partial class WatchSla(IServiceScopeFactory scopes, IOptions<SlaOptions> options, TimeProvider time, ILogger<WatchSla> logger) : BackgroundService
 {
-    private const long Turn = 0x4C4C_4D53_4C41;
+    /// <summary>The advisory lock that only one instance holds while it looks.</summary>
+    internal const long Turn = 0x4C4C_4D53_4C41;
     private static readonly TimeSpan IntervalsKeptFor = TimeSpan.FromHours(2);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -48,7 +46,8 @@ internal sealed partial class WatchSla(IServiceScopeFactory scopes, IOptions<Sla
         }
     }
 
-    private async Task LookAsync(CancellationToken cancellationToken)
+    /// <summary>Looks once; nothing happens when another instance does.</summary>
+    public async Task LookAsync(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<ConsumptionDb>();
@@ -61,7 +60,7 @@ internal sealed partial class WatchSla(IServiceScopeFactory scopes, IOptions<Sla
         var now = time.GetUtcNow();
         var open = await db.Set<SlaViolation>().Where(violation => violation.EndedAt == null).ToDictionaryAsync(violation => (violation.VersionId, violation.Metric), cancellationToken);
         var outbox = scope.ServiceProvider.GetRequiredService<Outbox>();
-        foreach (var (listing, version, promise) in await ObserveAsync(db, now, cancellationToken))
+        foreach (var (listing, version, promise) in await ObserveSla.RunAsync(db, options.Value, now, ObserveSla.Whose.OfAllWhoMayFail, cancellationToken))
         {
             if (promise.IsKept)
             {
@@ -93,38 +92,6 @@ internal sealed partial class WatchSla(IServiceScopeFactory scopes, IOptions<Sla
         var old = now - IntervalsKeptFor;
         await db.Set<SlaInterval>().Where(interval => interval.Start < old).ExecuteDeleteAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
-    }
-
-    private async Task<List<(ListingChanged Listing, PublishedVersion Version, SlaPromise Promise)>> ObserveAsync(ConsumptionDb db, DateTimeOffset now, CancellationToken cancellationToken)
-    {
-        var (since, today) = (now - options.Value.Window - SlaInterval.Length, DateOnly.FromDateTime(now.UtcDateTime));
-        var first = new DateOnly(today.Year, today.Month, 1);
-        var window = await db.Set<SlaInterval>().Where(interval => interval.Start > since)
-            .GroupBy(interval => new { interval.VersionId, interval.ListingId })
-            .Select(group => new { group.Key.VersionId, group.Key.ListingId, Calls = group.Sum(one => one.Calls), Failures = group.Sum(one => one.Failures), WorstMs = group.Max(one => one.WorstMs) })
-            .ToDictionaryAsync(sum => sum.VersionId, cancellationToken);
-        var month = await db.Set<SlaDay>().Where(day => day.Day >= first && day.Day <= today)
-            .GroupBy(day => new { day.VersionId, day.ListingId })
-            .Select(group => new { group.Key.VersionId, group.Key.ListingId, Calls = group.Sum(one => one.Calls), Failures = group.Sum(one => one.Failures) })
-            .ToDictionaryAsync(sum => sum.VersionId, cancellationToken);
-
-        // Whoever failed nothing this month and was not called just now keeps its promises.
-        var listings = month.Values.Where(sum => sum.Failures > 0).Select(sum => sum.ListingId).Union(window.Values.Select(sum => sum.ListingId)).ToArray();
-        var states = await db.Set<ListingRow>().AsNoTracking().Where(row => listings.Contains(row.ListingId)).Select(row => row.State).ToListAsync(cancellationToken);
-        return
-        [
-            .. from state in states
-               let listing = JsonSerializer.Deserialize<ListingChanged>(state, Json.Options)!
-               from version in listing.Versions
-               let recent = window.GetValueOrDefault(version.VersionId)
-               let all = month.GetValueOrDefault(version.VersionId)
-               from promise in SlaPromise.Of(
-                   version.Specification.Sla,
-                   options.Value.ErrorRate,
-                   recent is null ? default : (recent.Calls, recent.Failures, recent.WorstMs),
-                   all is null ? default : (all.Calls, all.Failures))
-               select (listing, version, promise),
-        ];
     }
 
     private static SlaViolation Start(ListingChanged listing, PublishedVersion version, SlaPromise promise, DateTimeOffset now) => new()

@@ -64,7 +64,7 @@ internal sealed partial class ChatRequestToConverse
             var at = $"{path}.{member.Name}";
             switch (member.Name)
             {
-                case "role":
+                case "role" or Parsed:
                 case "reasoning_content" when message.TryGetProperty("thinking_blocks", out _): // The same once more, unsigned.
                     break;
                 case "content":
@@ -167,7 +167,7 @@ internal sealed partial class ChatRequestToConverse
             return;
         }
 
-        Others(function, $"{path}.function", "name", "arguments");
+        Others(function, $"{path}.function", "name", "arguments", ParsedArguments);
         Json.WriteStartObject();
         Json.WriteStartObject("toolUse");
         Copy("toolUseId", id, JsonValueKind.String, $"{path}.id");

@@ -11,7 +11,7 @@ internal sealed partial class ChatRequestToGemini
             var at = $"{path}.{member.Name}";
             switch (member.Name)
             {
-                case "role":
+                case "role" or Parsed:
                 case "content" when member.Value.ValueKind == JsonValueKind.String && member.Value.ValueEquals(""): // The provider takes no empty text.
                     break;
                 case "content":
@@ -48,7 +48,7 @@ internal sealed partial class ChatRequestToGemini
             return;
         }
 
-        Others(function, $"{path}.function", "name", "arguments");
+        Others(function, $"{path}.function", "name", "arguments", ParsedArguments);
         functions[Text(id, $"{path}.id")] = name;
         Json.WriteStartObject();
         Json.WriteStartObject("functionCall");

@@ -198,7 +198,7 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
             var at = $"{path}.{member.Name}";
             switch (member.Name)
             {
-                case "role":
+                case "role" or Parsed:
                 case "reasoning_content" when message.TryGetProperty("thinking_blocks", out _): // The same once more, unsigned.
                 case "content" when member.Value.ValueKind == JsonValueKind.String && member.Value.ValueEquals(""): // The provider takes no empty text.
                     break;
@@ -247,7 +247,7 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
             return;
         }
 
-        Others(function, $"{path}.function", "name", "arguments");
+        Others(function, $"{path}.function", "name", "arguments", ParsedArguments);
         Json.WriteStartObject();
         Json.WriteString("type", "tool_use");
         Copy("id", id, JsonValueKind.String, $"{path}.id");

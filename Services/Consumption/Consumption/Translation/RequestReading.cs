@@ -11,6 +11,12 @@ internal abstract class RequestReading(TranslationOptions options)
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 256 };
 
+    /// <summary>OpenAI's clients write what they read out of <c>arguments</c> beside it, and send it back with the message: it says nothing more.</summary>
+    protected const string ParsedArguments = "parsed_arguments";
+
+    /// <summary>The same of an answer that was held to a schema, beside its text.</summary>
+    protected const string Parsed = "parsed";
+
     private readonly List<string> dropped = [];
     private Untranslatable? refusal;
 

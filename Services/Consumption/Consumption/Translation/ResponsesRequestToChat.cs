@@ -228,7 +228,7 @@ internal sealed class ResponsesRequestToChat : RequestReading
             Json.WriteStartArray("tool_calls");
         }
 
-        Others(item, path, "type", "id", "call_id", "name", "arguments", "status");
+        Others(item, path, "type", "id", "call_id", "name", "arguments", "status", ParsedArguments);
         Json.WriteStartObject();
         if (Required(item, "call_id", path) is { } id)
         {
@@ -281,7 +281,7 @@ internal sealed class ResponsesRequestToChat : RequestReading
                 case "input_text" or "output_text":
                     foreach (var member in Members(part, at))
                     {
-                        if (member.Name is not ("type" or "text") && !(member.Value.ValueKind == JsonValueKind.Array && member.Value.GetArrayLength() == 0))
+                        if (member.Name is not ("type" or "text" or Parsed) && !(member.Value.ValueKind == JsonValueKind.Array && member.Value.GetArrayLength() == 0))
                         {
                             Gap($"{at}.{member.Name}");
                         }

@@ -47,6 +47,7 @@ internal static class RouteTable
 
         new("/api/v1/keys", "consumption", Audience.Token),
         new("/api/v1/budgets", "consumption", Audience.Token),
+        new("/api/v1/end-users", "consumption", Audience.Token),
         new("/api/v1/aliases", "consumption", Audience.Token),
         new("/api/v1/quota", "consumption", Audience.TokenOrKey),
         new("/api/v1/usage", "consumption", Audience.TokenOrKey),
