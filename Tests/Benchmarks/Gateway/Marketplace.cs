@@ -40,6 +40,7 @@ internal sealed class Marketplace : IAsyncDisposable
             ["Providers__Local__bench__Address"] = provider.AbsoluteUri.TrimEnd('/'),
             ["Providers__Local__bench__Organisation"] = "bench",
             ["DOTNET_PerfMapEnabled"] = namesFunctions ? "1" : null,
+            ["DOTNET_EnableWriteXorExecute"] = namesFunctions ? "0" : null, // Else perf takes compiled code for that of a file, and asks for no names.
         });
         try
         {

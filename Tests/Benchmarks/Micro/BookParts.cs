@@ -10,7 +10,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace LlmMarketplace.Benchmarks.Micro;
 
 /// <summary>What a call leaves in the books.</summary>
-public sealed class BookParts : IDisposable
+#pragma warning disable CA1001 // BenchmarkDotNet ends it by CleanUp, and takes no sealed classes.
+public class BookParts
+#pragma warning restore CA1001
 {
     private static readonly Guid Id = Guid.CreateVersion7();
     private readonly ArrayBufferWriter<byte> payload = new(1024);
@@ -55,7 +57,7 @@ public sealed class BookParts : IDisposable
 
     /// <summary>Closes it.</summary>
     [GlobalCleanup]
-    public void Dispose()
+    public void CleanUp()
     {
         log.Dispose();
         Directory.Delete(folder, recursive: true);

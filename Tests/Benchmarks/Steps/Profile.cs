@@ -65,7 +65,7 @@ internal static class Profile
             }
             else
             {
-                step ??= Step.All.FirstOrDefault(known => known.Functions.Any(function => line.Contains(function, StringComparison.Ordinal)));
+                step ??= Step.All.FirstOrDefault(known => known.Knows(line));
             }
         }
 

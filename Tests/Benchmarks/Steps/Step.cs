@@ -2,9 +2,15 @@ namespace LlmMarketplace.Benchmarks.Steps;
 
 /// <summary>A part of what a call costs, told from the functions on the stack.</summary>
 /// <param name="Name">For the table.</param>
-/// <param name="Functions">Parts of the names of functions, or of files, that belong to it.</param>
+/// <param name="Functions">Parts of the names of functions, or of files, that belong to it; <c>[X</c> is an assembly.</param>
 internal sealed record Step(string Name, params string[] Functions)
 {
+    // perf writes «type [Assembly] Name (/tmp/perf-1.map)» of what was compiled here, and «[unknown] (/path/Assembly.dll)» of what was compiled before.
+    private readonly string[] files = [.. Functions.Where(function => function[0] == '[').Select(function => "/" + function[1..].Replace("]", ".dll", StringComparison.Ordinal))];
+
+    /// <summary>Whether a frame of a stack belongs to it.</summary>
+    public bool Knows(string frame) => Functions.Concat(files).Any(part => frame.Contains(part, StringComparison.Ordinal));
+
     /// <summary>All that runs in processes of its own below the product's.</summary>
     public static Step Postgres { get; } = new("PostgreSQL");
 
@@ -16,9 +22,8 @@ internal sealed record Step(string Name, params string[] Functions)
     /// </summary>
     public static IReadOnlyList<Step> All { get; } =
     [
-        new("compilation", "(libclrjit.so"),
-        new("garbage collection", "WKS::", "SVR::", "(libclrgc"),
-        new("Redis: the server (Garnet) and its scripts", "[Garnet", "[Tsavorite", "[KeraLua", "(liblua"),
+        new("compilation", "/libclrjit.so"),
+        new("Redis: the server (Garnet) and its scripts", "[Garnet", "[Tsavorite", "[KeraLua", "/liblua"),
         new("admission and settlement, client's side", "LlmMarketplace.Consumption.Limits.", "[StackExchange.Redis]", "[RESPite]", "[Pipelines.Sockets"),
         new("usage log: appended and synced", "Consumption.Metering.UsageLog.", "Consumption.Metering.AdmissionLog", "Consumption.Metering.GroupCommit"),
         new("records shipped to PostgreSQL, leases, open calls", "LlmMarketplace.Consumption.Metering.", "LlmMarketplace.Consumption.Sla.", "LlmMarketplace.Consumption.Budgets."),
@@ -33,6 +38,6 @@ internal sealed record Step(string Name, params string[] Functions)
         new("Kestrel", "[Microsoft.AspNetCore.Server.Kestrel", "[Microsoft.AspNetCore.Hosting", "[Microsoft.AspNetCore.Http"),
         new("the other services", "LlmMarketplace.", "[Microsoft.AspNetCore", "[Yarp"),
         new("sockets: waiting for events", "SocketAsyncEngine", "[System.Net.Sockets]"),
-        new("threads and timers: waiting and waking", "ThreadPool", "System.Threading.", "(libcoreclr.so"),
+        new("threads, timers and the runtime itself, garbage collection too", "ThreadPool", "System.Threading.", "/libcoreclr.so"),
     ];
 }
