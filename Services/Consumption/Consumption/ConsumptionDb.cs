@@ -8,6 +8,7 @@ using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Invoking;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.ResponseCache;
 using LlmMarketplace.Consumption.Sla;
 using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Messaging;
@@ -104,6 +105,19 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             organisation.HasKey(o => o.OrganisationId);
             organisation.Property(o => o.State).HasColumnType("jsonb");
         });
+        modelBuilder.Entity<CacheSettingRow>(setting =>
+        {
+            setting.ToTable("response_cache_settings");
+            setting.HasKey(s => s.OrganisationId);
+            setting.Ignore(s => s.Setting);
+        });
+        modelBuilder.Entity<CachedAnswer>(answer =>
+        {
+            answer.ToTable("cached_answers");
+            answer.HasKey(a => new { a.OrganisationId, a.CacheKey });
+            answer.HasIndex(a => a.ExpiresAt);
+            answer.HasIndex(a => new { a.OrganisationId, a.CreatedAt });
+        });
         Metering(modelBuilder);
         Promises(modelBuilder);
     }
@@ -175,6 +189,7 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             record.Property(r => r.Cost).HasColumnType("numeric");
             record.Property(r => r.ProviderUsage).HasColumnType("jsonb");
             record.Property(r => r.Revision).HasDefaultValue(1);
+            record.Property(r => r.FromCache).HasDefaultValue(false);
             IsTags(record.Property(r => r.Tags));
             record.Property(r => r.Attempts).HasColumnType("jsonb").HasConversion(
                 attempts => Text(attempts),

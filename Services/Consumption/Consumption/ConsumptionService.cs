@@ -12,6 +12,7 @@ using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Platforms;
+using LlmMarketplace.Consumption.ResponseCache;
 using LlmMarketplace.Consumption.Routing;
 using LlmMarketplace.Consumption.Rpc;
 using LlmMarketplace.Consumption.Sla;
@@ -60,7 +61,7 @@ public static class ConsumptionService
         return builder;
     }
 
-    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/end-users</c>, <c>/api/v1/aliases</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c>, <c>/api/v1/sla</c> and the service's events.</summary>
+    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/end-users</c>, <c>/api/v1/aliases</c>, <c>/api/v1/response-cache</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c>, <c>/api/v1/sla</c> and the service's events.</summary>
     public static WebApplication MapConsumption(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -91,6 +92,11 @@ public static class ConsumptionService
         PutAlias.Map(aliases);
         DeleteAlias.Map(aliases);
 
+        var cache = app.MapGroup("/api/v1/response-cache").ForConsumers("Response cache");
+        GetResponseCache.Map(cache);
+        PutResponseCache.Map(cache);
+        DeleteResponseCache.Map(cache);
+
         var usage = app.MapGroup("/api/v1").WithTags("Usage").AllowAnonymous().WithMetadata(new TakesApiKey(OrToken: true)); // A token or an API key: UsageCaller decides.
         GetUsage.Map(usage);
         ListRecords.Map(usage);
@@ -117,6 +123,7 @@ public static class ConsumptionService
         builder.AddTableMirror<ListingMirror>();
         builder.AddTableMirror<OrganisationMirror>();
         builder.AddTableMirror<AliasMirror>();
+        builder.AddTableMirror<CacheSettingMirror>();
 
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<MeteringOptions>, ValidateLogDirectory>();
@@ -136,6 +143,10 @@ public static class ConsumptionService
         services.AddOptions<HostOptions>().PostConfigure<IOptions<CallOptions>>((host, calls) => host.ShutdownTimeout += StopCalls.Longest(calls.Value)); // The rest keeps its time.
         services.AddSingleton<ReadClaim>().AddSingleton<KeepAnswer>().AddSingleton<ReplayAnswer>();
         services.AddSingleton<TidyAnswers>().AddHostedService(provider => provider.GetRequiredService<TidyAnswers>());
+        services.AddOptions<CacheOptions>().BindConfiguration("ResponseCache").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<CachePolicies>().AddSingleton<ServeCached>();
+        services.AddSingleton<TidyCache>().AddHostedService(provider => provider.GetRequiredService<TidyCache>());
+        services.AddSingleton<KeepCached>().AddHostedService(provider => provider.GetRequiredService<KeepCached>());
         services.AddSingleton<KeepResponses>().AddHostedService(provider => provider.GetRequiredService<KeepResponses>());
         services.AddSingleton<ReadStoredCall>().AddHostedService<ForgetResponses>();
         services.AddSingleton<RestApis>().AddSingleton<ReadInvocation>().AddSingleton<RelayInvocation>();

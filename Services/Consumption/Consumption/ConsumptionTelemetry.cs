@@ -18,6 +18,8 @@ internal sealed class ConsumptionTelemetry : IDisposable
     private readonly Counter<long> outcomes;
     private readonly Counter<long> openly;
     private readonly Counter<long> replays;
+    private readonly Counter<long> cached;
+    private readonly Counter<long> cacheDrops;
 
     public ConsumptionTelemetry(IMeterFactory meters)
     {
@@ -28,6 +30,8 @@ internal sealed class ConsumptionTelemetry : IDisposable
         openly = meter.CreateCounter<long>("marketplace.calls.admitted_openly", "{call}", "Calls that an instance admitted by itself while Redis was away.");
         outcomes = meter.CreateCounter<long>("marketplace.calls.settled", "{call}", "Admitted calls by outcome.");
         replays = meter.CreateCounter<long>("marketplace.calls.replayed", "{call}", "Calls that were answered by what their idempotency key had kept: neither admitted nor charged.");
+        cached = meter.CreateCounter<long>("marketplace.cache.lookups", "{call}", "Calls of organisations with a response cache: hit, miss or bypass.");
+        cacheDrops = meter.CreateCounter<long>("marketplace.cache.dropped", "{answer}", "Answers that were to be cached and were not: too many waited, or PostgreSQL was away.");
     }
 
     public Activity? Start(Surface surface)
@@ -52,14 +56,29 @@ internal sealed class ConsumptionTelemetry : IDisposable
         activity?.SetTag("marketplace.replayed", true);
     }
 
+    /// <param name="activity">The call's.</param>
+    /// <param name="surface">Where it came.</param>
+    /// <param name="result"><c>hit</c>, <c>miss</c> or <c>bypass</c>.</param>
+    public void Cached(Activity? activity, Surface surface, string result)
+    {
+        cached.Add(1, new(GenAi.Operation, surface.GenAiOperation), new("marketplace.cache", result));
+        activity?.SetTag("marketplace.cache", result);
+    }
+
+    public void CacheDropped() => cacheDrops.Add(1);
+
     public void Settled(Activity? activity, UsageRecord record, string operation)
     {
         var outcome = record.Outcome.ToString().ToLowerInvariant();
         TagList tags = new() { { GenAi.Operation, operation }, { GenAi.RequestModel, record.Service }, { "marketplace.outcome", outcome } };
-        duration.Record(record.LatencyMs / 1000, tags);
         outcomes.Add(1, tags);
-        tokens.Record(record.InputTokens, [.. tags, new(GenAi.TokenType, "input")]);
-        tokens.Record(record.OutputTokens, [.. tags, new(GenAi.TokenType, "output")]);
+        if (!record.FromCache)
+        {
+            duration.Record(record.LatencyMs / 1000, tags);
+            tokens.Record(record.InputTokens, [.. tags, new(GenAi.TokenType, "input")]);
+            tokens.Record(record.OutputTokens, [.. tags, new(GenAi.TokenType, "output")]);
+        }
+
         activity?
             .SetTag(GenAi.RequestModel, record.Service)
             .SetTag(GenAi.InputTokens, record.InputTokens)

@@ -50,6 +50,17 @@ public sealed class LogEntryTests
     }
 
     [Fact]
+    public void That_the_cache_answered_is_read_as_it_was_written_and_is_not_said_by_earlier_releases()
+    {
+        var record = Records.Of(Records.Admission(Guid.CreateVersion7(), Guid.CreateVersion7()), RequestOutcome.Completed, 0, 0m, null, fromCache: true);
+        var buffer = new ArrayBufferWriter<byte>();
+        buffer.Write(record);
+
+        Assert.True(LogEntry.ReadOutcome(buffer.WrittenSpan).FromCache);
+        Assert.False(LogEntry.ReadOutcome([3, .. buffer.WrittenSpan[1..^1]]).FromCache);
+    }
+
+    [Fact]
     public void An_outcome_of_the_second_release_is_read_it_had_attempts_without_credentials()
     {
         byte[] written = [2, .. Convert.FromBase64String(FirstOutcome).AsSpan(1), 1, 5, 0, 0, 0, .. "1.2.3"u8, 0, 1, 0, 0, 0, 1, 0, 0, 0, .. "a"u8, 1, 0, 0, 0, .. "b"u8];

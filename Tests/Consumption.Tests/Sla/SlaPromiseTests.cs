@@ -70,6 +70,10 @@ public sealed class SlaPromiseTests
     }
 
     [Fact]
+    public void A_call_that_the_cache_answered_tells_nothing_of_its_provider() =>
+        Assert.False(SlaCall.Of(Records.Of(Records.Admission(Guid.CreateVersion7(), Guid.CreateVersion7()), fromCache: true)).Counts);
+
+    [Fact]
     public void A_stream_is_timed_to_its_first_byte_and_a_whole_answer_to_its_last()
     {
         var stream = Calls.Record(Guid.CreateVersion7(), Guid.CreateVersion7(), RequestOutcome.Completed, 200, [new Attempt(200, null, 1)], latencyMs: 900, firstByteMs: 40, streamed: true);

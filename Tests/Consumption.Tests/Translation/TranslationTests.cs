@@ -64,8 +64,6 @@ public class TranslationTests
     [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}]}""", "messages[0].content[0].type")]
     [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"a"},{"role":"system","content":"b"}]}""", "messages[1].role")]
     [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[],"top_k":5}""", "top_k")]
-    [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]}]}""", "messages[0].content[0].cache_control")]
-    [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","is_error":true}]}]}""", "messages[0].content[0].is_error")]
     [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"x"}]}]}""", "messages[0].content[0].type")]
     [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[],"thinking":{"type":"enabled","budget_tokens":1024}}""", "thinking")]
     [InlineData("Responses", """{"model":"m","input":"a","previous_response_id":"resp_1"}""", "previous_response_id")]
@@ -107,6 +105,8 @@ public class TranslationTests
     [InlineData("Chat", """{"model":"m","max_tokens":1,"max_tokens":2,"messages":[]}""", "")]
     [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[],"user":"\ud83d"}""", "")]
     [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[{"role":"system","content":"a"}]}""", "messages[0].role")]
+    [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":true}]}]}""", "messages[0].content[0].cache_control")]
+    [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","is_error":"yes"}]}]}""", "messages[0].content[0].is_error")]
     [InlineData("Responses", """{"model":"m"}""", "input")]
     [InlineData("Chat to Gemini", """{"model":"m","messages":[{"role":"tool","tool_call_id":"x","content":"a"}]}""", "messages[0].tool_call_id")]
     [InlineData("Chat to Gemini", """{"model":"m","messages":[],"stop":[1]}""", "stop[0]")]
@@ -119,6 +119,39 @@ public class TranslationTests
         var translated = Translators.Request(caller, provider, Encoding.UTF8.GetBytes(body), new TranslationOptions(Lenient: true));
         Assert.True(translated.Refusal?.IsMalformed);
         Assert.Equal(param, translated.Refusal!.Param);
+    }
+
+    [Theory]
+    [InlineData(""","content":"no \u00e9 file\n" """, """["Error: no é file\n"]""")]
+    [InlineData(""","content":[{"type":"text","text":"no file"}]""", """["Error: ","no file"]""")]
+    [InlineData("", """["Error: "]""")]
+    public void A_failed_tool_result_says_so_in_its_text(string content, string texts)
+    {
+        var body = $$$"""{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","is_error":true{{{content}}}}]}]}""";
+        var translated = Translators.Request(Dialect.Messages, Dialect.Chat, Encoding.UTF8.GetBytes(body), new TranslationOptions());
+        Assert.Null(translated.Refusal);
+
+        var said = JsonNode.Parse(translated.Body.Span)!["messages"]![0]!["content"]!;
+        string[] actual = said is JsonArray parts ? [.. parts.Select(part => part!["text"]!.GetValue<string>())] : [said.GetValue<string>()];
+        Assert.Equal(JsonSerializer.Deserialize<string[]>(texts), actual);
+    }
+
+    [Fact]
+    public void Where_to_cache_changes_nothing_at_a_provider_that_caches_by_itself()
+    {
+        const string Hint = ""","cache_control":{"type":"ephemeral","ttl":"1h"}""";
+        const string Hinted = $$"""
+            {"model":"m","max_tokens":1{{Hint}},"system":[{"type":"text","text":"a"{{Hint}}}],"tools":[{"name":"f","input_schema":{}{{Hint}}}],"messages":[
+            {"role":"user","content":[{"type":"text","text":"b"{{Hint}}},{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}{{Hint}}},
+            {"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"YQ=="}{{Hint}}}]},
+            {"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}{{Hint}}}]},
+            {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"c"{{Hint}}}]{{Hint}}}]}]}
+            """;
+        var hinted = Translators.Request(Dialect.Messages, Dialect.Chat, Encoding.UTF8.GetBytes(Hinted), new TranslationOptions());
+        var plain = Translators.Request(Dialect.Messages, Dialect.Chat, Encoding.UTF8.GetBytes(Hinted.Replace(Hint, "", StringComparison.Ordinal)), new TranslationOptions());
+        Assert.Null(hinted.Refusal);
+        Assert.Empty(hinted.Dropped);
+        Assert.Equal(Encoding.UTF8.GetString(plain.Body.Span), Encoding.UTF8.GetString(hinted.Body.Span));
     }
 
     [Property]

@@ -82,7 +82,8 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
         }
 
         call.Key = key;
-        (call.Plan, refusal) = plans.Plan(call);
+        (var plan, refusal) = plans.Plan(call);
+        call.Replan(plan);
         return refusal;
     }
 

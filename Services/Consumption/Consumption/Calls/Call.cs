@@ -8,6 +8,7 @@ using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
+using LlmMarketplace.Consumption.ResponseCache;
 using LlmMarketplace.Consumption.Routing;
 using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Translation;
@@ -53,7 +54,7 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     /// <summary>What it claims by an <c>Idempotency-Key</c>; null: it has none.</summary>
     public Claim? Claim { get; set; }
 
-    /// <summary>Collects the answer for a repeat, when there is a claim.</summary>
+    /// <summary>Collects the answer for a repeat, when there is a claim, or for the cache.</summary>
     public AnswerCopy? Copy { get; set; }
 
     public CallAttribution? Attribution { get; set; }
@@ -66,6 +67,16 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     // 3 plan
     public CallPlan? Plan { get; set; }
+
+    /// <summary>What it has to do with its organisation's cache; null: nothing.</summary>
+    public CacheUse? Cache { get; set; }
+
+    /// <summary>It was planned anew; what was looked up holds for the same version only.</summary>
+    public void Replan(CallPlan? plan)
+    {
+        Cache = plan?.Version.Id == Plan?.Version.Id ? Cache : null;
+        Plan = Cache?.Found is null ? plan : plan?.AtNoCost();
+    }
 
     // 4 admission
     public LimitAnswer? Limits { get; set; }
@@ -161,6 +172,9 @@ internal sealed record CallPlan(
     public TranslatedRequest? Translated { get; init; }
 
     public long ReservedTokens => InputBound + OutputBound;
+
+    /// <summary>The same for a call that its provider will not see.</summary>
+    public CallPlan AtNoCost() => this with { InputBound = 0, OutputBound = 0, ReservedNanos = 0 };
 }
 
 /// <summary>How an admitted call ended.</summary>
@@ -172,6 +186,12 @@ internal readonly record struct CallOutcome(RequestOutcome Outcome, int Status, 
 {
     /// <summary>What the provider told of usage, word for word.</summary>
     public string? ProviderUsage { get; init; }
+
+    /// <summary>The provider was not asked.</summary>
+    public bool FromCache { get; private init; }
+
+    /// <summary>Delivered from the organisation's cache: no tokens, no charge.</summary>
+    public static CallOutcome FoundInCache(int status) => new(RequestOutcome.Completed, status, default, false) { FromCache = true };
 
     /// <summary>Nothing delivered, nothing charged.</summary>
     public static CallOutcome NotCharged(RequestOutcome outcome, int status) => new(outcome, status, default, false);

@@ -85,7 +85,8 @@ internal static class ProviderRequest
     /// <summary>An id as one segment of a path; Vertex's versions keep their @.</summary>
     private static string Segment(string id) => Uri.EscapeDataString(id).Replace("%40", "@", StringComparison.Ordinal);
 
-    private static HttpContent? Content(Call call)
+    /// <summary>The body in the provider's protocol; null: it has none.</summary>
+    public static HttpContent? Content(Call call)
     {
         var plan = call.Plan!;
         if (call.Request!.Invocation is { } invocation)

@@ -3,6 +3,7 @@ using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Invoking;
 using LlmMarketplace.Consumption.Keys;
+using LlmMarketplace.Consumption.ResponseCache;
 using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.AspNetCore.Http;
@@ -21,7 +22,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// 3 to 8 begin anew with the next one, as a call of its own (<see cref="Fallback"/>).
 /// </summary>
 internal sealed partial class ServeCall(
-    KeyCheck keys, PlanCall plans, AdmitCall admission, ReadClaim claims, ReplayAnswer replay, ProviderClient provider, RelayAnswer answers, RelayStream streams, RelayBinary binaries,
+    KeyCheck keys, PlanCall plans, AdmitCall admission, ReadClaim claims, ReplayAnswer replay, ServeCached cache, ProviderClient provider, RelayAnswer answers, RelayStream streams, RelayBinary binaries,
     ReadInvocation invocations, RelayInvocation invoked, ReadStoredCall stored, SettleCall settle, RunningCalls calls,
     ConsumptionTelemetry telemetry, IOptions<CallOptions> options, TimeProvider time, ILogger<ServeCall> logger)
 {
@@ -111,6 +112,11 @@ internal sealed partial class ServeCall(
         (call.Plan, var refusal) = plans.Plan(call);
         refusal ??= Fallback.Check(call);
         var isPlanned = refusal is null;
+        if (isPlanned)
+        {
+            await cache.LookAsync(call);
+        }
+
         refusal ??= await admission.AdmitAsync(call);
         CallAnswers.SetHeaders(call);
         if (call.Claim is not null && (!isPlanned || refusal?.Failure == CallFailure.IdempotencyInProgress) && await replay.TrySendAsync(call) is { Known: true, Refusal: var reason })
@@ -118,7 +124,7 @@ internal sealed partial class ServeCall(
             return reason;
         }
 
-        return refusal ?? (call.Admission is null ? await replay.SendAsync(call) : await ForwardAsync(call));
+        return refusal ?? (call.Admission is null ? await replay.SendAsync(call) : call.Cache?.Found is null ? await ForwardAsync(call) : await cache.SendAsync(call));
     }
 
     private async Task<CallRefusal?> ReadAsync(Call call, string? id)

@@ -2,11 +2,12 @@ using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Pricing;
+using LlmMarketplace.Consumption.ResponseCache;
 
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Makes the one record of a call from how it ended. Charged is what was delivered: nothing of what failed, was refused or got lost.</summary>
-internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, ConsumptionTelemetry telemetry, TimeProvider time)
+internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, KeepCached cache, ConsumptionTelemetry telemetry, TimeProvider time)
 {
     /// <summary>Settles the call, once; returns when the record is on disk.</summary>
     public Task SettleAsync(Call call, CallOutcome outcome)
@@ -20,7 +21,19 @@ internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, Consumption
         var record = Record(call, call.Admission!, outcome);
         CallAnswers.SetCost(call, record);
         telemetry.Settled(call.Activity, record, call.Surface.GenAiOperation);
-        return call.Claim is not null && outcome.Outcome == RequestOutcome.Completed ? KeepAndSettleAsync(call, record) : log.SettleAsync(new Settlement(call.Admission!, record));
+        if (outcome.Outcome != RequestOutcome.Completed)
+        {
+            return log.SettleAsync(new Settlement(call.Admission!, record));
+        }
+
+        var settling = call.Claim is null ? log.SettleAsync(new Settlement(call.Admission!, record)) : KeepAndSettleAsync(call, record);
+        return call.Cache is null ? settling : CacheAsync(call, settling);
+    }
+
+    private async Task CacheAsync(Call call, Task settling)
+    {
+        await settling; // What another call may be answered with is on the books.
+        cache.Keep(call);
     }
 
     private async Task KeepAndSettleAsync(Call call, UsageRecord record)
@@ -38,7 +51,7 @@ internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, Consumption
     {
         var latency = time.GetElapsedTime(call.StartedAt);
         var charged = outcome.Outcome is RequestOutcome.Completed or RequestOutcome.Cut or RequestOutcome.Abandoned;
-        var cost = charged ? call.Plan!.Price.Cost(outcome.Usage) : 0m;
+        var cost = charged && !outcome.FromCache ? call.Plan!.Price.Cost(outcome.Usage) : 0m;
         return new UsageRecord
         {
             RequestId = admission.RequestId,
@@ -68,6 +81,7 @@ internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, Consumption
             EndUser = admission.EndUser,
             Tags = admission.Tags,
             ProviderUsage = outcome.ProviderUsage,
+            FromCache = outcome.FromCache,
             Attempts = [.. call.Attempts],
         };
     }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using LlmMarketplace.Consumption.Calls;
+using LlmMarketplace.Consumption.ResponseCache;
 using Npgsql;
 
 namespace LlmMarketplace.Consumption.Idempotency;
@@ -73,6 +74,15 @@ internal sealed class ReplayAnswer(NpgsqlDataSource database, AnswerProtector pr
         var response = call.Http.Response;
         CallAnswers.SetRequestId(call.Http, kept.Call);
         response.Headers[Header] = "true";
+        response.Headers.Remove(ServeCached.Header);
+        await WriteAsync(call, answer);
+        return null;
+    }
+
+    /// <summary>Writes an answer as it was first sent.</summary>
+    public static async Task WriteAsync(Call call, Answer answer)
+    {
+        var response = call.Http.Response;
         foreach (var (name, value) in answer.Headers)
         {
             response.Headers[name] = value;
@@ -81,13 +91,12 @@ internal sealed class ReplayAnswer(NpgsqlDataSource database, AnswerProtector pr
         response.StatusCode = answer.Status;
         if (answer is { ContentType: "", Body.IsEmpty: true })
         {
-            return null;
+            return;
         }
 
         response.ContentType = answer.ContentType;
         response.ContentLength = answer.Body.Length;
         await response.Body.WriteAsync(answer.Body, call.Left);
-        return null;
     }
 
     private sealed record Kept(Guid Call, string Body, string? KeyId, byte[]? Answer);

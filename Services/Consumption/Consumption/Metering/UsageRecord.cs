@@ -70,6 +70,9 @@ internal sealed class UsageRecord
     /// </summary>
     public string? ProviderUsage { get; init; }
 
+    /// <summary>Answered from the organisation's response cache: the provider was not asked, and nothing is charged.</summary>
+    public bool FromCache { get; init; }
+
     /// <summary>1 as it was first written; one more for each correction.</summary>
     public int Revision { get; set; } = 1;
 
@@ -81,7 +84,7 @@ internal sealed class UsageRecord
 
     public RequestSettled ToEvent() => new(
         RequestId, OrganisationId, KeyId, ListingId, VersionId, ProviderOrganisationId, Operation, Outcome, StatusCode, InputTokens, CachedInputTokens, OutputTokens,
-        UsageCounted, Cost, Currency, Streamed, AdmittedAt, SettledAt, LatencyMs, FirstByteMs, Model, EndUser, Tags);
+        UsageCounted, Cost, Currency, Streamed, AdmittedAt, SettledAt, LatencyMs, FirstByteMs, Model, EndUser, Tags, FromCache);
 }
 
 /// <summary>One attempt to reach the provider.</summary>

@@ -25,7 +25,7 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, Watch
 {
     private const string RecordColumns =
         "request_id, organisation_id, key_id, listing_id, version_id, provider_organisation_id, service, operation, outcome, status_code, input_tokens, cached_input_tokens, output_tokens, "
-        + "usage_counted, cost, currency, nanos, streamed, admitted_at, settled_at, latency_ms, first_byte_ms, day, provider_usage, revision, attempts, service_version, end_user, tags";
+        + "usage_counted, cost, currency, nanos, streamed, admitted_at, settled_at, latency_ms, first_byte_ms, day, provider_usage, revision, attempts, service_version, end_user, tags, from_cache";
 
     /// <summary>Writes a batch. Gives the organisations whose records changed in hindsight: their counters say something else.</summary>
     public async Task<IReadOnlyCollection<Guid>> WriteAsync(UsageBatch batch, CancellationToken cancellationToken)
@@ -177,6 +177,7 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, Watch
             await WriteAsync(copy, r.ServiceVersion, cancellationToken);
             await WriteAsync(copy, r.EndUser, cancellationToken);
             await copy.WriteAsync(Text(r.Tags), NpgsqlDbType.Jsonb, cancellationToken);
+            await copy.WriteAsync(r.FromCache, cancellationToken);
         }
 
         await copy.CompleteAsync(cancellationToken);

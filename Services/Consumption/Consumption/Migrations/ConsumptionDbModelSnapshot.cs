@@ -779,6 +779,12 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("double precision")
                         .HasColumnName("first_byte_ms");
 
+                    b.Property<bool>("FromCache")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("boolean")
+                        .HasDefaultValue(false)
+                        .HasColumnName("from_cache");
+
                     b.Property<long>("InputTokens")
                         .HasColumnType("bigint")
                         .HasColumnName("input_tokens");
@@ -884,6 +890,89 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasFilter("end_user IS NOT NULL");
 
                     b.ToTable("usage_records", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.ResponseCache.CacheSettingRow", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<DateTimeOffset>("ChangedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("ChangedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("changed_by");
+
+                    b.Property<DateTimeOffset?>("ErasedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("erased_at");
+
+                    b.PrimitiveCollection<string[]>("Services")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("services");
+
+                    b.Property<int?>("TimeToLiveSeconds")
+                        .HasColumnType("integer")
+                        .HasColumnName("time_to_live_seconds");
+
+                    b.HasKey("OrganisationId")
+                        .HasName("pk_response_cache_settings");
+
+                    b.ToTable("response_cache_settings", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.ResponseCache.CachedAnswer", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<string>("CacheKey")
+                        .HasColumnType("text")
+                        .HasColumnName("cache_key");
+
+                    b.Property<byte[]>("Answer")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("answer");
+
+                    b.Property<int>("Bytes")
+                        .HasColumnType("integer")
+                        .HasColumnName("bytes");
+
+                    b.Property<Guid>("CallId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("call_id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("KeyId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("key_id");
+
+                    b.HasKey("OrganisationId", "CacheKey")
+                        .HasName("pk_cached_answers");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_cached_answers_expires_at");
+
+                    b.HasIndex("OrganisationId", "CreatedAt")
+                        .HasDatabaseName("ix_cached_answers_organisation_id_created_at");
+
+                    b.ToTable("cached_answers", (string)null);
                 });
 
             modelBuilder.Entity("LlmMarketplace.Consumption.Sla.SlaDay", b =>

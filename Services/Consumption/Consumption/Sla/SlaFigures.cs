@@ -45,11 +45,12 @@ internal readonly record struct SlaCall(bool Counts, bool Failed, double Ms)
     private static readonly int[] Misconfigured = [401, 402, 403, 404, 405, 407];
 
     /// <summary>
-    /// Failed: it was not reached, did not answer in time, answered with 5xx, refused the marketplace itself, broke off, or did not answer what it should. Calls that their callers left, that we
+    /// Failed: it was not reached, did not answer in time, answered with 5xx, refused the marketplace itself, broke off, or did not answer what it should. Calls that the response cache answered, that their callers left, that we
     /// lost or ended, and those that the provider had no room for (429) tell neither.
     /// </summary>
     public static SlaCall Of(UsageRecord record) => record.Outcome switch
     {
+        RequestOutcome.Completed when record.FromCache => default,
         RequestOutcome.Completed => new(true, false, record.Streamed ? record.FirstByteMs ?? record.LatencyMs : record.LatencyMs),
         RequestOutcome.RefusedByProvider => new(record.StatusCode != 429, false, 0),
         RequestOutcome.Failed or RequestOutcome.Cut when record.Attempts is [.., var last] && IsFailure(record, last) => new(true, true, 0),

@@ -34,6 +34,9 @@ internal sealed partial class MessagesRequestToChat
                     case "strict" when Flag(member.Value, at) is { } strict:
                         Json.WriteBoolean("strict", strict);
                         break;
+                    case Hint:
+                        Is(member.Value, JsonValueKind.Object, at);
+                        break;
                     default:
                         Gap(at);
                         break;

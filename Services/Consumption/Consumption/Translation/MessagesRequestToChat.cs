@@ -4,7 +4,8 @@ namespace LlmMarketplace.Consumption.Translation;
 
 /// <summary>
 /// A Messages request for a Chat Completions provider. Chat forgets reasoning between calls, so thinking that this marketplace wrote (unsigned) is left out of the
-/// history; signed thinking is another provider's, and a gap.
+/// history; signed thinking is another provider's, and a gap. <c>cache_control</c> is no gap: it says where to cache, never what to answer, and Chat's providers
+/// cache by themselves. Chat has no failed tool results: the result's text says it.
 /// </summary>
 internal sealed partial class MessagesRequestToChat : RequestReading
 {
@@ -92,6 +93,9 @@ internal sealed partial class MessagesRequestToChat : RequestReading
                 break;
             case "output_config":
                 WriteOutputConfig(value);
+                break;
+            case "cache_control":
+                Is(value, JsonValueKind.Object, name);
                 break;
             default:
                 Gap(name);
@@ -209,13 +213,8 @@ internal sealed partial class MessagesRequestToChat : RequestReading
 
     private void WriteResult(JsonElement block, string path)
     {
-        foreach (var member in Members(block, path))
-        {
-            if (member.Name is not ("type" or "tool_use_id" or "content") && !(member.Name == "is_error" && member.Value.ValueKind == JsonValueKind.False))
-            {
-                Gap($"{path}.{member.Name}");
-            }
-        }
+        OthersThanHints(block, path, "type", "tool_use_id", "content", "is_error");
+        var failed = block.TryGetProperty("is_error", out var error) && error.ValueKind != JsonValueKind.Null && Flag(error, $"{path}.is_error") == true;
 
         Json.WriteStartObject();
         Json.WriteString("role", "tool");
@@ -226,15 +225,27 @@ internal sealed partial class MessagesRequestToChat : RequestReading
 
         if (!block.TryGetProperty("content", out var content) || content.ValueKind == JsonValueKind.Null)
         {
-            Json.WriteString("content", "");
+            Json.WriteString("content", failed ? Failed : "");
+        }
+        else if (content.ValueKind == JsonValueKind.String && !failed)
+        {
+            Copy("content", content, JsonValueKind.String, $"{path}.content");
         }
         else if (content.ValueKind == JsonValueKind.String)
         {
-            Copy("content", content, JsonValueKind.String, $"{path}.content");
+            WriteFailed(content);
         }
         else
         {
             Json.WriteStartArray("content");
+            if (failed)
+            {
+                Json.WriteStartObject();
+                Json.WriteString("type", "text");
+                Json.WriteString("text", Failed);
+                Json.WriteEndObject();
+            }
+
             foreach (var (part, at) in Items(content, $"{path}.content"))
             {
                 if (Kind(part, at) == "text")
@@ -304,7 +315,7 @@ internal sealed partial class MessagesRequestToChat : RequestReading
 
     private void WriteCall(JsonElement block, string path)
     {
-        Others(block, path, "type", "id", "name", "input");
+        OthersThanHints(block, path, "type", "id", "name", "input");
         Json.WriteStartObject();
         if (Required(block, "id", path) is { } id)
         {
@@ -329,7 +340,7 @@ internal sealed partial class MessagesRequestToChat : RequestReading
 
     private void WriteText(JsonElement block, string path)
     {
-        Others(block, path, "type", "text");
+        OthersThanHints(block, path, "type", "text");
         Json.WriteStartObject();
         Json.WriteString("type", "text");
         if (Required(block, "text", path) is { } text)
@@ -342,7 +353,7 @@ internal sealed partial class MessagesRequestToChat : RequestReading
 
     private void WriteImage(JsonElement block, string path)
     {
-        Others(block, path, "type", "source");
+        OthersThanHints(block, path, "type", "source");
         if (Url(block, path) is { } url)
         {
             Json.WriteStartObject();
@@ -356,7 +367,7 @@ internal sealed partial class MessagesRequestToChat : RequestReading
 
     private void WriteDocument(JsonElement block, string path)
     {
-        Others(block, path, "type", "source", "title");
+        OthersThanHints(block, path, "type", "source", "title");
         if (Url(block, path) is not { } url)
         {
             return;

@@ -20,7 +20,8 @@ internal static class ListRecords
     internal sealed record Item(
         Guid RequestId, Guid KeyId, Guid ListingId, Guid VersionId, string Service, string Operation, RequestOutcome Outcome, int StatusCode, long InputTokens,
         long CachedInputTokens, long OutputTokens, bool UsageCounted, decimal Cost, string Currency, bool Streamed, DateTimeOffset AdmittedAt, DateTimeOffset SettledAt,
-        double LatencyMs, double? FirstByteMs, JsonElement? ProviderUsage, int Revision, IReadOnlyList<Attempt> Attempts, string Model, string? EndUser, IReadOnlyDictionary<string, string> Tags);
+        double LatencyMs, double? FirstByteMs, JsonElement? ProviderUsage, int Revision, IReadOnlyList<Attempt> Attempts, string Model, string? EndUser, IReadOnlyDictionary<string, string> Tags,
+        bool FromCache);
 
     private sealed record Position(DateTimeOffset AdmittedAt, Guid RequestId);
 
@@ -62,5 +63,5 @@ internal static class ListRecords
 
     internal static Item Of(UsageRecord r) => new(
         r.RequestId, r.KeyId, r.ListingId, r.VersionId, r.Service, r.Operation, r.Outcome, r.StatusCode, r.InputTokens, r.CachedInputTokens, r.OutputTokens, r.UsageCounted, r.Cost,
-        r.Currency, r.Streamed, r.AdmittedAt, r.SettledAt, r.LatencyMs, r.FirstByteMs, r.ProviderUsage is { } told ? JsonElement.Parse(told) : null, r.Revision, r.Attempts, r.Model, r.EndUser, r.Tags);
+        r.Currency, r.Streamed, r.AdmittedAt, r.SettledAt, r.LatencyMs, r.FirstByteMs, r.ProviderUsage is { } told ? JsonElement.Parse(told) : null, r.Revision, r.Attempts, r.Model, r.EndUser, r.Tags, r.FromCache);
 }

@@ -10,8 +10,8 @@ namespace LlmMarketplace.Consumption.Metering.UsageLog;
 /// </summary>
 internal static class LogEntry
 {
-    /// <summary>1: without whom the call was made for; 2: without the attempts' credentials.</summary>
-    private const byte Version = 3;
+    /// <summary>1: without whom the call was made for; 2: without the attempts' credentials; 3: without whether the cache answered.</summary>
+    private const byte Version = 4;
 
     public static void Write(this IBufferWriter<byte> buffer, AdmissionRow row)
     {
@@ -104,6 +104,7 @@ internal static class LogEntry
         }
 
         Write(to, record.ServiceVersion, record.EndUser, record.Tags);
+        to.Flag(record.FromCache);
     }
 
     public static UsageRecord ReadOutcome(ReadOnlySpan<byte> payload)
@@ -139,6 +140,7 @@ internal static class LogEntry
             ServiceVersion = from.Version < 2 ? null : from.OptionalText(),
             EndUser = from.Version < 2 ? null : from.OptionalText(),
             Tags = from.Version < 2 ? Tags.None : ReadTags(ref from),
+            FromCache = from.Version >= 4 && from.Flag(),
         };
     }
 
