@@ -2,6 +2,7 @@ using System.Text.Json;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Aliases;
 using LlmMarketplace.Consumption.Budgets;
+using LlmMarketplace.Consumption.CallLogs;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.EndUsers;
 using LlmMarketplace.Consumption.Idempotency;
@@ -117,6 +118,19 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             answer.HasKey(a => new { a.OrganisationId, a.CacheKey });
             answer.HasIndex(a => a.ExpiresAt);
             answer.HasIndex(a => new { a.OrganisationId, a.CreatedAt });
+        });
+        modelBuilder.Entity<LoggingSettingRow>(setting =>
+        {
+            setting.ToTable("call_logging_settings");
+            setting.HasKey(s => s.OrganisationId);
+            setting.Ignore(s => s.Setting);
+        });
+        modelBuilder.Entity<CallLogRow>(log =>
+        {
+            log.ToTable("call_logs");
+            log.HasKey(l => new { l.OrganisationId, l.CallId });
+            log.HasIndex(l => l.ExpiresAt);
+            log.HasIndex(l => new { l.OrganisationId, l.AdmittedAt, l.CallId });
         });
         Metering(modelBuilder);
         Promises(modelBuilder);

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Aliases;
 using LlmMarketplace.Consumption.Budgets;
+using LlmMarketplace.Consumption.CallLogs;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Contracts;
@@ -61,7 +62,7 @@ public static class ConsumptionService
         return builder;
     }
 
-    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/end-users</c>, <c>/api/v1/aliases</c>, <c>/api/v1/response-cache</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c>, <c>/api/v1/sla</c> and the service's events.</summary>
+    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/end-users</c>, <c>/api/v1/aliases</c>, <c>/api/v1/response-cache</c>, <c>/api/v1/call-logging</c>, <c>/api/v1/call-logs</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c>, <c>/api/v1/sla</c> and the service's events.</summary>
     public static WebApplication MapConsumption(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -97,6 +98,16 @@ public static class ConsumptionService
         PutResponseCache.Map(cache);
         DeleteResponseCache.Map(cache);
 
+        var logging = app.MapGroup("/api/v1/call-logging").ForConsumers("Call logs");
+        GetCallLogging.Map(logging);
+        PutCallLogging.Map(logging);
+        DeleteCallLogging.Map(logging);
+
+        var logs = app.MapGroup("/api/v1/call-logs").ForConsumers("Call logs");
+        ListCallLogs.Map(logs);
+        GetCallLog.Map(logs);
+        EraseCallLogs.Map(logs);
+
         var usage = app.MapGroup("/api/v1").WithTags("Usage").AllowAnonymous().WithMetadata(new TakesApiKey(OrToken: true)); // A token or an API key: UsageCaller decides.
         GetUsage.Map(usage);
         ListRecords.Map(usage);
@@ -124,6 +135,7 @@ public static class ConsumptionService
         builder.AddTableMirror<OrganisationMirror>();
         builder.AddTableMirror<AliasMirror>();
         builder.AddTableMirror<CacheSettingMirror>();
+        builder.AddTableMirror<LoggingSettingMirror>();
 
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<MeteringOptions>, ValidateLogDirectory>();
@@ -147,6 +159,10 @@ public static class ConsumptionService
         services.AddSingleton<CachePolicies>().AddSingleton<ServeCached>();
         services.AddSingleton<TidyCache>().AddHostedService(provider => provider.GetRequiredService<TidyCache>());
         services.AddSingleton<KeepCached>().AddHostedService(provider => provider.GetRequiredService<KeepCached>());
+        services.AddOptions<CallLogOptions>().BindConfiguration("CallLogs").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<LoggingPolicies>();
+        services.AddSingleton<TidyCallLogs>().AddHostedService(provider => provider.GetRequiredService<TidyCallLogs>());
+        services.AddSingleton<KeepCallLogs>().AddHostedService(provider => provider.GetRequiredService<KeepCallLogs>());
         services.AddSingleton<KeepResponses>().AddHostedService(provider => provider.GetRequiredService<KeepResponses>());
         services.AddSingleton<ReadStoredCall>().AddHostedService<ForgetResponses>();
         services.AddSingleton<RestApis>().AddSingleton<ReadInvocation>().AddSingleton<RelayInvocation>();

@@ -20,6 +20,7 @@ internal sealed class ConsumptionTelemetry : IDisposable
     private readonly Counter<long> replays;
     private readonly Counter<long> cached;
     private readonly Counter<long> cacheDrops;
+    private readonly Counter<long> callLogDrops;
 
     public ConsumptionTelemetry(IMeterFactory meters)
     {
@@ -32,6 +33,7 @@ internal sealed class ConsumptionTelemetry : IDisposable
         replays = meter.CreateCounter<long>("marketplace.calls.replayed", "{call}", "Calls that were answered by what their idempotency key had kept: neither admitted nor charged.");
         cached = meter.CreateCounter<long>("marketplace.cache.lookups", "{call}", "Calls of organisations with a response cache: hit, miss or bypass.");
         cacheDrops = meter.CreateCounter<long>("marketplace.cache.dropped", "{answer}", "Answers that were to be cached and were not: too many waited, or PostgreSQL was away.");
+        callLogDrops = meter.CreateCounter<long>("marketplace.call_logs.dropped", "{call}", "Calls that were to be logged and were not: too many waited, or PostgreSQL was away.");
     }
 
     public Activity? Start(Surface surface)
@@ -64,6 +66,8 @@ internal sealed class ConsumptionTelemetry : IDisposable
         cached.Add(1, new(GenAi.Operation, surface.GenAiOperation), new("marketplace.cache", result));
         activity?.SetTag("marketplace.cache", result);
     }
+
+    public void CallLogDropped() => callLogDrops.Add(1);
 
     public void CacheDropped() => cacheDrops.Add(1);
 

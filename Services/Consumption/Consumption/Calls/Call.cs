@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using LlmMarketplace.Consumption.Attribution;
 using LlmMarketplace.Consumption.Catalogue;
+using LlmMarketplace.Consumption.CallLogs;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Keys;
@@ -54,7 +55,7 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     /// <summary>What it claims by an <c>Idempotency-Key</c>; null: it has none.</summary>
     public Claim? Claim { get; set; }
 
-    /// <summary>Collects the answer for a repeat, when there is a claim, or for the cache.</summary>
+    /// <summary>Collects the answer for a repeat, when there is a claim, for the cache, or for the log.</summary>
     public AnswerCopy? Copy { get; set; }
 
     public CallAttribution? Attribution { get; set; }
@@ -70,6 +71,9 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     /// <summary>What it has to do with its organisation's cache; null: nothing.</summary>
     public CacheUse? Cache { get; set; }
+
+    /// <summary>What is needed to log it; null: it is not logged.</summary>
+    public CallToLog? ToLog { get; set; }
 
     /// <summary>It was planned anew; what was looked up holds for the same version only.</summary>
     public void Replan(CallPlan? plan)

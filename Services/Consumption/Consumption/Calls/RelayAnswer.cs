@@ -127,8 +127,10 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
         }
 
         var status = (int)answer.StatusCode;
+        var whole = isPassedOn ? said : (error ?? ProviderError.Read(said)).ToBody(call.Surface.Dialect);
+        call.Copy?.Take(ContentTypeOf(answer), whole.Span, status);
         await settle.SettleAsync(call, CallOutcome.NotCharged(RequestOutcome.RefusedByProvider, status));
-        await SendAsync(call, status, answer, isPassedOn ? said : (error ?? ProviderError.Read(said)).ToBody(call.Surface.Dialect));
+        await SendAsync(call, status, answer, whole);
         return null;
     }
 

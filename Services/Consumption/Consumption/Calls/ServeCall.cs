@@ -1,4 +1,5 @@
 using LlmMarketplace.Consumption.Attribution;
+using LlmMarketplace.Consumption.CallLogs;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Invoking;
@@ -22,7 +23,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// 3 to 8 begin anew with the next one, as a call of its own (<see cref="Fallback"/>).
 /// </summary>
 internal sealed partial class ServeCall(
-    KeyCheck keys, PlanCall plans, AdmitCall admission, ReadClaim claims, ReplayAnswer replay, ServeCached cache, ProviderClient provider, RelayAnswer answers, RelayStream streams, RelayBinary binaries,
+    KeyCheck keys, PlanCall plans, AdmitCall admission, ReadClaim claims, ReplayAnswer replay, ServeCached cache, KeepCallLogs logs, ProviderClient provider, RelayAnswer answers, RelayStream streams, RelayBinary binaries,
     ReadInvocation invocations, RelayInvocation invoked, ReadStoredCall stored, SettleCall settle, RunningCalls calls,
     ConsumptionTelemetry telemetry, IOptions<CallOptions> options, TimeProvider time, ILogger<ServeCall> logger)
 {
@@ -122,6 +123,11 @@ internal sealed partial class ServeCall(
         if (call.Claim is not null && (!isPlanned || refusal?.Failure == CallFailure.IdempotencyInProgress) && await replay.TrySendAsync(call) is { Known: true, Refusal: var reason })
         {
             return reason;
+        }
+
+        if (refusal is null && call.Admission is not null)
+        {
+            logs.Begin(call);
         }
 
         return refusal ?? (call.Admission is null ? await replay.SendAsync(call) : call.Cache?.Found is null ? await ForwardAsync(call) : await cache.SendAsync(call));

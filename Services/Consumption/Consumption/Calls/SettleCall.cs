@@ -1,3 +1,4 @@
+using LlmMarketplace.Consumption.CallLogs;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Metering;
@@ -7,7 +8,7 @@ using LlmMarketplace.Consumption.ResponseCache;
 namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>Makes the one record of a call from how it ended. Charged is what was delivered: nothing of what failed, was refused or got lost.</summary>
-internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, KeepCached cache, ConsumptionTelemetry telemetry, TimeProvider time)
+internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, KeepCached cache, KeepCallLogs logs, ConsumptionTelemetry telemetry, TimeProvider time)
 {
     /// <summary>Settles the call, once; returns when the record is on disk.</summary>
     public Task SettleAsync(Call call, CallOutcome outcome)
@@ -19,6 +20,7 @@ internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, KeepCached 
 
         call.Settled = true;
         var record = Record(call, call.Admission!, outcome);
+        logs.Keep(call, record);
         CallAnswers.SetCost(call, record);
         telemetry.Settled(call.Activity, record, call.Surface.GenAiOperation);
         if (outcome.Outcome != RequestOutcome.Completed)

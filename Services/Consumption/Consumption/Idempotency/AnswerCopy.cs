@@ -19,6 +19,7 @@ internal sealed class AnswerCopy(int maxBytes)
     /// <summary>Begins anew: of a call that failed before, nothing was sent.</summary>
     public void Begin(string contentType)
     {
+        Status = StatusCodes.Status200OK;
         ContentType = contentType;
         bytes = new();
     }
@@ -26,8 +27,8 @@ internal sealed class AnswerCopy(int maxBytes)
     /// <summary>Takes a whole answer.</summary>
     public void Take(string contentType, ReadOnlySpan<byte> whole, int status = StatusCodes.Status200OK)
     {
-        Status = status;
         Begin(contentType);
+        Status = status;
         Append(whole);
     }
 

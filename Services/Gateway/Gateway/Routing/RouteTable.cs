@@ -50,6 +50,8 @@ internal static class RouteTable
         new("/api/v1/end-users", "consumption", Audience.Token),
         new("/api/v1/aliases", "consumption", Audience.Token),
         new("/api/v1/response-cache", "consumption", Audience.Token),
+        new("/api/v1/call-logging", "consumption", Audience.Token),
+        new("/api/v1/call-logs", "consumption", Audience.Token),
         new("/api/v1/quota", "consumption", Audience.TokenOrKey),
         new("/api/v1/usage", "consumption", Audience.TokenOrKey),
         new("/api/v1/sla", "consumption", Audience.Token),
