@@ -190,6 +190,121 @@ namespace LlmMarketplace.Consumption.Migrations
                     b.ToTable("end_user_budgets", (string)null);
                 });
 
+            modelBuilder.Entity("LlmMarketplace.Consumption.CallLogs.CallLogRow", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<Guid>("CallId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("call_id");
+
+                    b.Property<DateTimeOffset>("AdmittedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("admitted_at");
+
+                    b.Property<int>("Bytes")
+                        .HasColumnType("integer")
+                        .HasColumnName("bytes");
+
+                    b.Property<string>("EndUser")
+                        .HasColumnType("text")
+                        .HasColumnName("end_user");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<Guid>("KeyId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("key_id");
+
+                    b.Property<string>("Operation")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("operation");
+
+                    b.Property<string>("Outcome")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("outcome");
+
+                    b.Property<byte[]>("Sealed")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("sealed");
+
+                    b.Property<string>("SealedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("sealed_by");
+
+                    b.Property<string>("Service")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("service");
+
+                    b.Property<int>("StatusCode")
+                        .HasColumnType("integer")
+                        .HasColumnName("status_code");
+
+                    b.HasKey("OrganisationId", "CallId")
+                        .HasName("pk_call_logs");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_call_logs_expires_at");
+
+                    b.HasIndex("OrganisationId", "AdmittedAt", "CallId")
+                        .HasDatabaseName("ix_call_logs_organisation_id_admitted_at_call_id");
+
+                    b.ToTable("call_logs", (string)null);
+                });
+
+            modelBuilder.Entity("LlmMarketplace.Consumption.CallLogs.LoggingSettingRow", b =>
+                {
+                    b.Property<Guid>("OrganisationId")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("organisation_id");
+
+                    b.Property<DateTimeOffset>("ChangedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("ChangedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("changed_by");
+
+                    b.Property<int?>("DaysKept")
+                        .HasColumnType("integer")
+                        .HasColumnName("days_kept");
+
+                    b.Property<DateTimeOffset?>("ErasedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("erased_at");
+
+                    b.PrimitiveCollection<string[]>("Patterns")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("patterns");
+
+                    b.PrimitiveCollection<string[]>("Services")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("services");
+
+                    b.Property<double>("Share")
+                        .HasColumnType("double precision")
+                        .HasColumnName("share");
+
+                    b.HasKey("OrganisationId")
+                        .HasName("pk_call_logging_settings");
+
+                    b.ToTable("call_logging_settings", (string)null);
+                });
+
             modelBuilder.Entity("LlmMarketplace.Consumption.Catalogue.ListingRow", b =>
                 {
                     b.Property<Guid>("ListingId")
