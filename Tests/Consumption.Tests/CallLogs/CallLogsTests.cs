@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using LlmMarketplace.Consumption.CallLogs;
+using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Servers;
 using Microsoft.Extensions.DependencyInjection;
@@ -33,7 +34,9 @@ public sealed class CallLogsTests(Marketplace marketplace)
         Assert.InRange(call.GetProperty("expiresAt").GetDateTimeOffset() - call.GetProperty("admittedAt").GetDateTimeOffset(), TimeSpan.FromDays(6.9), TimeSpan.FromDays(7.1));
         Assert.Equal(HttpStatusCode.NotFound, (await stranger.Client.GetAsync($"{Logs}/{answer.RequestId()}")).StatusCode);
         Assert.Equal(0, (await stranger.Client.GetFromJsonAsync<JsonElement>(Logs)).GetProperty("items").GetArrayLength());
-        Assert.DoesNotContain("redacted", await QueryAsync<string>("SELECT convert_from(sealed, 'latin1') FROM call_logs WHERE organisation_id = $1", shop), StringComparison.Ordinal);
+
+        await QueryAsync<object>("UPDATE call_logs SET call_id = '11111111-1111-7111-8111-111111111111' WHERE organisation_id = $1", shop);
+        Assert.Equal((409, "call_log_unreadable"), await (await shop.Member.Client.GetAsync($"{Logs}/11111111-1111-7111-8111-111111111111")).ProblemAsync()); // Sealed for its call.
     }
 
     [Fact]

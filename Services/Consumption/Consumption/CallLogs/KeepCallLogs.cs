@@ -48,6 +48,7 @@ internal sealed partial class KeepCallLogs(
         var isRead = call.Body is not null && body.Length <= options.Value.MaxReadBytes && Interlocked.Read(ref bytesWaiting) + body.Length <= options.Value.MaxWaitingBytes;
         call.ToLog = new CallToLog(policy, isRead ? body.ToArray() : null, call.Body is null ? null : call.Http.Request.ContentType, body.Length);
         call.Copy ??= new AnswerCopy(options.Value.MaxReadBytes);
+        call.Copy.Forget(); // It may hold what a call was refused that this one is the fallback of.
     }
 
     /// <summary>Takes a call that is settled.</summary>

@@ -24,6 +24,9 @@ internal sealed class AnswerCopy(int maxBytes)
         bytes = new();
     }
 
+    /// <summary>Of the call that comes, nothing was sent yet.</summary>
+    public void Forget() => (bytes, ContentType, Status) = (new(), null, StatusCodes.Status200OK);
+
     /// <summary>Takes a whole answer.</summary>
     public void Take(string contentType, ReadOnlySpan<byte> whole, int status = StatusCodes.Status200OK)
     {
