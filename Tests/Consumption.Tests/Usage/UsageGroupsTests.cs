@@ -48,6 +48,7 @@ public sealed class UsageGroupsTests(Marketplace marketplace)
 
         Assert.Equal(calls, usage.GetProperty("total").GetProperty("calls").GetInt64());
         Assert.Equal(calls == 0, usage.GetProperty("items").GetArrayLength() == 0);
+        Assert.Equal(calls, (await shop.Member.Client.GetFromJsonAsync<JsonElement>($"/api/v1/usage/records?{query}")).GetProperty("items").GetArrayLength());
     }
 
     [Fact]

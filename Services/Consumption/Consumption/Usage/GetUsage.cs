@@ -7,6 +7,8 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
+using Npgsql;
+using NpgsqlTypes;
 
 namespace LlmMarketplace.Consumption.Usage;
 
@@ -75,7 +77,11 @@ internal static class GetUsage
         var now = time.GetUtcNow();
         var begin = (filter.From ?? new DateTimeOffset(now.Year, now.Month, 1, 0, 0, 0, TimeSpan.Zero)).ToUniversalTime();
         var end = (filter.To ?? now.AddMinutes(1)).ToUniversalTime(); // Redis's clock dates the calls; it may be a little ahead.
-        string Where(Npgsql.NpgsqlParameterCollection parameters) => filter.Where(scope, begin, end, parameters);
+        string Where(NpgsqlParameterCollection parameters) => (filter with { From = begin, To = end }).Where(scope, value =>
+        {
+            parameters.Add(value is DateTimeOffset moment ? new NpgsqlParameter { Value = moment, NpgsqlDbType = NpgsqlDbType.TimestampTz } : new NpgsqlParameter { Value = value });
+            return "$" + parameters.Count;
+        });
         http.Response.Headers.Vary = "Accept";
         if (UsageCsv.IsAskedFor(http.Request))
         {

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Contracts;
@@ -12,7 +13,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace LlmMarketplace.Consumption.Usage;
 
-/// <summary><c>GET /api/v1/usage/records</c>: the records of single calls, newest first; <c>?requestId=</c> finds the one of an <c>x-request-id</c>.</summary>
+/// <summary><c>GET /api/v1/usage/records</c>: the records of single calls, newest first; <c>?requestId=</c> finds the one of an <c>x-request-id</c>, <see cref="UsageFilter"/> those of a key, a service, a time …</summary>
 internal static class ListRecords
 {
     /// <summary>One call. The members are those of the event <c>marketplace.request.settled.v1</c>, and what became of each attempt; what the provider told of usage,
@@ -28,7 +29,7 @@ internal static class ListRecords
     public static void Map(IEndpointRouteBuilder usage) => usage.MapGet("/usage/records", HandleAsync).WithName("ListRecords").WithSummary("The records of single calls, newest first; with a token or an API key");
 
     private static async Task<Results<Ok<Page<Item>>, ProblemHttpResult>> HandleAsync(
-        HttpContext http, ConsumptionDb db, ApiKeyHasher hasher, TimeProvider time, CancellationToken cancellationToken,
+        HttpContext http, ConsumptionDb db, ApiKeyHasher hasher, TimeProvider time, [AsParameters] UsageFilter filter, CancellationToken cancellationToken,
         [Description("The `x-request-id` of one call.")] Guid? requestId = null, int? limit = null, string? cursor = null)
     {
         var (scope, refusal) = await UsageCaller.FindAsync(http, db, hasher, time);
@@ -37,7 +38,18 @@ internal static class ListRecords
             return refusal;
         }
 
-        var records = db.Set<UsageRecord>().AsNoTracking().Where(record => record.OrganisationId == scope.Organisation && (scope.Key == null || record.KeyId == scope.Key));
+        if (filter.Check().ToArray() is { Length: > 0 } issues)
+        {
+            return Problems.Invalid(issues);
+        }
+
+        List<object> values = [];
+        var where = filter.Where(scope, value =>
+        {
+            values.Add(value);
+            return $"{{{values.Count - 1}}}";
+        });
+        var records = db.Set<UsageRecord>().FromSql(FormattableStringFactory.Create("SELECT * FROM usage_records WHERE " + where, [.. values])).AsNoTracking();
         if (requestId is { } one)
         {
             records = records.Where(record => record.RequestId == one);

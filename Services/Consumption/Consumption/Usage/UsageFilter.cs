@@ -2,22 +2,20 @@ using System.ComponentModel;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Attribution;
 using LlmMarketplace.Consumption.Contracts;
-using Npgsql;
-using NpgsqlTypes;
 
 namespace LlmMarketplace.Consumption.Usage;
 
-/// <summary>Which calls are summed; all that is given must hold.</summary>
-/// <param name="From">Admitted at or after this moment; the beginning of the month, in UTC, unless given.</param>
-/// <param name="To">And before this one; now unless given.</param>
+/// <summary>Which calls are summed or listed; all that is given must hold.</summary>
+/// <param name="From">Admitted at or after this moment; for sums the beginning of the month, in UTC, unless given.</param>
+/// <param name="To">And before this one.</param>
 /// <param name="Key">Made with this key.</param>
 /// <param name="Service">Of this service: <c>provider/service</c>.</param>
 /// <param name="Tag">With this tag: <c>name=value</c>, or <c>name</c> for any value.</param>
 /// <param name="EndUser">Made for this end user.</param>
 /// <param name="Outcome">That ended like this.</param>
 internal sealed record UsageFilter(
-    [property: Description("Calls admitted at or after this moment; the beginning of the month, in UTC, unless given.")] DateTimeOffset? From = null,
-    [property: Description("And before this one; now unless given.")] DateTimeOffset? To = null,
+    [property: Description("Calls admitted at or after this moment; sums begin with the month, in UTC, unless it is given.")] DateTimeOffset? From = null,
+    [property: Description("And before this one.")] DateTimeOffset? To = null,
     [property: Description("Calls made with this key.")] Guid? Key = null,
     [property: Description("Calls of this service: `provider/service`.")] string? Service = null,
     [property: Description("Calls with this tag: `name=value`, or `name` for any value.")] string? Tag = null,
@@ -48,47 +46,53 @@ internal sealed record UsageFilter(
         }
     }
 
-    /// <summary>The conditions, after WHERE; their values go to the parameters.</summary>
-    public string Where(UsageScope scope, DateTimeOffset begin, DateTimeOffset end, NpgsqlParameterCollection parameters)
+    /// <summary>The conditions, after WHERE.</summary>
+    /// <param name="scope">Whose calls.</param>
+    /// <param name="add">Adds a value to the parameters, and gives the name that stands for it.</param>
+    public string Where(UsageScope scope, Func<object, string> add)
     {
-        List<string> where = [$"organisation_id = {Add(scope.Organisation)}", $"admitted_at >= {Add(begin)}", $"admitted_at < {Add(end)}"];
+        List<string> where = [$"organisation_id = {add(scope.Organisation)}"];
+        if (From is { } begin)
+        {
+            where.Add($"admitted_at >= {add(begin.ToUniversalTime())}");
+        }
+
+        if (To is { } end)
+        {
+            where.Add($"admitted_at < {add(end.ToUniversalTime())}");
+        }
+
         if (scope.Key is { } own)
         {
-            where.Add($"key_id = {Add(own)}");
+            where.Add($"key_id = {add(own)}");
         }
 
         if (Key is { } key)
         {
-            where.Add($"key_id = {Add(key)}");
+            where.Add($"key_id = {add(key)}");
         }
 
         if (Service is not null)
         {
-            where.Add($"service = {Add(Service)}");
+            where.Add($"service = {add(Service)}");
         }
 
         if (Tag is not null)
         {
-            where.Add(Tags.TryParseOne(Tag, out var name, out var value) ? $"tags ->> {Add(name)} = {Add(value)}" : $"tags ? {Add(Tag)}");
+            where.Add(Tags.TryParseOne(Tag, out var name, out var value) ? $"tags ->> {add(name)} = {add(value)}" : $"tags ? {add(Tag)}");
         }
 
         if (EndUser is not null)
         {
-            where.Add($"end_user = {Add(EndUser)}");
+            where.Add($"end_user = {add(EndUser)}");
         }
 
         if (Outcome is not null)
         {
-            where.Add($"outcome = {Add(UsageOutcomes.TryParse(Outcome)!.Value.ToString())}");
+            where.Add($"outcome = {add(UsageOutcomes.TryParse(Outcome)!.Value.ToString())}");
         }
 
         return string.Join(" AND ", where);
-
-        string Add(object filter)
-        {
-            parameters.Add(filter is DateTimeOffset time ? new NpgsqlParameter { Value = time, NpgsqlDbType = NpgsqlDbType.TimestampTz } : new NpgsqlParameter { Value = filter });
-            return "$" + parameters.Count;
-        }
     }
 }
 
