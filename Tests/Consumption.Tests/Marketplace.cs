@@ -156,11 +156,11 @@ public sealed class Marketplace : IAsyncLifetime
     internal async Task<ListingChanged> AddServiceAsync(
         ServicePricing? pricing = null, string category = "text-generation", ListingVisibility? visibility = null, bool suspended = false, string level = "public",
         int timeoutMs = 30_000, int? maxOutput = 1_000, string? url = null, (string Number, VersionStatus Status)[]? versions = null,
-        Func<ServiceEndpoint, ServiceEndpoint>? endpoint = null)
+        Func<ServiceEndpoint, ServiceEndpoint>? endpoint = null, string model = "scripted-model")
     {
         var listing = new ListingChanged(
             Guid.CreateVersion7(), providerOrganisation, "acme", $"service-{Interlocked.Increment(ref names)}", suspended, visibility ?? new ListingVisibility(VisibilityKind.Public, []), "published",
-            [.. (versions ?? [("1.0.0", VersionStatus.Active)]).Select(v => Version(v.Number, v.Status, pricing ?? Prices.PerRequest(0.01m), category, level, timeoutMs, maxOutput, url, endpoint))],
+            [.. (versions ?? [("1.0.0", VersionStatus.Active)]).Select(v => Version(v.Number, v.Status, pricing ?? Prices.PerRequest(0.01m), category, level, timeoutMs, maxOutput, url, endpoint, model))],
             DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch);
         await TellAsync(listing);
         return listing;
@@ -200,7 +200,7 @@ public sealed class Marketplace : IAsyncLifetime
         await scope.ServiceProvider.GetRequiredService<ConsumptionDb>().SaveChangesAsync();
     }
 
-    private static PublishedVersion Version(string number, VersionStatus status, ServicePricing pricing, string category, string level, int timeoutMs, int? maxOutput, string? url, Func<ServiceEndpoint, ServiceEndpoint>? endpoint)
+    private static PublishedVersion Version(string number, VersionStatus status, ServicePricing pricing, string category, string level, int timeoutMs, int? maxOutput, string? url, Func<ServiceEndpoint, ServiceEndpoint>? endpoint, string model)
     {
         var id = Guid.CreateVersion7();
         var embeds = category == "embeddings";
@@ -209,7 +209,7 @@ public sealed class Marketplace : IAsyncLifetime
             id, number, status,
             new ServiceSpecification(
                 "A service", category, [], [], endpoint?.Invoke(called) ?? called,
-                new ModelFacts("scripted-model", 8_192, embeds ? null : maxOutput, ["text"], [embeds ? "embedding" : "text"], false, false, null),
+                new ModelFacts(model, 8_192, embeds ? null : maxOutput, ["text"], [embeds ? "embedding" : "text"], false, false, null),
                 pricing, new ServiceLevel(99.9m, 1_000, timeoutMs, SupportLevel.Basic), new ComplianceFacts(level, [], ["DE"], true, false), null, [], null),
             Protect(id, Credential), null, DateTimeOffset.UnixEpoch, status == VersionStatus.Deprecated ? DateTimeOffset.UnixEpoch.AddYears(100) : null);
     }

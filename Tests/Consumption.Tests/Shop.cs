@@ -44,14 +44,15 @@ internal sealed class Shop : IDisposable
     /// <param name="maxOutput">The listing's cap of output tokens.</param>
     /// <param name="key">The key's settings.</param>
     /// <param name="endpoint">Changes the listing's endpoint.</param>
+    /// <param name="model">The provider's name of the model.</param>
     public static async Task<Shop> OpenAsync(
         Marketplace marketplace, Func<ReceivedCall, Task> answer, ServicePricing? pricing = null, string category = "text-generation", OrganisationTier tier = OrganisationTier.Enterprise,
         int timeoutMs = 60_000, int? maxOutput = 1_000, object? key = null,
-        Func<ServiceEndpoint, ServiceEndpoint>? endpoint = null)
+        Func<ServiceEndpoint, ServiceEndpoint>? endpoint = null, string model = "scripted-model")
     {
         var segment = Guid.CreateVersion7().ToString("n");
         marketplace.Provider.AnswerBelow(segment, answer);
-        var listing = await marketplace.AddServiceAsync(pricing, category, timeoutMs: timeoutMs, maxOutput: maxOutput, url: $"http://scripted.local/{segment}/v1", endpoint: endpoint);
+        var listing = await marketplace.AddServiceAsync(pricing, category, timeoutMs: timeoutMs, maxOutput: maxOutput, url: $"http://scripted.local/{segment}/v1", endpoint: endpoint, model: model);
         var member = await marketplace.AddOrganisationAsync(tier);
         return new Shop(marketplace, segment, listing, member, await member.CreateKeyAsync(key));
     }

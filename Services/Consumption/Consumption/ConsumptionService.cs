@@ -6,6 +6,7 @@ using LlmMarketplace.Consumption.CallLogs;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Counting;
 using LlmMarketplace.Consumption.EndUsers;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Invoking;
@@ -148,6 +149,7 @@ public static class ConsumptionService
         services.AddSingleton<ConsumptionTelemetry>();
         services.TryAddSingleton<Routes>();
         services.AddSingleton<GoogleTokens>().AddSingleton<AwsSignature>().AddSingleton<ProveCall>();
+        services.AddSingleton<ModelTokenizers>().AddSingleton<CountInput>();
         services.AddSingleton<ProviderClient>().AddSingleton<PlanCall>().AddSingleton<AdmitCall>().AddSingleton<SettleCall>();
         services.AddOptions<IdempotencyOptions>().BindConfiguration("Idempotency").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(provider => new AnswerProtector(provider.GetRequiredService<IOptions<KeySecrets>>().Value.ApiKeyHmacBytes));

@@ -1,3 +1,4 @@
+using LlmMarketplace.Consumption.Counting;
 using LlmMarketplace.Consumption.Keys;
 using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
@@ -9,7 +10,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// Reserves all that a call may use, then notes its admission; after this the call will have one usage record, whatever happens. Neither refused nor admitted: an answer to it is
 /// kept (<see cref="LimitStatus.Kept"/>).
 /// </summary>
-internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, PlanCall plans, CallLimits limits, IAdmissionLog log, InstanceLease lease, ConsumptionTelemetry telemetry)
+internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, PlanCall plans, CountInput counting, CallLimits limits, IAdmissionLog log, InstanceLease lease, ConsumptionTelemetry telemetry)
 {
     // How often counters may be built anew between a call's reservation and its admission.
     private const int Attempts = 5;
@@ -46,6 +47,12 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
 
                 if (answer.Status != LimitStatus.Admitted)
                 {
+                    if (await counting.PlanAsync(call, reservation, answer) is { } counted)
+                    {
+                        call.Plan = counted;
+                        continue;
+                    }
+
                     return RefuseCall.By(answer, reservation, call.Plan!, call.Request!.Choices);
                 }
 

@@ -175,6 +175,9 @@ internal sealed record CallPlan(
     /// <summary>The body in the provider's protocol, when it is another than the caller's.</summary>
     public TranslatedRequest? Translated { get; init; }
 
+    /// <summary>The plan by the bytes of the input, when this is the one by its tokens; else null.</summary>
+    public CallPlan? ByBytes { get; init; }
+
     public long ReservedTokens => InputBound + OutputBound;
 
     /// <summary>The same for a call that its provider will not see.</summary>

@@ -29,6 +29,10 @@ internal sealed class CallOptions
     [Range(1, 10_000_000, ErrorMessage = "Calls:DefaultMaxOutputTokens must lie between 1 and 10000000.")]
     public int DefaultMaxOutputTokens { get; set; } = 4_096;
 
+    /// <summary>Bytes of a request whose tokens are counted when its bytes are more than a limit has left. Larger ones are reserved by their bytes alone, for counting takes a millisecond for 1 to 4 KB.</summary>
+    [Range(0, 10_000_000, ErrorMessage = "Calls:MaxCountedBytes must lie between 0 and 10000000.")]
+    public int MaxCountedBytes { get; set; } = 256 * 1024;
+
     /// <summary>Searches of the web reserved for a call that lets the provider search and does not say how often.</summary>
     [Range(1, 1_000, ErrorMessage = "Calls:DefaultMaxWebSearches must lie between 1 and 1000.")]
     public int DefaultMaxWebSearches { get; set; } = 10;

@@ -12,8 +12,8 @@ namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>
 /// Finds what is called and the most that it can use and cost. Input: no tokenizer makes more tokens than there are bytes in the body (framing of messages is
-/// shorter than their JSON), and no model takes more than its context window; with images or audio among it only the window bounds. Output: what the caller
-/// allows, else the listing's cap, which then is asked of the provider too, for each of the answers wanted.
+/// shorter than their JSON), and no model takes more than its context window; with images or audio among it only the window bounds. Where that does not fit, tokens are counted
+/// (<see cref="Counting.CountInput"/>). Output: what the caller allows, else the listing's cap, which then is asked of the provider too, for each of the answers wanted.
 /// </summary>
 internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, ProviderSecretProtector protector, IOptions<CallOptions> options)
 {

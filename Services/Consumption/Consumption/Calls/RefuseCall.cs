@@ -13,11 +13,12 @@ internal static class RefuseCall
 
     public static CallRefusal By(LimitAnswer answer, Reservation asked, CallPlan plan, int choices)
     {
-        var (account, whose, budget) = answer.Account switch
+        var account = asked.Of(answer.Account);
+        var (whose, budget) = answer.Account switch
         {
-            LimitedAccount.EndUser => (asked.EndUser!, "this end user", CallFailure.EndUserBudget),
-            LimitedAccount.Key => (asked.Key, "this API key", CallFailure.KeyBudget),
-            _ => (asked.Organisation, "your organisation", CallFailure.OrganisationBudget),
+            LimitedAccount.EndUser => ("this end user", CallFailure.EndUserBudget),
+            LimitedAccount.Key => ("this API key", CallFailure.KeyBudget),
+            _ => ("your organisation", CallFailure.OrganisationBudget),
         };
         var wait = answer.Wait < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : answer.Wait;
         return answer.Status switch

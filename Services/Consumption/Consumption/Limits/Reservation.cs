@@ -15,6 +15,14 @@ internal sealed record Reservation(Guid Call, Guid Instance, Guid OrganisationId
 {
     /// <summary>The end user's limits; null when the call names none.</summary>
     public Account? EndUser { get; init; }
+
+    /// <summary>The limits that refused.</summary>
+    public Account Of(LimitedAccount account) => account switch
+    {
+        LimitedAccount.EndUser => EndUser!,
+        LimitedAccount.Key => Key,
+        _ => Organisation,
+    };
 }
 
 /// <summary>How a reservation ends: replaced by what was used. A call without open reservation changes nothing.</summary>
