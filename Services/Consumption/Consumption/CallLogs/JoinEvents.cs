@@ -46,7 +46,7 @@ internal static class JoinEvents
         return new JsonArray([.. order.Select(key => joined[key])]);
     }
 
-    private static JsonNode? Read(string data, JsonDocumentOptions reading)
+    private static JsonObject? Read(string data, JsonDocumentOptions reading)
     {
         try
         {
