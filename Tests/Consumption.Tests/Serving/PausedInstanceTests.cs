@@ -69,7 +69,8 @@ public sealed class PausedInstanceTests(Marketplace marketplace)
         Assert.DoesNotContain(rest, line => line.Length > 0);
 
         // What it knows of the call corrects the record, and is no second one.
-        await Until.TrueAsync(async () => (await shop.Member.RecordAsync(id)).GetProperty("revision").GetInt32() == 2);
+        var corrected = await Record.ExceptionAsync(() => Until.TrueAsync(async () => (await shop.Member.RecordAsync(id)).GetProperty("revision").GetInt32() == 2));
+        Assert.True(corrected is null, $"The record was not corrected ({corrected?.Message}); the process wrote: {string.Join('\n', gateway.Process!.LastLines)}");
         var record = await shop.Member.RecordAsync(id);
         Assert.Equal(("cut", 2, 0.00002m), (record.Text("outcome"), record.GetProperty("outputTokens").GetInt32(), record.GetProperty("cost").GetDecimal()));
         Assert.Equal((1, 0.00002m), await shop.TotalAsync());
