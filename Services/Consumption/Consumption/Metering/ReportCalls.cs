@@ -13,6 +13,7 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
     private long seen = -1;
     private int looks;
 
+    /// <exception cref="NotLeasedException">The instance is fenced.</exception>
     /// <param name="knownAsOpen">Gets the calls that are told: PostgreSQL knows them as open until their records come.</param>
     /// <param name="cancellationToken">Cancels it.</param>
     public async Task RunAsync(ISet<Guid> knownAsOpen, CancellationToken cancellationToken)
@@ -22,14 +23,15 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
             return;
         }
 
+        var instance = lease.InstanceId; // All of it is one instance's, though it may be fenced meanwhile.
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var newest = new NpgsqlCommand("SELECT coalesce(max(generation), 0) FROM counters", connection);
         var generation = (long)(await newest.ExecuteScalarAsync(cancellationToken))!;
         if (generation != seen || ++looks >= LooksUntilSure)
         {
-            foreach (var (organisation, asked) in await AskedAsync(connection, cancellationToken))
+            foreach (var (organisation, asked) in await AskedAsync(connection, instance, cancellationToken))
             {
-                await ReportAsync(connection, organisation, asked, knownAsOpen, cancellationToken);
+                await ReportAsync(connection, instance, organisation, asked, knownAsOpen, cancellationToken);
             }
 
             (seen, looks) = (generation, 0);
@@ -38,12 +40,12 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
         await ReopenAsync(connection, cancellationToken);
     }
 
-    private async Task<List<(Guid Organisation, long Generation)>> AskedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<List<(Guid Organisation, long Generation)>> AskedAsync(NpgsqlConnection connection, Guid instance, CancellationToken cancellationToken)
     {
         await using var asked = new NpgsqlCommand(
             "SELECT c.organisation_id, c.generation FROM instance_organisations i JOIN counters c USING (organisation_id) WHERE i.instance_id = $1 AND i.reported_generation < c.generation", connection)
         {
-            Parameters = { new() { Value = lease.InstanceId } },
+            Parameters = { new() { Value = instance } },
         };
         var found = new List<(Guid, long)>();
         await using var reader = await asked.ExecuteReaderAsync(cancellationToken);
@@ -55,7 +57,7 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
         return found;
     }
 
-    private async Task ReportAsync(NpgsqlConnection connection, Guid organisation, long generation, ISet<Guid> knownAsOpen, CancellationToken cancellationToken)
+    private async Task ReportAsync(NpgsqlConnection connection, Guid instance, Guid organisation, long generation, ISet<Guid> knownAsOpen, CancellationToken cancellationToken)
     {
         var open = calls.Close(organisation, generation);
         counters.Forget(organisation, generation - 1);
@@ -72,7 +74,7 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
 
         batch.BatchCommands.Add(new("UPDATE instance_organisations SET reported_generation = $3 WHERE instance_id = $1 AND organisation_id = $2")
         {
-            Parameters = { new() { Value = lease.InstanceId }, new() { Value = organisation }, new() { Value = generation } },
+            Parameters = { new() { Value = instance }, new() { Value = organisation }, new() { Value = generation } },
         });
         await batch.ExecuteNonQueryAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);

@@ -57,6 +57,10 @@ internal sealed partial class ShipUsage(
             {
                 break;
             }
+            catch (NotLeasedException)
+            {
+                // The lease ran out on the way: what is reported is this instance's no more, and the next one's is nothing yet.
+            }
             catch (Exception away) when (away is NpgsqlException or TimeoutException or LogUnavailableException or IOException)
             {
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
