@@ -75,6 +75,11 @@ internal abstract class PassedOn
     /// <summary>Sends what is written. Returns how the answer ends, when the caller ends it.</summary>
     public async Task<AnswerEnd?> FlushAsync(Call call)
     {
+        if (call.EndedBy is { } already)
+        {
+            return new(AnswerEndKind.Ended, already); // A flush is cancelled once only, and it may have been one before this.
+        }
+
         bool left;
         try
         {
