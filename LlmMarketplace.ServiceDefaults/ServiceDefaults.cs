@@ -21,7 +21,6 @@ public static class ServiceDefaultsExtensions
         builder.Services.ConfigureHttpJsonOptions(json => Json.Configure(json.SerializerOptions));
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
 
-
         builder.AddLogLevels();
         builder.AddTelemetry(service);
         builder.AddHealth();
