@@ -109,7 +109,7 @@ public sealed class SlaWatchTests(Marketplace marketplace)
         var watch = marketplace.Service.App.Services.GetServices<IHostedService>().OfType<WatchSla>().Single();
         using var provider = marketplace.Service.ClientWith(marketplace.Identity.Token(listing.OrganisationId, "acme", [Roles.Provider]));
 
-        await watch.LookAsync(CancellationToken.None);
+        await watch.RunAsync(CancellationToken.None);
 
         Assert.Empty((await PageAsync(provider, $"?listingId={listing.ListingId}")).GetProperty("items").EnumerateArray());
         await using var release = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", looking) { Parameters = { new() { Value = WatchSla.Turn } } };

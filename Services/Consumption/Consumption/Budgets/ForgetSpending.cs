@@ -1,21 +1,20 @@
 using System.Globalization;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace LlmMarketplace.Consumption.Budgets;
 
 /// <summary>Removes sums and alerts of days and months that are long over. Until then a record that comes late is still added, and tells nothing twice.</summary>
-internal sealed partial class ForgetSpending(NpgsqlDataSource database, TimeProvider time, ILogger<ForgetSpending> logger) : BackgroundService
+internal sealed partial class ForgetSpending(NpgsqlDataSource database, TimeProvider time, ILogger<ForgetSpending> logger) : RecurringWork(time)
 {
     private const int KeptDays = 62;
-    private static readonly TimeSpan Every = TimeSpan.FromHours(1);
 
-    /// <summary>Removes them once.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    protected override TimeSpan Every => TimeSpan.FromHours(1);
+
+    public override async Task RunAsync(CancellationToken cancellationToken)
     {
         // yyyymmdd of days and yyyymm00 of months compare as one: a month goes once all its days went.
-        var oldest = int.Parse(time.GetUtcNow().AddDays(-KeptDays).ToString("yyyyMMdd", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+        var oldest = int.Parse(Time.GetUtcNow().AddDays(-KeptDays).ToString("yyyyMMdd", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
         foreach (var table in new[] { "budget_spending", "budget_alerts" })
         {
             await using var delete = database.CreateCommand($"DELETE FROM {table} WHERE period_start > 0 AND CASE WHEN period_start % 100 = 0 THEN period_start + 99 ELSE period_start END < $1");
@@ -24,29 +23,7 @@ internal sealed partial class ForgetSpending(NpgsqlDataSource database, TimeProv
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Every, time);
-        try
-        {
-            do
-            {
-                try
-                {
-                    await RunAsync(stoppingToken);
-                }
-                catch (Exception away) when (away is NpgsqlException or TimeoutException)
-                {
-                    Log.Later(logger, away);
-                }
-            }
-            while (await timer.WaitForNextTickAsync(stoppingToken));
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // Stopped.
-        }
-    }
+    protected override void Later(Exception away) => Log.Later(logger, away);
 
     private static partial class Log
     {

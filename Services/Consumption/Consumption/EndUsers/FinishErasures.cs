@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -8,9 +7,8 @@ namespace LlmMarketplace.Consumption.EndUsers;
 /// Finds what was written with an erased id after its erasure: by calls that ran then, and by outcomes that corrected their records later. When nothing can come any more, it forgets
 /// by what the id would be known, and the budget that was taken back under its name.
 /// </summary>
-internal sealed partial class FinishErasures(NpgsqlDataSource database, EraseFromStores erase, TimeProvider time, ILogger<FinishErasures> logger) : BackgroundService
+internal sealed partial class FinishErasures(NpgsqlDataSource database, EraseFromStores erase, TimeProvider time, ILogger<FinishErasures> logger) : RecurringWork(time)
 {
-    private static readonly TimeSpan Every = TimeSpan.FromMinutes(1);
 
     // Streams may last an hour (Calls:LongestStream); logs of instances that are away are replayed when they come back.
     private const string Late =
@@ -25,8 +23,9 @@ internal sealed partial class FinishErasures(NpgsqlDataSource database, EraseFro
 
     private static readonly TimeSpan ForgetAfter = TimeSpan.FromDays(30);
 
-    /// <summary>Looks once.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    protected override TimeSpan Every => TimeSpan.FromMinutes(1);
+
+    public override async Task RunAsync(CancellationToken cancellationToken)
     {
         var open = new List<(Guid Id, Guid Organisation, byte[] Mark, string Pseudonym, string By, DateTimeOffset At)>();
         await using (var find = database.CreateCommand("SELECT id, organisation_id, mark, pseudonym, requested_by, requested_at FROM end_user_erasures WHERE mark IS NOT NULL"))
@@ -49,7 +48,7 @@ internal sealed partial class FinishErasures(NpgsqlDataSource database, EraseFro
                 erase.RebuildCounters(erasure.Organisation);
             }
 
-            if (time.GetUtcNow() > erasure.At + ForgetAfter)
+            if (Time.GetUtcNow() > erasure.At + ForgetAfter)
             {
                 var budgets = await KnownAsync("SELECT end_user FROM end_user_budgets WHERE organisation_id = $1 AND amount IS NULL AND changed_at <= $2 + interval '1 day'", erasure.Organisation, erasure.At, erasure.Mark, cancellationToken);
                 await using var forget = database.CreateCommand(Forget);
@@ -58,30 +57,6 @@ internal sealed partial class FinishErasures(NpgsqlDataSource database, EraseFro
                 forget.Parameters.Add(new NpgsqlParameter { Value = budgets.ToArray() });
                 await forget.ExecuteNonQueryAsync(cancellationToken);
             }
-        }
-    }
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Every, time);
-        try
-        {
-            do
-            {
-                try
-                {
-                    await RunAsync(stoppingToken);
-                }
-                catch (Exception away) when (away is NpgsqlException or TimeoutException)
-                {
-                    Log.Later(logger, away);
-                }
-            }
-            while (await timer.WaitForNextTickAsync(stoppingToken));
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // Stopped.
         }
     }
 
@@ -103,6 +78,8 @@ internal sealed partial class FinishErasures(NpgsqlDataSource database, EraseFro
 
         return known;
     }
+
+    protected override void Later(Exception away) => Log.Later(logger, away);
 
     private static partial class Log
     {

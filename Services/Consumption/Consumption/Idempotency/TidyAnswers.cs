@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using LlmMarketplace.Consumption.Limits;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -9,15 +8,15 @@ using StackExchange.Redis;
 namespace LlmMarketplace.Consumption.Idempotency;
 
 /// <summary>Keeps answers within their bounds: removes those whose time is over; of an organisation that has too many bytes gives up the oldest answers, of one that has too many keys forgets the oldest.</summary>
-internal sealed partial class TidyAnswers(NpgsqlDataSource database, LimitScripts scripts, IOptions<IdempotencyOptions> options, TimeProvider time, ILogger<TidyAnswers> logger) : BackgroundService
+internal sealed partial class TidyAnswers(NpgsqlDataSource database, LimitScripts scripts, IOptions<IdempotencyOptions> options, TimeProvider time, ILogger<TidyAnswers> logger) : TidyStore(database, time)
 {
-    private const int AtOnce = 1_000;
     private const int MaxLater = 100_000;
-    private readonly ConcurrentDictionary<Guid, bool> touched = new();
     private readonly ConcurrentQueue<(Guid Organisation, Claim Claim, Guid Call)> later = new();
 
-    /// <summary>An organisation has one more.</summary>
-    public void Touched(Guid organisation) => touched[organisation] = true;
+    protected override TimeSpan Every => options.Value.TidyEvery;
+
+    protected override string DeleteOver =>
+        "DELETE FROM kept_answers WHERE (organisation_id, claim) IN (SELECT organisation_id, claim FROM kept_answers WHERE expires_at <= clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED)";
 
     /// <summary>PostgreSQL is still to be told that a call was complete, and that its answer is not kept.</summary>
     public void WriteLater(Guid organisation, Claim claim, Guid call)
@@ -28,68 +27,30 @@ internal sealed partial class TidyAnswers(NpgsqlDataSource database, LimitScript
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(options.Value.TidyEvery, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                try
-                {
-                    await TidyAsync(stoppingToken);
-                }
-                catch (Exception away) when (away is NpgsqlException or TimeoutException or RedisException)
-                {
-                    Log.Later(logger, away);
-                }
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // Stopped.
-        }
-    }
-
-    private async Task TidyAsync(CancellationToken cancellationToken)
+    public override async Task RunAsync(CancellationToken cancellationToken)
     {
         while (later.TryPeek(out var untold))
         {
-            await KeepAnswer.WriteAsync(database, untold.Organisation, untold.Claim, untold.Call, "", null, cancellationToken);
+            await KeepAnswer.WriteAsync(Database, untold.Organisation, untold.Claim, untold.Call, "", null, cancellationToken);
             later.TryDequeue(out _);
         }
 
-        await RemoveOldAsync(cancellationToken);
-        foreach (var organisation in touched.Keys)
-        {
-            touched.TryRemove(organisation, out _);
-            try
-            {
-                await GiveUpAsync(organisation, cancellationToken);
-                await ForgetAsync(organisation, cancellationToken);
-            }
-            catch
-            {
-                touched[organisation] = true;
-                throw;
-            }
-        }
+        await base.RunAsync(cancellationToken);
     }
 
-    private async Task RemoveOldAsync(CancellationToken cancellationToken)
+    protected override void Later(Exception away) => Log.Later(logger, away);
+
+    protected override bool IsAway(Exception failure) => failure is RedisException || base.IsAway(failure);
+
+    protected override async Task BoundAsync(Guid organisation, CancellationToken cancellationToken)
     {
-        await using var remove = database.CreateCommand(
-            "DELETE FROM kept_answers WHERE (organisation_id, claim) IN (SELECT organisation_id, claim FROM kept_answers WHERE expires_at <= clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED)");
-        remove.Parameters.Add(new() { Value = AtOnce });
-        while (await remove.ExecuteNonQueryAsync(cancellationToken) == AtOnce)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-        }
+        await GiveUpAsync(organisation, cancellationToken);
+        await ForgetAsync(organisation, cancellationToken);
     }
 
     private async Task GiveUpAsync(Guid organisation, CancellationToken cancellationToken)
     {
-        await using var giveUp = database.CreateCommand(
+        await using var giveUp = Database.CreateCommand(
             """
             UPDATE kept_answers SET answer = NULL, key_id = NULL, bytes = 0 WHERE organisation_id = $1 AND bytes > 0 AND claim IN (
                 SELECT claim FROM (SELECT claim, sum(bytes) OVER (ORDER BY created_at DESC, claim) AS together FROM kept_answers WHERE organisation_id = $1) AS newest WHERE together > $2)
@@ -101,7 +62,7 @@ internal sealed partial class TidyAnswers(NpgsqlDataSource database, LimitScript
 
     private async Task ForgetAsync(Guid organisation, CancellationToken cancellationToken)
     {
-        await using var forget = database.CreateCommand(
+        await using var forget = Database.CreateCommand(
             "DELETE FROM kept_answers WHERE organisation_id = $1 AND claim IN (SELECT claim FROM kept_answers WHERE organisation_id = $1 ORDER BY created_at DESC, claim OFFSET $2) RETURNING claim");
         forget.Parameters.Add(new() { Value = organisation });
         forget.Parameters.Add(new() { Value = options.Value.MaxOrganisationKeys });

@@ -3,7 +3,6 @@ using LlmMarketplace.Messaging;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -17,37 +16,18 @@ namespace LlmMarketplace.Consumption.Sla;
 /// </code>
 /// What is open stands in the database, so neither another instance nor another start tells it twice.
 /// </summary>
-internal sealed partial class WatchSla(IServiceScopeFactory scopes, IOptions<SlaOptions> options, TimeProvider time, ILogger<WatchSla> logger) : BackgroundService
+internal sealed partial class WatchSla(IServiceScopeFactory scopes, IOptions<SlaOptions> options, TimeProvider time, ILogger<WatchSla> logger) : RecurringWork(time)
 {
     /// <summary>The advisory lock that only one instance holds while it looks.</summary>
     internal const long Turn = 0x4C4C_4D53_4C41;
     private static readonly TimeSpan IntervalsKeptFor = TimeSpan.FromHours(2);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(options.Value.Every, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                try
-                {
-                    await LookAsync(stoppingToken);
-                }
-                catch (Exception away) when (away is NpgsqlException or TimeoutException or DbUpdateException or InvalidOperationException { InnerException: NpgsqlException })
-                {
-                    Log.Later(logger, away);
-                }
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // Stopped.
-        }
-    }
+    protected override TimeSpan Every => options.Value.Every;
+
+    protected override bool BeginsAtOnce => false;
 
     /// <summary>Looks once; nothing happens when another instance does.</summary>
-    public async Task LookAsync(CancellationToken cancellationToken)
+    public override async Task RunAsync(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<ConsumptionDb>();
@@ -57,7 +37,7 @@ internal sealed partial class WatchSla(IServiceScopeFactory scopes, IOptions<Sla
             return; // Another instance looks.
         }
 
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         var open = await db.Set<SlaViolation>().Where(violation => violation.EndedAt == null).ToDictionaryAsync(violation => (violation.VersionId, violation.Metric), cancellationToken);
         var outbox = scope.ServiceProvider.GetRequiredService<Outbox>();
         foreach (var (listing, version, promise) in await ObserveSla.RunAsync(db, options.Value, now, ObserveSla.Whose.OfAllWhoMayFail, cancellationToken))
@@ -123,6 +103,10 @@ internal sealed partial class WatchSla(IServiceScopeFactory scopes, IOptions<Sla
             (known.Severity, known.Revision) = (promise.Severity, known.Revision + 1);
         }
     }
+
+    protected override void Later(Exception away) => Log.Later(logger, away);
+
+    protected override bool IsAway(Exception failure) => failure is DbUpdateException or InvalidOperationException { InnerException: NpgsqlException } || base.IsAway(failure);
 
     private static partial class Log
     {
