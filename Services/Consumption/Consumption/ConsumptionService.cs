@@ -158,11 +158,11 @@ public static class ConsumptionService
         services.AddSingleton<ReadClaim>().AddSingleton<KeepAnswer>().AddSingleton<ReplayAnswer>();
         services.AddSingleton<TidyAnswers>().AddHostedService(provider => provider.GetRequiredService<TidyAnswers>());
         services.AddOptions<CacheOptions>().BindConfiguration("ResponseCache").ValidateDataAnnotations().ValidateOnStart();
-        services.AddSingleton<CachePolicies>().AddSingleton<ServeCached>();
+        services.AddSingleton<OptedIn<CachePolicy>>().AddSingleton<ServeCached>();
         services.AddSingleton<TidyCache>().AddHostedService(provider => provider.GetRequiredService<TidyCache>());
         services.AddSingleton<KeepCached>().AddHostedService(provider => provider.GetRequiredService<KeepCached>());
         services.AddOptions<CallLogOptions>().BindConfiguration("CallLogs").ValidateDataAnnotations().ValidateOnStart();
-        services.AddSingleton<LoggingPolicies>();
+        services.AddSingleton<OptedIn<LoggingPolicy>>();
         services.AddSingleton<TidyCallLogs>().AddHostedService(provider => provider.GetRequiredService<TidyCallLogs>());
         services.AddSingleton<KeepCallLogs>().AddHostedService(provider => provider.GetRequiredService<KeepCallLogs>());
         services.AddSingleton<KeepResponses>().AddHostedService(provider => provider.GetRequiredService<KeepResponses>());

@@ -156,7 +156,7 @@ public sealed class CallLogsTests(Marketplace marketplace)
         Assert.Equal((400, "invalid_days_kept"), await (await member.Client.PutAsJsonAsync(Setting, new { daysKept = 91 })).ProblemAsync());
     }
 
-    private LoggingPolicies Policies => marketplace.Service.App.Services.GetRequiredService<LoggingPolicies>();
+    private OptedIn<LoggingPolicy> Policies => marketplace.Service.App.Services.GetRequiredService<OptedIn<LoggingPolicy>>();
 
     private async Task<Shop> LoggingAsync(Func<ReceivedCall, Task> answer, object setting)
     {

@@ -49,7 +49,7 @@ public sealed class ResponseCacheTests(Marketplace marketplace)
         await using var other = await marketplace.StartInstanceAsync();
         using var shop = await CachingAsync(ProviderScripts.Stream(["Hel", "lo ✓"], 5, 2));
         using var there = shop.Key.Client(other);
-        await Until.TrueAsync(() => other.App.Services.GetRequiredService<CachePolicies>().Of(shop.Member.Id) is not null);
+        await Until.TrueAsync(() => other.App.Services.GetRequiredService<OptedIn<CachePolicy>>().Of(shop.Member.Id) is not null);
 
         using var first = await shop.StreamAsync();
         var text = await first.Content.ReadAsStringAsync();
@@ -223,7 +223,7 @@ public sealed class ResponseCacheTests(Marketplace marketplace)
             [new KeyValuePair<string, string?>("ResponseCache:MaxOrganisationAnswers", "2"), new("ResponseCache:MaxAnswerBytes", "1024"), new("ResponseCache:TidyEvery", "00:00:00.100")]);
         using var shop = await CachingAsync(ProviderScripts.Chat(new string('x', 2_000), 1, 1));
         using var client = shop.Key.Client(instance);
-        await Until.TrueAsync(() => instance.App.Services.GetRequiredService<CachePolicies>().Of(shop.Member.Id) is not null);
+        await Until.TrueAsync(() => instance.App.Services.GetRequiredService<OptedIn<CachePolicy>>().Of(shop.Member.Id) is not null);
         (await Json.UntilReadyAsync(() => shop.ChatAsync(client: client))).Dispose();
         shop.Answer(ProviderScripts.Chat("small", 1, 1));
         for (var i = 0; i < 4; i++)
@@ -257,7 +257,7 @@ public sealed class ResponseCacheTests(Marketplace marketplace)
         await KeptAsync(shop, 0);
 
         Assert.Equal("miss", again.Header(ServeCached.Header));
-        await Until.TrueAsync(() => marketplace.Service.App.Services.GetRequiredService<CachePolicies>().Of(shop.Member.Id) is null);
+        await Until.TrueAsync(() => marketplace.Service.App.Services.GetRequiredService<OptedIn<CachePolicy>>().Of(shop.Member.Id) is null);
         Assert.Null((await shop.ChatAsync()).Header(ServeCached.Header));
         Assert.Equal(HttpStatusCode.NotFound, (await shop.Member.Client.GetAsync(Path)).StatusCode);
     }
@@ -294,7 +294,7 @@ public sealed class ResponseCacheTests(Marketplace marketplace)
     {
         var answer = await member.Client.PutAsJsonAsync(Path, setting);
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
-        await Until.TrueAsync(() => marketplace.Service.App.Services.GetRequiredService<CachePolicies>().Of(member.Id) is not null);
+        await Until.TrueAsync(() => marketplace.Service.App.Services.GetRequiredService<OptedIn<CachePolicy>>().Of(member.Id) is not null);
     }
 
     /// <summary>Waits until so many answers are kept.</summary>

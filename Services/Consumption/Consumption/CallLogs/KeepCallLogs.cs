@@ -27,7 +27,7 @@ internal sealed record CallToLog(LoggingPolicy Policy, byte[]? Request, string? 
 /// What cannot be written is given up.
 /// </summary>
 internal sealed partial class KeepCallLogs(
-    LoggingPolicies policies, NpgsqlDataSource database, AnswerProtector protector, TidyCallLogs tidy, ConsumptionTelemetry telemetry, IOptions<CallLogOptions> options, TimeProvider time,
+    OptedIn<LoggingPolicy> policies, NpgsqlDataSource database, AnswerProtector protector, TidyCallLogs tidy, ConsumptionTelemetry telemetry, IOptions<CallLogOptions> options, TimeProvider time,
     ILogger<KeepCallLogs> logger) : BackgroundService
 {
     /// <summary>To what a logged call is bound, beside its organisation and its id.</summary>

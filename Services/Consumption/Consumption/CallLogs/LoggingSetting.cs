@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Collections.Immutable;
 using System.Text.RegularExpressions;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Catalogue;
@@ -46,36 +45,8 @@ internal sealed class LoggingSettingRow
 /// <param name="Redaction">Takes out what is not to be kept.</param>
 internal sealed record LoggingPolicy(double Share, FrozenSet<string>? Services, Redaction Redaction);
 
-/// <summary>The settings of all organisations that have switched logging on, in memory.</summary>
-internal sealed class LoggingPolicies
-{
-    private ImmutableDictionary<Guid, LoggingPolicy> policies = ImmutableDictionary<Guid, LoggingPolicy>.Empty;
-
-    /// <summary>An organisation's; null: it has none.</summary>
-    public LoggingPolicy? Of(Guid organisation) => Volatile.Read(ref policies).GetValueOrDefault(organisation);
-
-    /// <summary>Takes settings that are new, changed or gone (null). One thread at a time.</summary>
-    public void Apply(IEnumerable<(Guid Organisation, LoggingPolicy? Policy)> changed)
-    {
-        var all = policies.ToBuilder();
-        foreach (var (organisation, policy) in changed)
-        {
-            if (policy is null)
-            {
-                all.Remove(organisation);
-            }
-            else
-            {
-                all[organisation] = policy;
-            }
-        }
-
-        Volatile.Write(ref policies, all.ToImmutable());
-    }
-}
-
-/// <summary>Keeps <see cref="LoggingPolicies"/> as PostgreSQL has them.</summary>
-internal sealed class LoggingSettingMirror(LoggingPolicies policies) : TableMirror<(Guid Organisation, LoggingPolicy? Policy)>
+/// <summary>Keeps the settings of those who switched it on as PostgreSQL has them.</summary>
+internal sealed class LoggingSettingMirror(OptedIn<LoggingPolicy> policies) : TableMirror<(Guid Organisation, LoggingPolicy? Policy)>
 {
     public override string Table => "call_logging_settings";
 
@@ -88,9 +59,8 @@ internal sealed class LoggingSettingMirror(LoggingPolicies policies) : TableMirr
             return (reader.GetGuid(0), null);
         }
 
-        var services = reader.GetFieldValue<string[]>(3);
         return (reader.GetGuid(0), new LoggingPolicy(
-            reader.GetDouble(2), services.Length == 0 ? null : services.ToFrozenSet(StringComparer.Ordinal), new Redaction([.. reader.GetFieldValue<string[]>(4).Select(LoggingRules.Compile)])));
+            reader.GetDouble(2), NamedServices.Of(reader.GetFieldValue<string[]>(3)), new Redaction([.. reader.GetFieldValue<string[]>(4).Select(LoggingRules.Compile)])));
     }
 
     public override void Apply(IReadOnlyList<(Guid Organisation, LoggingPolicy? Policy)> changed) => policies.Apply(changed);
@@ -101,9 +71,6 @@ internal static class LoggingRules
 {
     public const int DefaultDays = 30;
     public const int MaxDays = 90;
-
-    /// <summary>Every instance keeps them in memory.</summary>
-    public const int MaxServices = 100;
 
     public const int MaxPatterns = 20;
     public const int MaxPatternLength = 500;
@@ -125,17 +92,9 @@ internal static class LoggingRules
             yield return new Issue("invalid_share", "/share", "The share of calls must lie between 0 and 1.");
         }
 
-        if (services.Count > MaxServices)
+        foreach (var issue in NamedServices.Check(services, "calls of all are logged"))
         {
-            yield return new Issue("too_many_services", "/services", $"At most {MaxServices} services can be named; without any calls of all are logged.");
-        }
-
-        for (var i = 0; i < services.Count; i++)
-        {
-            if (!ModelName.TryParse(services[i], out var name) || name.Version is not null)
-            {
-                yield return new Issue("invalid_service", $"/services/{i}", "A service is named `provider/service`, without version.");
-            }
+            yield return issue;
         }
 
         if (patterns.Count > MaxPatterns)

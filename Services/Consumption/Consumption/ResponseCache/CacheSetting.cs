@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Collections.Immutable;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Catalogue;
 using LlmMarketplace.Storage;
@@ -38,36 +37,8 @@ internal sealed class CacheSettingRow
 /// <param name="Services">Of which services; null: of all.</param>
 internal sealed record CachePolicy(TimeSpan TimeToLive, FrozenSet<string>? Services);
 
-/// <summary>The settings of all organisations that have switched their cache on, in memory.</summary>
-internal sealed class CachePolicies
-{
-    private ImmutableDictionary<Guid, CachePolicy> policies = ImmutableDictionary<Guid, CachePolicy>.Empty;
-
-    /// <summary>An organisation's; null: it has none.</summary>
-    public CachePolicy? Of(Guid organisation) => Volatile.Read(ref policies).GetValueOrDefault(organisation);
-
-    /// <summary>Takes settings that are new, changed or gone (null). One thread at a time.</summary>
-    public void Apply(IEnumerable<(Guid Organisation, CachePolicy? Policy)> changed)
-    {
-        var all = policies.ToBuilder();
-        foreach (var (organisation, policy) in changed)
-        {
-            if (policy is null)
-            {
-                all.Remove(organisation);
-            }
-            else
-            {
-                all[organisation] = policy;
-            }
-        }
-
-        Volatile.Write(ref policies, all.ToImmutable());
-    }
-}
-
-/// <summary>Keeps <see cref="CachePolicies"/> as PostgreSQL has them.</summary>
-internal sealed class CacheSettingMirror(CachePolicies policies) : TableMirror<(Guid Organisation, CachePolicy? Policy)>
+/// <summary>Keeps the settings of those who switched it on as PostgreSQL has them.</summary>
+internal sealed class CacheSettingMirror(OptedIn<CachePolicy> policies) : TableMirror<(Guid Organisation, CachePolicy? Policy)>
 {
     public override string Table => "response_cache_settings";
 
@@ -80,8 +51,7 @@ internal sealed class CacheSettingMirror(CachePolicies policies) : TableMirror<(
             return (reader.GetGuid(0), null);
         }
 
-        var services = reader.GetFieldValue<string[]>(2);
-        return (reader.GetGuid(0), new CachePolicy(TimeSpan.FromSeconds(reader.GetInt32(1)), services.Length == 0 ? null : services.ToFrozenSet(StringComparer.Ordinal)));
+        return (reader.GetGuid(0), new CachePolicy(TimeSpan.FromSeconds(reader.GetInt32(1)), NamedServices.Of(reader.GetFieldValue<string[]>(2))));
     }
 
     public override void Apply(IReadOnlyList<(Guid Organisation, CachePolicy? Policy)> changed) => policies.Apply(changed);
@@ -93,9 +63,6 @@ internal static class CacheRules
     public const int DefaultSeconds = 3_600;
     public const int MaxSeconds = 7 * 24 * 3_600;
 
-    /// <summary>Every instance keeps them in memory.</summary>
-    public const int MaxServices = 100;
-
     public static IEnumerable<Issue> Check(int seconds, IReadOnlyList<string> services)
     {
         if (seconds is < 1 or > MaxSeconds)
@@ -103,17 +70,9 @@ internal static class CacheRules
             yield return new Issue("invalid_time_to_live", "/timeToLiveSeconds", $"The time to live must lie between 1 and {MaxSeconds} seconds.");
         }
 
-        if (services.Count > MaxServices)
+        foreach (var issue in NamedServices.Check(services, "all are cached"))
         {
-            yield return new Issue("too_many_services", "/services", $"At most {MaxServices} services can be named; without any all are cached.");
-        }
-
-        for (var i = 0; i < services.Count; i++)
-        {
-            if (!ModelName.TryParse(services[i], out var name) || name.Version is not null)
-            {
-                yield return new Issue("invalid_service", $"/services/{i}", "A service is named `provider/service`, without version.");
-            }
+            yield return issue;
         }
     }
 }

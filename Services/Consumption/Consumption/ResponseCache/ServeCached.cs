@@ -21,7 +21,7 @@ namespace LlmMarketplace.Consumption.ResponseCache;
 /// A call is planned before: whoever may not call the version gets nothing of it from here. Is PostgreSQL away or slow, nothing was found.
 /// </summary>
 internal sealed partial class ServeCached(
-    CachePolicies policies, NpgsqlDataSource database, AnswerProtector protector, SettleCall settle, InstanceLease lease, ConsumptionTelemetry telemetry, IOptions<CacheOptions> options, TimeProvider time,
+    OptedIn<CachePolicy> policies, NpgsqlDataSource database, AnswerProtector protector, SettleCall settle, InstanceLease lease, ConsumptionTelemetry telemetry, IOptions<CacheOptions> options, TimeProvider time,
     ILogger<ServeCached> logger)
 {
     public const string Header = "x-marketplace-cache";
