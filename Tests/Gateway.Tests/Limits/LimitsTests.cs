@@ -131,7 +131,7 @@ public sealed class LimitsTests(GatewayFixture fixture)
     [InlineData("2001:db8:1:2:bbbb::9", "20010db800010002")]
     [InlineData("2001:db8:1:3::1", "20010db800010003")]
     public void A_client_is_an_address_or_an_ipv6_network(string address, string client) =>
-        Assert.Equal(client, Gateway.Limits.AnonymousLimit.ClientOf(IPAddress.Parse(address)));
+        Assert.Equal(client, ApiConventions.ClientAddress.Of(IPAddress.Parse(address)));
 
     [Theory]
     [InlineData("Gateway:MaxRequestBytes", "1")]

@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.ComponentModel.DataAnnotations;
 using System.Net;
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
+using LlmMarketplace.ApiConventions;
 using Microsoft.Extensions.Options;
 
 namespace LlmMarketplace.Consumption.Keys;
@@ -48,7 +48,7 @@ internal sealed class KeyGuesses(IOptions<KeyGuessOptions> options) : IDisposabl
             return false;
         }
 
-        using var any = buckets.AttemptAcquire($"{ClientOf(address)} {identifier}", 0);
+        using var any = buckets.AttemptAcquire($"{ClientAddress.Of(address)} {identifier}", 0);
         return !any.IsAcquired;
     }
 
@@ -57,7 +57,7 @@ internal sealed class KeyGuesses(IOptions<KeyGuessOptions> options) : IDisposabl
     /// <param name="identifier">Of the key that it pretends to be; null when there is none of that identifier.</param>
     public bool TryNote(IPAddress? address, string? identifier)
     {
-        var client = ClientOf(address);
+        var client = ClientAddress.Of(address);
         if (identifier is not null)
         {
             guessed.TryAdd(identifier, true);
@@ -69,12 +69,4 @@ internal sealed class KeyGuesses(IOptions<KeyGuessOptions> options) : IDisposabl
     }
 
     public void Dispose() => buckets.Dispose();
-
-    private static string ClientOf(IPAddress? address) => address switch
-    {
-        null => "",
-        { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false } => Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8)),
-        { IsIPv4MappedToIPv6: true } => address.MapToIPv4().ToString(),
-        _ => address.ToString(),
-    };
 }

@@ -1,8 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
+using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Gateway.Access;
 using LlmMarketplace.Gateway.Responses;
 using Microsoft.AspNetCore.Http;
@@ -53,7 +52,7 @@ internal sealed class AnonymousLimit(IOptions<AnonymousLimitOptions> options) : 
             return RateLimitPartition.GetNoLimiter("");
         }
 
-        return RateLimitPartition.GetTokenBucketLimiter(ClientOf(context.Connection.RemoteIpAddress), _ => new TokenBucketRateLimiterOptions
+        return RateLimitPartition.GetTokenBucketLimiter(ClientAddress.Of(context.Connection.RemoteIpAddress), _ => new TokenBucketRateLimiterOptions
         {
             TokenLimit = options.Value.Burst,
             TokensPerPeriod = options.Value.PerSecond,
@@ -65,19 +64,4 @@ internal sealed class AnonymousLimit(IOptions<AnonymousLimitOptions> options) : 
     /// <summary>Whether Consumption's calls answer it, who limit keys themselves.</summary>
     private static bool IsCall(HttpRequest request) =>
         Refusal.IsCall(request) || request.Path.StartsWithSegments("/marketplace.v1.ConsumptionService", StringComparison.Ordinal) || (HttpMethods.IsPost(request.Method) && request.Path.StartsWithSegments("/api/v1/services", out var rest) && rest.Value!.EndsWith("/invoke", StringComparison.Ordinal));
-
-    internal static string ClientOf(IPAddress? address)
-    {
-        if (address is null)
-        {
-            return "unknown";
-        }
-
-        if (address.IsIPv4MappedToIPv6)
-        {
-            address = address.MapToIPv4();
-        }
-
-        return address.AddressFamily == AddressFamily.InterNetworkV6 ? Convert.ToHexStringLower(address.GetAddressBytes().AsSpan(0, 8)) : address.ToString();
-    }
 }

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using LlmMarketplace.Identity.SignIn;
 using LlmMarketplace.Identity.Start;
@@ -23,7 +21,7 @@ internal static class RateLimits
             {
                 null => RateLimitPartition.GetNoLimiter((Endpoint: "", Address: "")),
                 { } endpoint => RateLimitPartition.GetFixedWindowLimiter(
-                    (Endpoint: endpoint, Address: AddressOf(context.Connection.RemoteIpAddress)),
+                    (Endpoint: endpoint, Address: ClientAddress.Of(context.Connection.RemoteIpAddress)),
                     key => new FixedWindowRateLimiterOptions
                     {
                         PermitLimit = key.Endpoint == SignInPage.Path ? limits.SignInAttemptsPerMinute : limits.TokenRequestsPerMinute,
@@ -45,18 +43,6 @@ internal static class RateLimits
         return request.Path.StartsWithSegments(SignInPage.Path, StringComparison.OrdinalIgnoreCase) ? SignInPage.Path
             : request.Path.StartsWithSegments("/connect/token", StringComparison.OrdinalIgnoreCase) || request.Path.StartsWithSegments("/connect/revoke", StringComparison.OrdinalIgnoreCase) ? "/connect/token"
             : null;
-    }
-
-    /// <summary>An IPv4 address, or the /64 that an IPv6 subscriber has to themselves.</summary>
-    private static string AddressOf(IPAddress? address)
-    {
-        if (address is null)
-        {
-            return "unknown";
-        }
-
-        var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-        return plain.AddressFamily is AddressFamily.InterNetworkV6 ? Convert.ToHexString(plain.GetAddressBytes().AsSpan(0, 8)) : plain.ToString();
     }
 
     private static async ValueTask RefuseAsync(OnRejectedContext rejected, CancellationToken cancellationToken)
