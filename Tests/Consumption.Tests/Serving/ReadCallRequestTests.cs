@@ -52,6 +52,26 @@ public sealed class ReadCallRequestTests
     public void Nesting_has_a_bound(int depth, bool fits) =>
         Assert.Equal(fits, ReadCallRequest.Read(Surface.ChatCompletions, Encoding.UTF8.GetBytes($"{{\"model\":\"a/b\",\"x\":{new string('[', depth)}{new string(']', depth)}}}"), 21).Refusal is null);
 
+    [Theory]
+    [InlineData("""{"model":"a/b","input":"x","prompt":{"id":"pmpt_1"}}""", "prompt")]
+    [InlineData("""{"model":"a/b","input":"x","prompt":"pmpt_1"}""", "prompt")]
+    [InlineData("""{"model":"a/b","input":"x","tools":[{"type":"function","name":"f"},{"type":"mcp","server_label":"s","server_url":"https://s.example"}]}""", "tools")]
+    [InlineData("""{"model":"a/b","input":"x","tools":[{"server_label":"s","type":"mcp"}],"prompt":null}""", "tools")]
+    public void A_response_is_refused_what_the_provider_would_add_to_its_input_without_a_bound(string body, string field)
+    {
+        var (request, refusal) = ReadCallRequest.Read(Surface.Responses, Encoding.UTF8.GetBytes(body), 64);
+
+        Assert.Null(request);
+        Assert.Equal((CallFailure.NotPriced, field), (refusal!.Failure, refusal.Param));
+    }
+
+    [Fact]
+    public void A_response_without_stored_prompt_and_a_completion_with_a_prompt_are_read()
+    {
+        Assert.Null(ReadCallRequest.Read(Surface.Responses, """{"model":"a/b","input":"x","prompt":null,"tools":[{"type":"function","name":"f"}]}"""u8, 64).Refusal);
+        Assert.Equal(5, ReadCallRequest.Read(Surface.Completions, """{"model":"a/b","prompt":"12345"}"""u8, 64).Request!.TextBytes);
+    }
+
     private static CallRequest Read(string body)
     {
         var (request, refusal) = ReadCallRequest.Read(Surface.ChatCompletions, Encoding.UTF8.GetBytes(body), 64);

@@ -6,7 +6,7 @@ namespace LlmMarketplace.Consumption.Calls;
 internal static partial class ReadCallRequest
 {
     /// <summary>Tools that run with the caller, or cost nothing but tokens.</summary>
-    private static readonly string[] FreeTools = ["function", "custom", "local_shell", "shell", "apply_patch", "mcp"];
+    private static readonly string[] FreeTools = ["function", "custom", "local_shell", "shell", "apply_patch"];
 
     /// <summary>The same, as Anthropic writes them, with a date behind.</summary>
     private static readonly string[] FreeToolFamilies = ["bash_", "text_editor_", "computer_", "memory_", "web_fetch_", "tool_search_tool_"];
@@ -32,6 +32,11 @@ internal static partial class ReadCallRequest
                 {
                     Refuse(CallFailure.NotPriced, "`background` runs on without being metered: call with a stream instead.", "background");
                 }
+            }
+            else if (surface == Surface.Responses && reader.ValueTextEquals("prompt"u8))
+            {
+                Once("prompt", Seen.Prompt);
+                ReadStoredPrompt();
             }
             else if (surface == Surface.ChatCompletions && reader.ValueTextEquals("modalities"u8))
             {
@@ -108,6 +113,18 @@ internal static partial class ReadCallRequest
             reader.Skip();
         }
 
+        /// <summary>The provider puts a text of its own in the place of a stored prompt: nobody here knows how long.</summary>
+        private void ReadStoredPrompt()
+        {
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.Null)
+            {
+                Refuse(CallFailure.NotPriced, "What a stored `prompt` holds has no bound: send its text as `instructions` or `input`.", "prompt");
+            }
+
+            reader.Skip();
+        }
+
         private void ReadModalities()
         {
             reader.Read();
@@ -170,6 +187,12 @@ internal static partial class ReadCallRequest
             {
                 searchesWeb = true;
                 maxWebSearches = maxUses ?? maxWebSearches;
+                return;
+            }
+
+            if (type == "mcp")
+            {
+                Refuse(CallFailure.NotPriced, "What a tool of type `mcp` gives to the model has no bound: call the server yourself, with tools of type `function`.", "tools");
                 return;
             }
 

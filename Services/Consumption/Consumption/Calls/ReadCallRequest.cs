@@ -165,7 +165,7 @@ internal static partial class ReadCallRequest
         {
             var (name, field) = reader.ValueTextEquals("messages"u8) ? ("messages", Seen.Messages)
                 : reader.ValueTextEquals("input"u8) ? ("input", Seen.Input)
-                : reader.ValueTextEquals("prompt"u8) ? ("prompt", Seen.Prompt)
+                : surface != Surface.Responses && reader.ValueTextEquals("prompt"u8) ? ("prompt", Seen.Prompt)
                 : reader.ValueTextEquals("system"u8) ? ("system", Seen.System)
                 : reader.ValueTextEquals("instructions"u8) ? ("instructions", Seen.Instructions)
                 : reader.ValueTextEquals("query"u8) ? ("query", Seen.Query)
