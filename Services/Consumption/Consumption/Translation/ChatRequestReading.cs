@@ -35,7 +35,7 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
             }
 
             var next = (Role: role == "assistant" ? assistantRole : "user", IsResults: role == "tool");
-            if (turn.Role.Length == 0 || turn.Role != next.Role || !(MergesTurns || role == "assistant" || (turn.IsResults && next.IsResults)))
+            if (turn.Role.Length == 0 || turn.Role != next.Role || !(MergesTurns || (Options.ReadsMiddle && role == "assistant") || (turn.IsResults && next.IsResults)))
             {
                 if (turn.Role.Length > 0)
                 {

@@ -24,7 +24,7 @@ internal static class Composition
             return first;
         }
 
-        var second = Translators.Request(Dialect.Chat, provider, first.Body, options);
+        var second = Translators.Request(Dialect.Chat, provider, first.Body, options with { ReadsMiddle = true });
         if (second.Refusal is { } refusal)
         {
             return second with { Refusal = middle.Of(refusal, first.Body.Span) };

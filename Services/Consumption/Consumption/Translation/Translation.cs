@@ -81,6 +81,9 @@ internal sealed record TranslationOptions(string? Model = null, long? MaxTokens 
 {
     /// <summary>Not null: the first step of a composition.</summary>
     public Middle? Middle { get; init; }
+
+    /// <summary>The second step of a composition: messages of the assistant that follow each other are one turn, which was divided for its order.</summary>
+    public bool ReadsMiddle { get; init; }
 }
 
 /// <summary>A translated request, or the reason that there is none.</summary>
