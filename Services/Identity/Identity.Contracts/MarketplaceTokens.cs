@@ -42,4 +42,14 @@ public static class MarketplaceTokens
     /// <summary>User id, or client id of a machine client.</summary>
     public static string Subject(this ClaimsPrincipal caller) =>
         caller.FindFirst(SubjectClaim)?.Value ?? throw new InvalidOperationException("The token has no subject.");
+
+    /// <summary>Whether the caller has one of <see cref="Roles"/>.</summary>
+    public static bool Has(this ClaimsPrincipal caller, string role)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        return caller.HasClaim(RoleClaim, role);
+    }
+
+    /// <summary>Whether the caller may read what is every organisation's: administrators and auditors.</summary>
+    public static bool SeesAll(this ClaimsPrincipal caller) => caller.Has(Roles.Admin) || caller.Has(Roles.Auditor);
 }

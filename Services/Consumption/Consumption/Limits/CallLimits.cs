@@ -32,7 +32,7 @@ internal sealed class CallLimits(LimitScripts scripts, RedisClock clock, Counter
         });
 
     /// <summary>Gives back all that was reserved for a call that will not be forwarded.</summary>
-    public void GiveBack(Reservation reservation) => LaneOf(reservation.OrganisationId).Settle(new Release(reservation.Call, reservation.Key.Field, 0, 0) { EndUserField = reservation.EndUser?.Field });
+    public void GiveBack(Reservation reservation) => LaneOf(reservation.OrganisationId).Settle(Release.OfAll(reservation));
 
     /// <summary>Whether all that was reserved here and ended is settled in Redis.</summary>
     public bool IsSettled => lanes.Values.All(lane => lane.IsSettled);

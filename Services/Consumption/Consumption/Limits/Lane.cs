@@ -407,7 +407,7 @@ internal sealed partial class Lane : IDisposable
             return true;
         }
 
-        allowance!.Settle(new Release(waiting.Reservation.Call, waiting.Reservation.Key.Field, 0, 0));
+        allowance!.Settle(Limits.Release.OfAll(waiting.Reservation));
         if (waiting.Times > 0)
         {
             Release(waiting);
@@ -420,7 +420,7 @@ internal sealed partial class Lane : IDisposable
     {
         lock (gate)
         {
-            releases.Add(new Release(waiting.Reservation.Call, waiting.Reservation.Key.Field, 0, 0, waiting.Deadline) { EndUserField = waiting.Reservation.EndUser?.Field });
+            releases.Add(Limits.Release.OfAll(waiting.Reservation, waiting.Deadline));
             retried.Remove(waiting.Reservation.Call);
         }
     }

@@ -36,6 +36,11 @@ internal readonly record struct Release(Guid Call, string KeyField, long Tokens,
 {
     /// <summary>The account of the end user whom the call was made for, or null.</summary>
     public string? EndUserField { get; init; }
+
+    /// <summary>All of a reservation is given back.</summary>
+    /// <param name="reservation">Of a call that is not forwarded.</param>
+    /// <param name="deadline">As in a release.</param>
+    public static Release OfAll(Reservation reservation, long deadline = 0) => new(reservation.Call, reservation.Key.Field, 0, 0, deadline) { EndUserField = reservation.EndUser?.Field };
 }
 
 /// <summary>What the limits say.</summary>

@@ -33,7 +33,7 @@ internal static class ListViolations
         string? cursor = null)
     {
         var violations = db.Set<SlaViolation>().AsNoTracking();
-        if (!caller.HasClaim(MarketplaceTokens.RoleClaim, Roles.Admin) && !caller.HasClaim(MarketplaceTokens.RoleClaim, Roles.Auditor))
+        if (!caller.SeesAll())
         {
             var organisation = caller.OrganisationId();
             violations = violations.Where(violation => violation.ProviderOrganisationId == organisation);

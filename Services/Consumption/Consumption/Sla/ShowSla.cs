@@ -49,8 +49,7 @@ internal static class ShowSla
             return invalid;
         }
 
-        var seesAll = caller.HasClaim(MarketplaceTokens.RoleClaim, Roles.Admin) || caller.HasClaim(MarketplaceTokens.RoleClaim, Roles.Auditor);
-        var seen = await ObserveSla.RunAsync(db, options.Value, time.GetUtcNow(), new(seesAll ? null : caller.OrganisationId(), listingId, AndSpotless: true), cancellationToken);
+        var seen = await ObserveSla.RunAsync(db, options.Value, time.GetUtcNow(), new(caller.SeesAll() ? null : caller.OrganisationId(), listingId, AndSpotless: true), cancellationToken);
         var size = Paging.Limit(limit);
         Item[] items =
         [

@@ -35,7 +35,7 @@ internal static class UsageCaller
             return (default, Problems.Of(StatusCodes.Status401Unauthorized, "unauthenticated", "Send an access token of /connect/token, or an API key, as `Authorization: Bearer …`."));
         }
 
-        return http.User.HasClaim(MarketplaceTokens.RoleClaim, Roles.Consumer)
+        return http.User.Has(Roles.Consumer)
             ? (new UsageScope(http.User.OrganisationId(), null), null)
             : (default, Problems.Forbidden("forbidden", "Usage is for those with the role consumer."));
     }

@@ -8,11 +8,7 @@ namespace LlmMarketplace.Publishing.Listings;
 /// <summary>Who may do what: a provider with its own organisation's listings, an administrator with the status of all, an auditor reads.</summary>
 internal static class Callers
 {
-    public static bool Has(this ClaimsPrincipal caller, string role) => caller.HasClaim(MarketplaceTokens.RoleClaim, role);
-
     public static bool IsOperator(this ClaimsPrincipal caller) => caller.Has(Roles.Admin);
-
-    public static bool SeesAll(this ClaimsPrincipal caller) => caller.Has(Roles.Admin) || caller.Has(Roles.Auditor);
 
     public static bool Owns(this ClaimsPrincipal caller, Listing listing) => caller.Has(Roles.Provider) && caller.OrganisationId() == listing.OrganisationId;
 
