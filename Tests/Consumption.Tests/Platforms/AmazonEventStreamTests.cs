@@ -48,7 +48,7 @@ public sealed class AmazonEventStreamTests
 
     [Fact]
     public void What_a_newer_protocol_may_say_besides_is_passed_over() =>
-        Assert.Equal("", Read([.. PlatformEvents.Event("trace", "{}"), .. PlatformEvents.Frame([], (":message-type", "news"))], [], isInvoke: true));
+        Assert.Equal("", Read([.. PlatformEvents.Event("trace", "{}"), .. AmazonFrames.Frame([], (":message-type", "news"))], [], isInvoke: true));
 
     [Theory]
     [InlineData(0)]

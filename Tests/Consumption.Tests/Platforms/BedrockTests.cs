@@ -84,6 +84,50 @@ public sealed class BedrockTests(Marketplace marketplace)
         Assert.Equal(NovaCost, await shop.CostAsync(answer));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_message_is_served_by_Converse_too_and_charged_with_what_was_written_to_the_cache(bool stream)
+    {
+        using var shop = await OpenAsync(Nova, stream ? Frames([.. Opening, PlatformEvents.Event("messageStop", """{"stopReason":"end_turn"}"""), PlatformEvents.Event("metadata", $$"""{"usage":{{Usage}} }""")]) : ProviderScripts.Json(200, Said));
+
+        var answer = await shop.MessagesAsync(stream ? Streamed + ",\"max_tokens\":7" : Shop.Hello + ",\"max_tokens\":7");
+
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.Contains("\"usage\":{\"input_tokens\":60,\"cache_creation_input_tokens\":30,\"cache_read_input_tokens\":40,\"output_tokens\":20}", text, StringComparison.Ordinal);
+        Assert.EndsWith(stream ? "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n" : "}", text, StringComparison.Ordinal);
+        Assert.Equal("""{"messages":[{"role":"user","content":[{"text":"hi"}]}],"inferenceConfig":{"maxTokens":7}}""", shop.Seen[0].Body);
+        var record = await shop.Member.RecordAsync(answer.RequestId());
+        Assert.Equal(("messages", "completed", NovaCost), (record.Text("operation"), record.Text("outcome"), record.GetProperty("cost").GetDecimal()));
+        Assert.Contains("cacheDetails", record.GetProperty("providerUsage").GetRawText(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(Nova)]
+    [InlineData(Claude)]
+    public async Task A_response_is_served_by_Converse_and_by_Claude(string model)
+    {
+        using var shop = await OpenAsync(model, ProviderScripts.Json(200, model == Nova ? Said : Message));
+
+        var answer = await shop.RespondAsync("\"input\":\"hi\"");
+
+        Assert.Equal("Hello", (await answer.JsonAsync()).GetProperty("output")[0].GetProperty("content")[0].Text("text"));
+        Assert.Equal(model == Nova ? NovaCost : ClaudeCost, await shop.CostAsync(answer));
+    }
+
+    [Fact]
+    public async Task What_Converse_cannot_be_told_is_refused_by_the_name_that_the_caller_gave_it_or_left_out_at_its_wish()
+    {
+        using var shop = await OpenAsync(Nova, ProviderScripts.Json(200, Said));
+        const string Effort = "\"input\":\"hi\",\"reasoning\":{\"effort\":\"low\"}";
+
+        Assert.Equal(new OpenAiError(400, "invalid_request_error", "unsupported_parameter", "reasoning.effort"), await (await shop.RespondAsync(Effort)).ErrorAsync());
+        shop.Client.DefaultRequestHeaders.Add("x-marketplace-drop-unsupported", "true");
+        var answer = await shop.RespondAsync(Effort);
+
+        Assert.Equal((200, "reasoning.effort"), ((int)answer.StatusCode, answer.Headers.GetValues("x-marketplace-dropped").Single()));
+    }
+
     [Fact]
     public async Task A_message_to_Claude_passes_through_InvokeModel_but_for_the_model_the_stream_and_the_platforms_version()
     {

@@ -1,10 +1,9 @@
-using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
 
 namespace LlmMarketplace.Consumption.Tests.Platforms;
 
-/// <summary>Streams as platforms send them. Amazon's framing is written here by its description, bit by bit, without the library that reads it.</summary>
+/// <summary>Streams as platforms send them. Amazon's framing is <see cref="AmazonFrames"/>.</summary>
 internal static class PlatformEvents
 {
     /// <summary>Events of a whole message: 60 tokens in, 40 from the cache, 20 out.</summary>
@@ -23,52 +22,12 @@ internal static class PlatformEvents
 
     /// <summary>As InvokeModel sends one.</summary>
     public static byte[] Chunk(string json) =>
-        Frame(Encoding.UTF8.GetBytes($$"""{"bytes":"{{Convert.ToBase64String(Encoding.UTF8.GetBytes(json))}}","p":"abcdef"}"""), (":event-type", "chunk"), (":content-type", "application/json"), (":message-type", "event"));
+        AmazonFrames.Frame(Encoding.UTF8.GetBytes($$"""{"bytes":"{{Convert.ToBase64String(Encoding.UTF8.GetBytes(json))}}","p":"abcdef"}"""), (":event-type", "chunk"), (":content-type", "application/json"), (":message-type", "event"));
 
     /// <summary>As Converse sends one.</summary>
-    public static byte[] Event(string type, string json) => Frame(Encoding.UTF8.GetBytes(json), (":event-type", type), (":content-type", "application/json"), (":message-type", "event"));
+    public static byte[] Event(string type, string json) => AmazonFrames.Frame(Encoding.UTF8.GetBytes(json), (":event-type", type), (":content-type", "application/json"), (":message-type", "event"));
 
     /// <summary>As both send a failure.</summary>
     public static byte[] Exception(string type, string message) =>
-        Frame(Encoding.UTF8.GetBytes($$"""{"message":"{{message}}"}"""), (":exception-type", type), (":content-type", "application/json"), (":message-type", "exception"));
-
-    /// <summary>One message in Amazon's framing; all headers are texts.</summary>
-    public static byte[] Frame(byte[] payload, params (string Name, string Value)[] headers)
-    {
-        using var block = new MemoryStream();
-        foreach (var (name, value) in headers)
-        {
-            block.WriteByte((byte)name.Length);
-            block.Write(Encoding.UTF8.GetBytes(name));
-            block.WriteByte(7);
-            block.WriteByte(0);
-            block.WriteByte((byte)value.Length);
-            block.Write(Encoding.UTF8.GetBytes(value));
-        }
-
-        var message = new byte[16 + block.Length + payload.Length];
-        BinaryPrimitives.WriteInt32BigEndian(message, message.Length);
-        BinaryPrimitives.WriteInt32BigEndian(message.AsSpan(4), (int)block.Length);
-        BinaryPrimitives.WriteUInt32BigEndian(message.AsSpan(8), Crc32(message.AsSpan(0, 8)));
-        block.ToArray().CopyTo(message, 12);
-        payload.CopyTo(message, 12 + (int)block.Length);
-        BinaryPrimitives.WriteUInt32BigEndian(message.AsSpan(message.Length - 4), Crc32(message.AsSpan(0, message.Length - 4)));
-        return message;
-    }
-
-    /// <summary>CRC-32 as in ISO 3309.</summary>
-    private static uint Crc32(ReadOnlySpan<byte> bytes)
-    {
-        var crc = uint.MaxValue;
-        foreach (var value in bytes)
-        {
-            crc ^= value;
-            for (var bit = 0; bit < 8; bit++)
-            {
-                crc = (crc >> 1) ^ ((crc & 1) * 0xEDB88320u);
-            }
-        }
-
-        return ~crc;
-    }
+        AmazonFrames.Frame(Encoding.UTF8.GetBytes($$"""{"message":"{{message}}"}"""), (":exception-type", type), (":content-type", "application/json"), (":message-type", "exception"));
 }

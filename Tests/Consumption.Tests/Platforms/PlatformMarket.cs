@@ -62,6 +62,8 @@ internal sealed class PlatformShop(Marketplace marketplace, string segment, stri
 
     public Task<HttpResponseMessage> ChatAsync(string members = Shop.Hello) => Client.PostJsonAsync("/v1/chat/completions", $$"""{"model":"{{model}}",{{members}}}""");
 
+    public Task<HttpResponseMessage> RespondAsync(string members) => Client.PostJsonAsync("/v1/responses", $$"""{"model":"{{model}}",{{members}}}""");
+
     public async Task<HttpResponseMessage> MessagesAsync(string members, string? betas = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/messages") { Content = Json.Content($$"""{"model":"{{model}}",{{members}}}""") };

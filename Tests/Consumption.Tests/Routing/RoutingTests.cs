@@ -123,6 +123,15 @@ public sealed class RoutingTests(Marketplace marketplace)
         Assert.Equal($"acme/{cheap.Name}@1.0.0", answer.Headers.GetValues("x-marketplace-model").Single());
         Assert.Equal(0, Asked(dear));
         Assert.Equal(HttpStatusCode.NotFound, nothing.StatusCode);
+
+        var cheapest = await marketplace.AddServiceAsync(ProviderScripts.Fail(400), Prices.PerMillionTokens(0.1m, 0.1m), EndpointProtocol.Anthropic, category: category);
+        Task<HttpResponseMessage> ChooseAsync(string members) => PostAsync(client, $$"""{"model":"cheapest/{{category}}","messages":[]{{members}}}""");
+        await Until.TrueAsync(async () => Chosen(await ChooseAsync("")) == $"acme/{cheapest.Name}@1.0.0");
+
+        Assert.Equal($"acme/{cheap.Name}@1.0.0", Chosen(await ChooseAsync(""","logit_bias":{}"""))); // The cheapest cannot be told this.
+        Assert.Equal(0, Asked(dear));
+
+        static string Chosen(HttpResponseMessage answer) => answer.Headers.GetValues("x-marketplace-model").Single();
     }
 
     [Theory]

@@ -1,20 +1,19 @@
 using System.Buffers;
 using System.Text;
+using System.Text.RegularExpressions;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Translation;
 
 namespace LlmMarketplace.Consumption.Tests.Translation;
 
 /// <summary>Runs the translators as the relay does: bytes into the buffer, whole events out of it, each translated.</summary>
-internal static class Translating
+internal static partial class Translating
 {
     public static AnswerHead Head { get; } = new(Guid.Parse("019ad000-0000-7000-8000-000000000001"), "acme/model", DateTimeOffset.FromUnixTimeSeconds(1_700_000_000)) { WantsUsage = true };
 
-    public static Dialect Caller(string pair) => pair.StartsWith("Chat", StringComparison.Ordinal) && pair.Contains("Request", StringComparison.Ordinal) || pair.EndsWith("Chat", StringComparison.Ordinal) && !pair.Contains("Request", StringComparison.Ordinal)
-        ? Dialect.Chat
-        : pair.Contains("Messages", StringComparison.Ordinal) ? Dialect.Messages : Dialect.Responses;
+    public static Dialect Caller(string pair) => Dialects(pair).Caller;
 
-    public static Dialect Provider(string pair) => pair.Contains("Gemini", StringComparison.Ordinal) ? Dialect.Gemini : pair.Contains("Converse", StringComparison.Ordinal) ? Dialect.Converse : Provider(Caller(pair));
+    public static Dialect Provider(string pair) => Dialects(pair).Provider;
 
     /// <summary>The provider's dialect of the only other pair.</summary>
     public static Dialect Provider(Dialect caller) => caller == Dialect.Chat ? Dialect.Messages : Dialect.Chat;
@@ -57,6 +56,17 @@ internal static class Translating
             bytes = bytes[size..];
         }
     }
+
+    /// <summary>Of a translator, by its name: <c>ChatRequestToGemini</c>, <c>GeminiStreamToChat</c>.</summary>
+    private static (Dialect Caller, Dialect Provider) Dialects(string pair)
+    {
+        var names = Name().Match(pair).Groups;
+        var (from, to) = (Enum.Parse<Dialect>(names[1].Value), Enum.Parse<Dialect>(names[3].Value));
+        return names[2].Value == "Request" ? (from, to) : (to, from);
+    }
+
+    [GeneratedRegex("^(Chat|Messages|Responses|Gemini|Converse)(Request|Answer|Stream)To([A-Za-z]+)$")]
+    private static partial Regex Name();
 
     public static string Text(ReadOnlyMemory<byte> bytes) => Encoding.UTF8.GetString(bytes.Span);
 }

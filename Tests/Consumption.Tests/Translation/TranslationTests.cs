@@ -83,16 +83,38 @@ public class TranslationTests
     [InlineData("Chat to Converse", """{"model":"m","messages":[],"tools":[],"tool_choice":"none"}""", "tool_choice")]
     [InlineData("Chat to Converse", """{"model":"m","messages":[],"response_format":{"type":"json_object"}}""", "response_format.type")]
     [InlineData("Chat to Converse", """{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}""", "messages[0].content[0].image_url.url")]
+    [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"metadata":{"user_id":"u"}}""", "metadata.user_id")]
+    [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"tool_choice":{"type":"auto","disable_parallel_tool_use":true}}""", "tool_choice.disable_parallel_tool_use")]
+    [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"output_config":{"effort":"max"}}""", "output_config.effort")]
+    [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"thinking":{"type":"adaptive","much":1}}""", "thinking.much")]
+    [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"system":"s","messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}}]}]}""", "messages[0].content[1].source")]
+    [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"document","title":"a","source":{"type":"base64","media_type":"application/pdf","data":"YQ=="}}]}]}""", "messages[0].content[0].title")]
+    [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"x"}]}]}""", "messages[0].content[0].type")]
+    [InlineData("Messages to Converse", """{"model":"m","max_tokens":1,"messages":[],"top_k":5}""", "top_k")]
+    [InlineData("Messages to Converse", """{"model":"m","max_tokens":1,"messages":[],"thinking":{"type":"adaptive"}}""", "thinking")]
+    [InlineData("Messages to Converse", """{"model":"m","max_tokens":1,"messages":[],"tools":[{"name":"f","input_schema":{}}],"tool_choice":{"type":"none"}}""", "tool_choice")]
+    [InlineData("Messages to Converse", """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"base64","media_type":"image/tiff","data":"YQ=="}}]}]}""", "messages[0].content[0].source")]
+    [InlineData("Responses to Messages", """{"model":"m","input":"a","reasoning":{"effort":"minimal"}}""", "reasoning.effort")]
+    [InlineData("Responses to Messages", """{"model":"m","input":"a","text":{"verbosity":"low"}}""", "text.verbosity")]
+    [InlineData("Responses to Messages", """{"model":"m","input":"a","text":{"format":{"type":"json_schema","name":"n","description":"d","schema":{}}}}""", "text.format.description")]
+    [InlineData("Responses to Messages", """{"model":"m","input":"a","text":{"format":{"type":"json_object"}}}""", "text.format.type")]
+    [InlineData("Responses to Messages", """{"model":"m","input":[{"role":"user","content":"a"},{"role":"developer","content":"b"}]}""", "input[1].role")]
+    [InlineData("Responses to Messages", """{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"a"},{"type":"input_image","image_url":"https://example.com/a.png","detail":"low"}]}]}""", "input[0].content[1].detail")]
+    [InlineData("Responses to Messages", """{"model":"m","input":[{"type":"reasoning","summary":[],"encrypted_content":"of another"}]}""", "input[0].type")]
+    [InlineData("Responses to Gemini", """{"model":"m","input":[{"role":"user","content":[{"type":"input_image","image_url":"https://example.com/a.png"}]}]}""", "input[0].content[0].image_url")]
+    [InlineData("Responses to Gemini", """{"model":"m","input":"a","tools":[{"type":"web_search"}]}""", "tools[0].type")]
+    [InlineData("Responses to Converse", """{"model":"m","input":"a","reasoning":{"effort":"low"}}""", "reasoning.effort")]
+    [InlineData("Responses to Converse", """{"model":"m","input":"a","parallel_tool_calls":false}""", "parallel_tool_calls")]
     public void What_cannot_be_translated_is_refused_by_name_and_dropped_only_on_request(string dialect, string body, string param)
     {
         var (caller, provider) = Pair(dialect);
         var bytes = Encoding.UTF8.GetBytes(body);
-        var strict = Translators.Request(caller, provider, bytes, new TranslationOptions());
+        var strict = Translators.Request(caller, provider, bytes, new TranslationOptions(MaxTokens: 9));
         Assert.Equal(param, strict.Refusal?.Param);
         Assert.False(strict.Refusal!.IsMalformed);
         Assert.True(strict.Body.IsEmpty);
 
-        var lenient = Translators.Request(caller, provider, bytes, new TranslationOptions(Lenient: true));
+        var lenient = Translators.Request(caller, provider, bytes, new TranslationOptions(MaxTokens: 9, Lenient: true));
         Assert.Null(lenient.Refusal);
         Assert.Equal([param], lenient.Dropped);
         using var valid = JsonDocument.Parse(lenient.Body);
@@ -113,10 +135,16 @@ public class TranslationTests
     [InlineData("Chat to Gemini", """{"model":"m","messages":[],"temperature":"hot"}""", "temperature")]
     [InlineData("Chat to Converse", """{"model":"m","messages":[{"role":"tool","content":"a"}]}""", "messages[0].tool_call_id")]
     [InlineData("Chat to Converse", """{"model":"m","messages":[],"tools":[],"tool_choice":"maybe"}""", "tool_choice")]
+    [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"system":"s","messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"a"}]}]}""", "messages[0].content[0].tool_use_id")]
+    [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"thinking":{"type":"deep"}}""", "thinking.type")]
+    [InlineData("Messages to Converse", """{"model":"m","max_tokens":1,"messages":[],"tool_choice":{"type":"maybe"}}""", "tool_choice.type")]
+    [InlineData("Responses to Messages", """{"model":"m","input":"a","tools":[{"type":"function","name":"f","parameters":5}]}""", "tools[0].parameters")]
+    [InlineData("Responses to Gemini", """{"model":"m","input":[{"role":"user","content":"a"},{"type":"function_call","call_id":"c","name":"f","arguments":"[]"}]}""", "input[1].arguments")]
+    [InlineData("Responses to Converse", """{"model":"m"}""", "input")]
     public void What_is_wrong_is_refused_even_when_gaps_are_dropped(string dialect, string body, string param)
     {
         var (caller, provider) = Pair(dialect);
-        var translated = Translators.Request(caller, provider, Encoding.UTF8.GetBytes(body), new TranslationOptions(Lenient: true));
+        var translated = Translators.Request(caller, provider, Encoding.UTF8.GetBytes(body), new TranslationOptions(MaxTokens: body.Contains("max_tokens", StringComparison.Ordinal) || dialect != "Chat" ? 9 : null, Lenient: true));
         Assert.True(translated.Refusal?.IsMalformed);
         Assert.Equal(param, translated.Refusal!.Param);
     }
@@ -191,6 +219,8 @@ public class TranslationTests
     [InlineData("Chat to Converse", "data: {\"error\":")]
     [InlineData("Messages", "event: error\ndata: {\"type\":\"error\"")]
     [InlineData("Responses", "event: error\ndata: {\"type\":\"error\"")]
+    [InlineData("Messages to Gemini", "event: error\ndata: {\"type\":\"error\"")]
+    [InlineData("Responses to Converse", "event: error\ndata: {\"type\":\"error\"")]
     public void A_cut_stream_ends_with_an_error_event_of_the_callers_protocol_and_takes_no_more(string dialect, string begin)
     {
         using var translator = Translators.Stream(Pair(dialect).Caller, Pair(dialect).Provider, Translating.Head);
@@ -205,6 +235,7 @@ public class TranslationTests
     [InlineData("Messages", "[DONE]")]
     [InlineData("Responses", "[DONE]")]
     [InlineData("Chat", """{"type":"message_stop"}""")]
+    [InlineData("Responses to Messages", """{"type":"message_stop"}""")]
     public void A_stream_that_ends_without_a_reason_is_no_clean_end(string dialect, string end)
     {
         using var translator = Translators.Stream(Pair(dialect).Caller, Pair(dialect).Provider, Translating.Head);

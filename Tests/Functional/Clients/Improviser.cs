@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json.Nodes;
+using LlmMarketplace.Consumption.Tests.Platforms;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmMarketplace.Functional.Clients;
@@ -149,6 +151,48 @@ internal static class Improviser
             ["usageMetadata"] = new JsonObject { ["promptTokenCount"] = Input, ["candidatesTokenCount"] = Output, ["totalTokenCount"] = Input + Output },
             ["modelVersion"] = "improviser",
         };
+    }
+
+    /// <summary>A provider of Bedrock's Converse.</summary>
+    public static async Task ConverseAsync(HttpContext context)
+    {
+        var body = await ReadAsync(context);
+        var result = body["messages"]!.AsArray()[^1]!["content"]!.AsArray()[0]!["toolResult"]?["content"]?[0]?["text"];
+        var schema = body["outputConfig"]?["textFormat"]?["structure"]?["jsonSchema"];
+        var reply = Reply.To(body["toolConfig"]?["tools"]?[0]?["toolSpec"]?["name"], result, schema);
+        var stop = reply.Tool is null ? "end_turn" : "tool_use";
+        var usage = new JsonObject { ["inputTokens"] = Input, ["outputTokens"] = Output, ["totalTokens"] = Input + Output };
+        if (!context.Request.Path.Value!.EndsWith("/converse-stream", StringComparison.Ordinal))
+        {
+            JsonObject block = reply.Tool is null
+                ? new() { ["text"] = reply.Text }
+                : new() { ["toolUse"] = new JsonObject { ["toolUseId"] = "tooluse_1", ["name"] = reply.Tool, ["input"] = JsonNode.Parse(Arguments) } };
+            await context.Response.WriteAsJsonAsync(new JsonObject { ["output"] = new JsonObject { ["message"] = new JsonObject { ["role"] = "assistant", ["content"] = new JsonArray(block) } }, ["stopReason"] = stop, ["usage"] = usage });
+            return;
+        }
+
+        context.Response.ContentType = "application/vnd.amazon.eventstream";
+        var (first, second) = reply.Halves();
+        await SendAsync("messageStart", new() { ["role"] = "assistant" });
+        if (reply.Tool is not null)
+        {
+            await SendAsync("contentBlockStart", new() { ["contentBlockIndex"] = 0, ["start"] = new JsonObject { ["toolUse"] = new JsonObject { ["toolUseId"] = "tooluse_1", ["name"] = reply.Tool } } });
+        }
+
+        foreach (var half in new[] { first, second })
+        {
+            await SendAsync("contentBlockDelta", new() { ["contentBlockIndex"] = 0, ["delta"] = reply.Tool is null ? new JsonObject { ["text"] = half } : new JsonObject { ["toolUse"] = new JsonObject { ["input"] = half } } });
+        }
+
+        await SendAsync("contentBlockStop", new() { ["contentBlockIndex"] = 0 });
+        await SendAsync("messageStop", new() { ["stopReason"] = stop });
+        await SendAsync("metadata", new() { ["usage"] = usage });
+
+        async Task SendAsync(string type, JsonObject payload)
+        {
+            await context.Response.Body.WriteAsync(AmazonFrames.Frame(Encoding.UTF8.GetBytes(payload.ToJsonString()), (":event-type", type), (":content-type", "application/json"), (":message-type", "event")));
+            await context.Response.Body.FlushAsync();
+        }
     }
 
     /// <summary>A provider of Responses.</summary>

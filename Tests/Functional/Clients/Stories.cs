@@ -62,10 +62,11 @@ public abstract class Stories(SharedMarketplace shared) : IAsyncLifetime
         Market = await shared.MarketAsync();
         var provider = await shared.ModelAsync();
         var improvised = new ImprovisedProvider();
-        var names = new[] { "chat", "messages", "gemini", "all", "speech", "endless", "flaky" }.ToDictionary(kind => kind, Market.Unique);
+        var names = new[] { "chat", "messages", "gemini", "converse", "all", "speech", "endless", "flaky" }.ToDictionary(kind => kind, Market.Unique);
         provider.Serve(names["chat"], Improviser.ChatAsync);
         provider.Serve(names["messages"], Improviser.MessagesAsync);
         provider.Serve(names["gemini"], Improviser.GeminiAsync);
+        provider.Serve(names["converse"], Improviser.ConverseAsync);
         provider.Serve(names["all"], improvised.EverythingAsync);
         provider.Serve(names["speech"], improvised.EverythingAsync);
         provider.Serve(names["endless"], ImprovisedProvider.EndlessAsync);
@@ -111,7 +112,7 @@ public abstract class Stories(SharedMarketplace shared) : IAsyncLifetime
         declaration["model"]!["tools"] = true;
         declaration["model"]!["structuredOutput"] = true;
         declaration["endpoint"]!["url"] = $"http://scripted.local/{name}/v1";
-        declaration["endpoint"]!["protocol"] = kind switch { "messages" => "anthropic", "gemini" => "gemini", _ => "openai" };
+        declaration["endpoint"]!["protocol"] = kind switch { "messages" => "anthropic", "gemini" => "gemini", "converse" => "bedrock", _ => "openai" };
         if (kind == "all")
         {
             declaration["endpoint"]!["surfaces"] = new JsonArray("responses", "completions", "embeddings", "images.generations", "audio.transcriptions", "audio.translations", "moderations");

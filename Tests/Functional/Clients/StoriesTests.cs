@@ -41,34 +41,49 @@ public abstract class StoriesTests(Stories stories)
     [Theory]
     [InlineData("all")]
     [InlineData("chat")]
+    [InlineData("messages")]
+    [InlineData("gemini")]
+    [InlineData("converse")]
     public void OpenAIs_stream_helper_puts_a_response_together(string provider) =>
         AssertTold("""{"deltas":["Hello,"," world."],"text":"Hello, world.","status":"completed","usage":[10,5]}""", $"responses_stream@{provider}");
 
     [Theory]
     [InlineData("all")]
     [InlineData("chat")]
+    [InlineData("messages")]
+    [InlineData("gemini")]
+    [InlineData("converse")]
     public void A_response_keeps_to_the_schema_of_a_type(string provider) => AssertTold(Weather, $"responses_parse@{provider}");
 
     [Theory]
     [InlineData("all")]
     [InlineData("chat")]
+    [InlineData("messages")]
+    [InlineData("gemini")]
+    [InlineData("converse")]
     public void A_response_calls_a_tool_and_is_answered(string provider) =>
         AssertTold("""{"called":["weather","Bern"],"text":"The tool says: 7 degrees in Bern"}""", $"responses_tools@{provider}");
 
     [Theory]
     [InlineData("messages")]
     [InlineData("chat")]
+    [InlineData("gemini")]
+    [InlineData("converse")]
     public void Anthropics_stream_helper_puts_a_message_together(string provider) =>
         AssertTold("""{"deltas":["Hello,"," world."],"text":"Hello, world.","finish":"end_turn","usage":[10,5]}""", $"messages_stream@{provider}");
 
     [Theory]
     [InlineData("messages")]
     [InlineData("chat")]
+    [InlineData("gemini")]
+    [InlineData("converse")]
     public void A_message_keeps_to_the_schema_of_a_type(string provider) => AssertTold(Weather, $"messages_parse@{provider}");
 
     [Theory]
     [InlineData("messages")]
     [InlineData("chat")]
+    [InlineData("gemini")]
+    [InlineData("converse")]
     public void Anthropics_tool_runner_calls_and_is_answered(string provider)
     {
         AssertTold("""{"called":["weather","Bern"],"text":"The tool says: 7 degrees in Bern"}""", $"messages_tools@{provider}");

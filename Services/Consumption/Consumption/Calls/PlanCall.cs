@@ -46,36 +46,76 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         };
     }
 
-    /// <summary>The best of all that the caller may call on this surface.</summary>
+    /// <summary>
+    /// The best of all that the caller may call on this surface. A body is translated for those only that may be the best: a translation can make a call dearer, never cheaper, so
+    /// what is worse without one is worse with it.
+    /// </summary>
     private (CallPlan? Plan, CallRefusal? Refusal) Prefer(Call call, Preference preference, string model)
     {
         var snapshot = catalogue.Current;
-        (CallPlan Plan, decimal Rank)? best = null;
+        var drafts = new List<(decimal Rank, string Name, CallPlan Plan)>();
         foreach (var listing in snapshot.Listings.Values)
         {
-            if (Resolve.Version(snapshot, call.Organisation!, call.Key!.Scopes, new ModelName(listing.Name, null)).Version is not { } version
-                || (preference.Category is { } category && version.Specification.Category != category)
-                || Plan(call, version).Plan is not { } plan)
+            if (Resolve.Version(snapshot, call.Organisation!, call.Key!.Scopes, new ModelName(listing.Name, null)).Version is { } version
+                && (preference.Category is not { } category || version.Specification.Category == category)
+                && Draft(call, version).Plan is { } plan)
             {
-                continue;
+                drafts.Add((Rank(preference.Kind, plan), listing.Name, plan));
+            }
+        }
+
+        drafts.Sort(Order);
+        (decimal Rank, string Name, CallPlan Plan)? best = null;
+        foreach (var draft in drafts)
+        {
+            if (best is { } known && Order(draft, known) > 0)
+            {
+                break;
             }
 
-            var rank = preference.Kind switch
+            if (Translated(call, draft.Plan).Plan is { } plan)
             {
-                PreferenceKind.Cheapest => plan.ReservedNanos,
-                PreferenceKind.Fastest => plan.Routes.Min(route => route.Health.LatencyMs) is > 0 and var seen ? (decimal)seen : version.Specification.Sla.MaxLatencyMs,
-                _ => -version.Specification.Sla.Availability,
-            };
-            if (best is not { } known || rank < known.Rank || (rank == known.Rank && string.CompareOrdinal(listing.Name, known.Plan.Version.Listing.Name) < 0))
-            {
-                best = (plan, rank);
+                var translated = (Rank(preference.Kind, plan), draft.Name, plan);
+                best = best is { } other && Order(translated, other) > 0 ? best : translated;
             }
         }
 
         return best is { } found ? (found.Plan, null) : (null, new CallRefusal(CallFailure.ModelNotFound, $"`{model}` stands for nothing that you may call at /v1/{call.Surface.Path}.", "model"));
     }
 
+    private static decimal Rank(PreferenceKind kind, CallPlan plan) => kind switch
+    {
+        PreferenceKind.Cheapest => plan.ReservedNanos,
+        PreferenceKind.Fastest => plan.Routes.Min(route => route.Health.LatencyMs) is > 0 and var seen ? (decimal)seen : plan.Version.Specification.Sla.MaxLatencyMs,
+        _ => -plan.Version.Specification.Sla.Availability,
+    };
+
+    private static int Order((decimal Rank, string Name, CallPlan Plan) one, (decimal Rank, string Name, CallPlan Plan) other) =>
+        one.Rank.CompareTo(other.Rank) is not 0 and var order ? order : string.CompareOrdinal(one.Name, other.Name);
+
     private (CallPlan? Plan, CallRefusal? Refusal) Plan(Call call, ListedVersion version)
+    {
+        var (draft, refusal) = Draft(call, version);
+        return draft is null ? (null, refusal) : Translated(call, draft);
+    }
+
+    /// <summary>A plan with its body in the provider's protocol, and what that may use.</summary>
+    private (CallPlan? Plan, CallRefusal? Refusal) Translated(Call call, CallPlan draft)
+    {
+        var specification = draft.Version.Specification;
+        var (translated, untranslatable) = Translate.Request(call, draft.Upstream, specification, draft.Cap);
+        if (translated is null)
+        {
+            return untranslatable is null ? (draft, null) : (null, untranslatable);
+        }
+
+        var input = Math.Max(draft.InputBound, InputBound(translated.Body.Length, call.Request!, specification.Model));
+        var bound = draft.Price.UpperBound(input, draft.OutputBound, ImageBound(call.Surface, call.Request!), SearchBound(call.Request!), 0, call.Request!.Characters);
+        return (draft with { Translated = translated, InputBound = input, ReservedNanos = Math.Min(Price.Nanos(bound), MaxReservedNanos) }, null);
+    }
+
+    /// <summary>A plan by the body as the caller sent it.</summary>
+    private (CallPlan? Plan, CallRefusal? Refusal) Draft(Call call, ListedVersion version)
     {
         var request = call.Request!;
         var name = version.Listing.Name;
@@ -141,13 +181,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         }
 
         var (output, cap) = OutputBound(upstream, request, specification);
-        var (translated, untranslatable) = Translate.Request(call, upstream, specification, cap);
-        if (untranslatable is not null)
-        {
-            return (null, untranslatable);
-        }
-
-        var input = call.Surface.IsFree || call.Surface == Surface.Invoke ? 0 : InputBound(Math.Max(call.Body!.Bytes.Length, translated?.Body.Length ?? 0), request, specification.Model);
+        var input = call.Surface.IsFree || call.Surface == Surface.Invoke ? 0 : InputBound(call.Body!.Bytes.Length, request, specification.Model);
         if (sound)
         {
             (input, output) = AudioCharge.Tokens(call.Body!.Bytes.Length, MediaTokens, options.Value.DefaultMaxOutputTokens, specification.Model, price);
@@ -155,7 +189,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
 
         var bound = price.UpperBound(input, output, ImageBound(call.Surface, request), SearchBound(request), sound ? AudioCharge.MostSeconds(call, price) : 0, request.Characters);
         var nanos = Math.Min(Price.Nanos(bound), MaxReservedNanos);
-        return (new CallPlan(version, open, price, cap, input, output, nanos) { Upstream = upstream, Translated = translated }, null);
+        return (new CallPlan(version, open, price, cap, input, output, nanos) { Upstream = upstream }, null);
     }
 
     private bool CanBeSent(Route route) => route.Credential?.CanBeRead(protector) != false;

@@ -42,6 +42,7 @@ internal static class Translate
 
     private static IEnumerable<Surface> Targets(Surface asked) =>
         asked == Surface.ChatCompletions ? [Surface.Messages, Surface.GenerateContent, Surface.Converse]
-        : asked == Surface.Messages || asked == Surface.Responses ? [Surface.ChatCompletions]
+        : asked == Surface.Messages ? [Surface.ChatCompletions, Surface.GenerateContent, Surface.Converse]
+        : asked == Surface.Responses ? [Surface.ChatCompletions, Surface.Messages, Surface.GenerateContent, Surface.Converse]
         : [];
 }

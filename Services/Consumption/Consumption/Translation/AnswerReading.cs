@@ -49,12 +49,56 @@ internal static class AnswerReading
         json.Raw(name, text.ValueKind == JsonValueKind.String ? text : throw new JsonException($"`{member}` must be a text."));
     }
 
-    /// <summary>Chat's first choice, its message, and its reason as UTF-8.</summary>
-    public static (JsonElement Message, byte[] Reason) Choice(JsonElement answer)
+    /// <summary>Chat's reason for the end of its first choice, as UTF-8.</summary>
+    public static byte[] Reason(JsonElement answer) => System.Text.Encoding.UTF8.GetBytes(answer.GetProperty("choices")[0].Get("finish_reason")?.GetString() ?? "stop");
+
+    /// <summary>Chat's messages of an answer: between the steps of a composition, as many as its order takes.</summary>
+    public static IEnumerable<JsonElement> Messages(JsonElement answer, AnswerHead head) =>
+        head.IsComposed && answer.GetProperty("choices")[0].Get("messages") is { } several ? several.EnumerateArray() : [answer.GetProperty("choices")[0].GetProperty("message")];
+
+    /// <summary>Writes <c>message</c>; between the steps of a composition, <c>messages</c>.</summary>
+    public static void WriteMessages(this Utf8JsonWriter json, IEnumerable<List<JsonElement>> runs, AnswerHead head, Action<List<JsonElement>, Utf8JsonWriter> write)
     {
-        var choice = answer.GetProperty("choices")[0];
-        return (choice.GetProperty("message"), System.Text.Encoding.UTF8.GetBytes(choice.Get("finish_reason")?.GetString() ?? "stop"));
+        json.WritePropertyName(head.IsComposed ? "messages" : "message");
+        if (head.IsComposed)
+        {
+            json.WriteStartArray();
+        }
+
+        foreach (var run in runs)
+        {
+            json.WriteStartObject();
+            write(run, json);
+            json.WriteEndObject();
+        }
+
+        if (head.IsComposed)
+        {
+            json.WriteEndArray();
+        }
     }
+
+    /// <summary>An answer's parts as they go into messages of Chat, each of which has thinking, then text, then calls: all in one, or, between the steps of a composition, as many as their order takes.</summary>
+    public static IEnumerable<List<JsonElement>> Runs(List<JsonElement> parts, Func<JsonElement, int> rank, AnswerHead head)
+    {
+        var begin = 0;
+        for (var i = 1; head.IsComposed && i < parts.Count; i++)
+        {
+            if (rank(parts[i]) < rank(parts[i - 1]))
+            {
+                yield return parts[begin..i];
+                begin = i;
+            }
+        }
+
+        yield return parts[begin..];
+    }
+
+    /// <summary>Gemini's signature of a call, between the steps of a composition.</summary>
+    public static JsonElement? Signature(JsonElement call, AnswerHead head) => head.IsComposed ? call.Get("extra_content")?.Get("google")?.Get("thought_signature") : null;
+
+    /// <summary>A text between its quotes, as it is escaped.</summary>
+    public static ReadOnlySpan<byte> Escaped(JsonElement text) => text.ValueKind == JsonValueKind.String ? JsonMarshal.GetRawUtf8Value(text)[1..^1] : throw new JsonException("A text is expected.");
 
     public static IEnumerable<JsonElement> Calls(JsonElement message) => message.Get("tool_calls") is { } calls ? calls.EnumerateArray() : [];
 }

@@ -10,14 +10,50 @@ internal static class ChatAnswerToMessages
     /// <exception cref="JsonException">The answer is not what its protocol says.</exception>
     public static void Translate(ReadOnlyMemory<byte> answer, AnswerHead head, IBufferWriter<byte> output) => AnswerReading.Translate(answer, Dialect.Chat, output, (root, usage, json) =>
     {
-        var (message, reason) = AnswerReading.Choice(root);
         json.WriteStartObject();
         json.WriteString("id", head.Id("msg_"));
         json.WriteString("type", "message");
         json.WriteString("role", "assistant");
         json.WriteString("model", head.Model);
         json.WriteStartArray("content");
-        if ((message.GetText("reasoning_content") ?? message.GetText("reasoning")) is { } reasoning)
+        var (called, refused) = (false, false);
+        foreach (var message in AnswerReading.Messages(root, head))
+        {
+            WriteThinking(message, head, json);
+            refused |= message.GetText("refusal") is not null;
+            foreach (var text in new[] { message.GetText("content"), message.GetText("refusal") }.OfType<JsonElement>())
+            {
+                json.WriteStartObject();
+                json.WriteString("type", "text");
+                json.Raw("text", text);
+                json.WriteEndObject();
+            }
+
+            foreach (var call in AnswerReading.Calls(message))
+            {
+                called = true;
+                WriteCall(call, head, json);
+            }
+        }
+
+        json.WriteEndArray();
+        json.WriteString("stop_reason", Reasons.ToMessages(AnswerReading.Reason(root), called, refused));
+        json.WriteNull("stop_sequence");
+        json.WriteMessagesUsage(head.Usage ?? usage ?? default);
+        json.WriteEndObject();
+    });
+
+    /// <summary>Signed blocks as they are, else reasoning without a signature.</summary>
+    private static void WriteThinking(JsonElement message, AnswerHead head, Utf8JsonWriter json)
+    {
+        if (head.IsComposed && message.Get("thinking_blocks") is { } blocks)
+        {
+            foreach (var block in blocks.EnumerateArray())
+            {
+                block.WriteTo(json);
+            }
+        }
+        else if ((message.GetText("reasoning_content") ?? message.GetText("reasoning")) is { } reasoning)
         {
             json.WriteStartObject();
             json.WriteString("type", "thinking");
@@ -25,35 +61,26 @@ internal static class ChatAnswerToMessages
             json.WriteString("signature", "");
             json.WriteEndObject();
         }
+    }
 
-        var refusal = message.GetText("refusal");
-        foreach (var text in new[] { message.GetText("content"), refusal }.OfType<JsonElement>())
+    private static void WriteCall(JsonElement call, AnswerHead head, Utf8JsonWriter json)
+    {
+        if (AnswerReading.Signature(call, head) is { } signature)
         {
             json.WriteStartObject();
-            json.WriteString("type", "text");
-            json.Raw("text", text);
+            json.WriteString("type", "redacted_thinking");
+            json.Escaped("data"u8, ThinkingBlocks.OfGoogle(AnswerReading.Escaped(signature)));
             json.WriteEndObject();
         }
 
-        var called = false;
-        foreach (var call in AnswerReading.Calls(message))
-        {
-            called = true;
-            var function = call.GetProperty("function");
-            json.WriteStartObject();
-            json.WriteString("type", "tool_use");
-            json.RawText("id", call, "id");
-            json.RawText("name", function, "name");
-            WriteInput(json, function.GetProperty("arguments").GetString());
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-        json.WriteString("stop_reason", Reasons.ToMessages(reason, called, refusal is not null));
-        json.WriteNull("stop_sequence");
-        json.WriteMessagesUsage(usage ?? default);
+        var function = call.GetProperty("function");
+        json.WriteStartObject();
+        json.WriteString("type", "tool_use");
+        json.RawText("id", call, "id");
+        json.RawText("name", function, "name");
+        WriteInput(json, function.GetProperty("arguments").GetString());
         json.WriteEndObject();
-    });
+    }
 
     private static void WriteInput(Utf8JsonWriter json, string? arguments)
     {

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Calls;
 
@@ -11,33 +10,58 @@ internal static class ChatAnswerToResponses
     /// <exception cref="JsonException">The answer is not what its protocol says.</exception>
     public static void Translate(ReadOnlyMemory<byte> answer, AnswerHead head, IBufferWriter<byte> output) => AnswerReading.Translate(answer, Dialect.Chat, output, (root, usage, json) =>
     {
-        var (message, reason) = AnswerReading.Choice(root);
         var items = new ResponseItems(head);
-        if ((message.GetText("reasoning_content") ?? message.GetText("reasoning")) is { } reasoning)
+        foreach (var message in AnswerReading.Messages(root, head))
         {
-            ResponseItems.Append(items.Add(ItemKind.Reasoning), Escaped(reasoning));
+            Add(message, head, items);
+        }
+
+        json.WriteStartObject();
+        items.WriteResponse(json, Reasons.Incomplete(AnswerReading.Reason(root)) is { } incomplete ? ("incomplete", incomplete) : ("completed", null), head.Usage ?? usage);
+        json.WriteEndObject();
+    });
+
+    private static void Add(JsonElement message, AnswerHead head, ResponseItems items)
+    {
+        if (head.IsComposed && message.Get("thinking_blocks") is { } blocks)
+        {
+            foreach (var block in blocks.EnumerateArray())
+            {
+                var item = items.Add(ItemKind.Reasoning);
+                if (block.Get("data") is { } data)
+                {
+                    item.Sealed = ThinkingBlocks.Sealed(AnswerReading.Escaped(data));
+                    continue;
+                }
+
+                var text = AnswerReading.Escaped(block.GetProperty("thinking"));
+                ResponseItems.Append(item, text);
+                item.Sealed = ThinkingBlocks.Sealed(text, AnswerReading.Escaped(block.GetProperty("signature")));
+            }
+        }
+        else if ((message.GetText("reasoning_content") ?? message.GetText("reasoning")) is { } reasoning)
+        {
+            ResponseItems.Append(items.Add(ItemKind.Reasoning), AnswerReading.Escaped(reasoning));
         }
 
         foreach (var (name, kind) in new[] { ("content", ItemKind.Text), ("refusal", ItemKind.Refusal) })
         {
             if (message.GetText(name) is { } text)
             {
-                ResponseItems.Append(items.Add(kind), Escaped(text));
+                ResponseItems.Append(items.Add(kind), AnswerReading.Escaped(text));
             }
         }
 
         foreach (var call in AnswerReading.Calls(message))
         {
+            if (AnswerReading.Signature(call, head) is { } signature)
+            {
+                items.Add(ItemKind.Reasoning).Sealed = ThinkingBlocks.Sealed(ThinkingBlocks.OfGoogle(AnswerReading.Escaped(signature)));
+            }
+
             var function = call.GetProperty("function");
-            ResponseItems.Append(items.Add(ItemKind.Call, Escaped(call.GetProperty("id")), Escaped(function.GetProperty("name"))), Escaped(function.GetProperty("arguments")));
+            ResponseItems.Append(
+                items.Add(ItemKind.Call, AnswerReading.Escaped(call.GetProperty("id")), AnswerReading.Escaped(function.GetProperty("name"))), AnswerReading.Escaped(function.GetProperty("arguments")));
         }
-
-        json.WriteStartObject();
-        items.WriteResponse(json, Reasons.Incomplete(reason) is { } incomplete ? ("incomplete", incomplete) : ("completed", null), usage);
-        json.WriteEndObject();
-    });
-
-    private static ReadOnlySpan<byte> Escaped(JsonElement text) => text.ValueKind == JsonValueKind.String
-        ? Encoding.UTF8.GetBytes(text.GetRawText()).AsSpan()[1..^1]
-        : throw new JsonException("A text is expected.");
+    }
 }

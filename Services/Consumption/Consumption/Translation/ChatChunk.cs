@@ -4,7 +4,10 @@ using LlmMarketplace.Consumption.Calls;
 namespace LlmMarketplace.Consumption.Translation;
 
 /// <summary>Part of a tool call in a chunk.</summary>
-internal readonly record struct ToolCallDelta(int Index, Slice? Id, Slice? Name, Slice? Arguments);
+internal readonly record struct ToolCallDelta(int Index, Slice? Id, Slice? Name, Slice? Arguments, Slice? Signature);
+
+/// <summary>Thinking that its provider signed, as Anthropic has it; of redacted thinking the data only.</summary>
+internal readonly record struct ThinkingBlock(Slice? Text, Slice? Signature, Slice? Data);
 
 /// <summary>One chunk of a Chat stream (https://platform.openai.com/docs/api-reference/chat-streaming), read without a tree; its first choice only, for only one is asked for.</summary>
 internal sealed class ChatChunk
@@ -22,11 +25,15 @@ internal sealed class ChatChunk
 
     public List<ToolCallDelta> Calls { get; } = [];
 
+    /// <summary>Between the steps of a composition.</summary>
+    public List<ThinkingBlock> Thinking { get; } = [];
+
     /// <exception cref="JsonException">It is no chunk.</exception>
     public void Read(ReadOnlySpan<byte> data, ref UsageFields usage)
     {
         (Content, Refusal, Reasoning, FinishReason, Error) = (null, null, null, null, null);
         Calls.Clear();
+        Thinking.Clear();
         var reader = new Utf8JsonReader(data);
         if (!EventReading.Enter(ref reader))
         {
@@ -120,6 +127,10 @@ internal sealed class ChatChunk
             {
                 ReadCalls(ref reader);
             }
+            else if (reader.ValueTextEquals("thinking_blocks"u8))
+            {
+                ReadThinking(ref reader);
+            }
             else
             {
                 EventReading.Skip(ref reader);
@@ -137,7 +148,7 @@ internal sealed class ChatChunk
         while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
         {
             var index = Calls.Count;
-            Slice? id = null, name = null, arguments = null;
+            Slice? id = null, name = null, arguments = null, signature = null;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 if (reader.ValueTextEquals("index"u8))
@@ -166,13 +177,79 @@ internal sealed class ChatChunk
                         }
                     }
                 }
+                else if (reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals("extra_content"u8))
+                {
+                    signature = ReadSignature(ref reader);
+                }
                 else if (reader.TokenType == JsonTokenType.PropertyName)
                 {
                     EventReading.Skip(ref reader);
                 }
             }
 
-            Calls.Add(new ToolCallDelta(index, id, name, arguments));
+            Calls.Add(new ToolCallDelta(index, id, name, arguments, signature));
         }
+    }
+
+    private void ReadThinking(ref Utf8JsonReader reader)
+    {
+        if (!EventReading.Enter(ref reader, JsonTokenType.StartArray))
+        {
+            return;
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+        {
+            Slice? text = null, signature = null, data = null;
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                if (reader.ValueTextEquals("thinking"u8))
+                {
+                    text = EventReading.ReadText(ref reader);
+                }
+                else if (reader.ValueTextEquals("signature"u8))
+                {
+                    signature = EventReading.ReadText(ref reader);
+                }
+                else if (reader.ValueTextEquals("data"u8))
+                {
+                    data = EventReading.ReadText(ref reader);
+                }
+                else
+                {
+                    EventReading.Skip(ref reader);
+                }
+            }
+
+            Thinking.Add(new ThinkingBlock(text, signature, data));
+        }
+    }
+
+    /// <summary>Gemini's, as deep as Google puts it.</summary>
+    private static Slice? ReadSignature(ref Utf8JsonReader reader)
+    {
+        Slice? signature = null;
+        if (!EventReading.Enter(ref reader))
+        {
+            return null;
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("google"u8))
+            {
+                signature = ReadSignature(ref reader) ?? signature;
+            }
+            else if (reader.ValueTextEquals("thought_signature"u8))
+            {
+                signature = EventReading.ReadText(ref reader);
+            }
+            else
+            {
+                EventReading.Skip(ref reader);
+            }
+        }
+
+        return signature;
     }
 }

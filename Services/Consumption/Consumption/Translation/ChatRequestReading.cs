@@ -35,7 +35,7 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
             }
 
             var next = (Role: role == "assistant" ? assistantRole : "user", IsResults: role == "tool");
-            if (turn.Role.Length == 0 || turn.Role != next.Role || !(MergesTurns || (turn.IsResults && next.IsResults)))
+            if (turn.Role.Length == 0 || turn.Role != next.Role || !(MergesTurns || (Options.ReadsMiddle && role == "assistant") || (turn.IsResults && next.IsResults)))
             {
                 if (turn.Role.Length > 0)
                 {
@@ -168,6 +168,10 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
             }
         }
     }
+
+    /// <summary>Whether a result is of a call that failed: a member that Chat does not have, and all others do.</summary>
+    protected bool IsFailed(JsonElement message, string path) =>
+        message.TryGetProperty("is_error", out var error) && error.ValueKind != JsonValueKind.Null && Flag(error, $"{path}.is_error") == true;
 
     protected abstract void WriteAssistant(JsonElement message, string path);
 

@@ -93,9 +93,14 @@ internal sealed partial class ChatRequestToConverse
 
     protected override void WriteResult(JsonElement message, string path)
     {
-        Others(message, path, "role", "tool_call_id", "content");
+        Others(message, path, "role", "tool_call_id", "content", "is_error");
         Json.WriteStartObject();
         Json.WriteStartObject("toolResult");
+        if (IsFailed(message, path))
+        {
+            Json.WriteString("status", "error");
+        }
+
         if (Required(message, "tool_call_id", path) is { } id)
         {
             Copy("toolUseId", id, JsonValueKind.String, $"{path}.tool_call_id");

@@ -81,7 +81,7 @@ internal sealed partial class ChatRequestToGemini
 
     protected override void WriteResult(JsonElement message, string path)
     {
-        Others(message, path, "role", "tool_call_id", "content");
+        Others(message, path, "role", "tool_call_id", "content", "is_error");
         if (Required(message, "tool_call_id", path) is not { } id || Required(message, "content", path) is not { } content)
         {
             return;
@@ -99,13 +99,14 @@ internal sealed partial class ChatRequestToGemini
         Json.WritePropertyName("name");
         Raw(name);
         Json.WriteStartObject("response");
+        var said = IsFailed(message, path) ? "error" : "output";
         if (content.ValueKind == JsonValueKind.String)
         {
-            Copy("output", content, JsonValueKind.String, $"{path}.content");
+            Copy(said, content, JsonValueKind.String, $"{path}.content");
         }
         else
         {
-            Json.WriteString("output", string.Concat(Items(content, $"{path}.content").Select(item => ResultText(item.Value, item.Path))));
+            Json.WriteString(said, string.Concat(Items(content, $"{path}.content").Select(item => ResultText(item.Value, item.Path))));
         }
 
         Json.WriteEndObject();

@@ -13,6 +13,8 @@ internal sealed partial class ChatRequestToGemini : ChatRequestReading
     private JsonElement? stop;
     private JsonElement? toolChoice;
     private JsonElement? effort;
+    private JsonElement? thinking;
+    private bool showsThoughts;
     private JsonElement? format;
     private bool strict;
     private bool hasTools;
@@ -57,6 +59,9 @@ internal sealed partial class ChatRequestToGemini : ChatRequestReading
             case "top_p" when Is(value, JsonValueKind.Number, name):
                 numbers.Add(("topP", value));
                 break;
+            case "top_k" when Is(value, JsonValueKind.Number, name):
+                numbers.Add(("topK", value));
+                break;
             case "presence_penalty" when Is(value, JsonValueKind.Number, name):
                 numbers.Add(("presencePenalty", value));
                 break;
@@ -85,10 +90,16 @@ internal sealed partial class ChatRequestToGemini : ChatRequestReading
             case "reasoning_effort":
                 effort = value;
                 break;
+            case "thinking":
+                thinking = value;
+                break;
+            case "include_reasoning":
+                showsThoughts = Flag(value, name) == true;
+                break;
             case "stream":
                 Flag(value, name);
                 break;
-            case "model" or "temperature" or "seed" or "top_p" or "presence_penalty" or "frequency_penalty":
+            case "model" or "temperature" or "seed" or "top_p" or "top_k" or "presence_penalty" or "frequency_penalty":
             case "parallel_tool_calls" when value.ValueKind == JsonValueKind.True:
             case "n" when value.ValueKind == JsonValueKind.Number && value.GetRawText() == "1":
             case "logprobs" or "store" when value.ValueKind == JsonValueKind.False:
@@ -141,7 +152,7 @@ internal sealed partial class ChatRequestToGemini : ChatRequestReading
         }
 
         WriteFormat();
-        WriteEffort();
+        WriteThinkingConfig();
         Json.WriteEndObject();
     }
 
@@ -170,32 +181,5 @@ internal sealed partial class ChatRequestToGemini : ChatRequestReading
                 Gap("response_format.type", $"The provider has no format `{kind}`.");
                 break;
         }
-    }
-
-    /// <summary>As Google itself reads it where it speaks Chat (https://ai.google.dev/gemini-api/docs/openai#thinking).</summary>
-    private void WriteEffort()
-    {
-        if (effort is not { } asked)
-        {
-            return;
-        }
-
-        int? budget = Text(asked, "reasoning_effort") switch
-        {
-            "none" => 0,
-            "minimal" or "low" => 1_024,
-            "medium" => 8_192,
-            "high" => 24_576,
-            _ => null,
-        };
-        if (budget is not { } tokens)
-        {
-            Gap("reasoning_effort", "The provider has no such effort.");
-            return;
-        }
-
-        Json.WriteStartObject("thinkingConfig");
-        Json.WriteNumber("thinkingBudget", tokens);
-        Json.WriteEndObject();
     }
 }

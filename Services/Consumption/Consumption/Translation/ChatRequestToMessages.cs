@@ -262,9 +262,14 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
 
     protected override void WriteResult(JsonElement message, string path)
     {
-        Others(message, path, "role", "tool_call_id", "content");
+        Others(message, path, "role", "tool_call_id", "content", "is_error");
         Json.WriteStartObject();
         Json.WriteString("type", "tool_result");
+        if (IsFailed(message, path))
+        {
+            Json.WriteBoolean("is_error", true);
+        }
+
         if (Required(message, "tool_call_id", path) is { } id)
         {
             Copy("tool_use_id", id, JsonValueKind.String, $"{path}.tool_call_id");

@@ -58,6 +58,11 @@ internal sealed class ChatStreamToMessages(AnswerHead head) : StreamTranslator(h
         }
 
         Text(Block.Thinking, data.Of(chunk.Reasoning));
+        foreach (var thinking in Head.IsComposed ? chunk.Thinking : [])
+        {
+            Signed(data, thinking);
+        }
+
         Text(Block.Text, data.Of(chunk.Content));
         refused |= chunk.Refusal is { Length: > 0 };
         Text(Block.Text, data.Of(chunk.Refusal));
@@ -122,16 +127,15 @@ internal sealed class ChatStreamToMessages(AnswerHead head) : StreamTranslator(h
         }
 
         var isText = kind == Block.Text;
-        if (block != kind)
+        if (block != kind && !isText)
+        {
+            OpenThinking();
+        }
+        else if (block != kind)
         {
             Open(kind);
-            Json.WriteString("type"u8, isText ? "text"u8 : "thinking"u8);
-            Json.WriteString(isText ? "text"u8 : "thinking"u8, ""u8);
-            if (!isText)
-            {
-                Json.WriteString("signature"u8, ""u8);
-            }
-
+            Json.WriteString("type"u8, "text"u8);
+            Json.WriteString("text"u8, ""u8);
             Json.WriteEndObject();
             End();
         }
@@ -139,11 +143,59 @@ internal sealed class ChatStreamToMessages(AnswerHead head) : StreamTranslator(h
         Delta(isText ? "text_delta"u8 : "thinking_delta"u8, isText ? "text"u8 : "thinking"u8, text);
     }
 
+    /// <summary>Signs the thinking that came before, or brings a block of its own.</summary>
+    private void Signed(ReadOnlySpan<byte> data, ThinkingBlock thinking)
+    {
+        if (thinking.Data is { } redacted)
+        {
+            Redacted(data.Of(redacted));
+            return;
+        }
+
+        if (block != Block.Thinking)
+        {
+            Text(Block.Thinking, data.Of(thinking.Text));
+        }
+
+        if (block != Block.Thinking)
+        {
+            OpenThinking(); // A signature on nothing that is shown.
+        }
+
+        Delta("signature_delta"u8, "signature"u8, data.Of(thinking.Signature));
+        Close();
+    }
+
+    private void Redacted(ReadOnlySpan<byte> data)
+    {
+        Open(Block.Thinking);
+        Json.WriteString("type"u8, "redacted_thinking"u8);
+        Json.Escaped("data"u8, data);
+        Json.WriteEndObject();
+        End();
+        Close();
+    }
+
+    private void OpenThinking()
+    {
+        Open(Block.Thinking);
+        Json.WriteString("type"u8, "thinking"u8);
+        Json.WriteString("thinking"u8, ""u8);
+        Json.WriteString("signature"u8, ""u8);
+        Json.WriteEndObject();
+        End();
+    }
+
     private void Call(ReadOnlySpan<byte> data, ToolCallDelta delta)
     {
         if (delta.Index > call)
         {
             call = delta.Index;
+            if (Head.IsComposed && delta.Signature is { } signature)
+            {
+                Redacted(ThinkingBlocks.OfGoogle(data.Of(signature)));
+            }
+
             Open(Block.Tool);
             Json.WriteString("type"u8, "tool_use"u8);
             Json.Escaped("id"u8, data.Of(delta.Id));

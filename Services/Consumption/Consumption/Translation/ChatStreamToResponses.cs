@@ -51,6 +51,11 @@ internal sealed class ChatStreamToResponses(AnswerHead head) : StreamTranslator(
         }
 
         Text(ItemKind.Reasoning, data.Of(chunk.Reasoning));
+        foreach (var thinking in Head.IsComposed ? chunk.Thinking : [])
+        {
+            Signed(data, thinking);
+        }
+
         Text(ItemKind.Text, data.Of(chunk.Content));
         Text(ItemKind.Refusal, data.Of(chunk.Refusal));
         foreach (var delta in chunk.Calls)
@@ -58,6 +63,11 @@ internal sealed class ChatStreamToResponses(AnswerHead head) : StreamTranslator(
             if (delta.Index > call)
             {
                 call = delta.Index;
+                if (Head.IsComposed && delta.Signature is { } signature)
+                {
+                    Sealed(ThinkingBlocks.Sealed(ThinkingBlocks.OfGoogle(data.Of(signature))));
+                }
+
                 Open(items.Add(ItemKind.Call, data.Of(delta.Id), data.Of(delta.Name)));
             }
 
@@ -110,16 +120,56 @@ internal sealed class ChatStreamToResponses(AnswerHead head) : StreamTranslator(
         Delta(text);
     }
 
+    /// <summary>Signs the reasoning that came before, or brings an item of its own.</summary>
+    private void Signed(ReadOnlySpan<byte> data, ThinkingBlock thinking)
+    {
+        if (thinking.Data is { } redacted)
+        {
+            Sealed(ThinkingBlocks.Sealed(data.Of(redacted)));
+            return;
+        }
+
+        var sealedBlock = ThinkingBlocks.Sealed(data.Of(thinking.Text), data.Of(thinking.Signature));
+        if (open?.Kind != ItemKind.Reasoning)
+        {
+            Text(ItemKind.Reasoning, data.Of(thinking.Text));
+        }
+
+        if (open?.Kind != ItemKind.Reasoning)
+        {
+            Sealed(sealedBlock); // A signature on nothing that is shown.
+            return;
+        }
+
+        open.Sealed = sealedBlock;
+        Close("completed"u8);
+    }
+
+    /// <summary>An item of nothing but what is sealed.</summary>
+    private void Sealed(string block)
+    {
+        Close("completed"u8);
+        var item = items.Add(ItemKind.Reasoning);
+        item.Sealed = block;
+        Item("response.output_item.added"u8, item, "in_progress"u8);
+        Item("response.output_item.done"u8, item, "completed"u8);
+    }
+
+    private void Item(ReadOnlySpan<byte> name, ResponseItem item, ReadOnlySpan<byte> status)
+    {
+        Numbered(name);
+        Json.WriteNumber("output_index"u8, item.Index);
+        Json.WriteStartObject("item"u8);
+        ResponseItems.WriteItem(Json, item, status);
+        Json.WriteEndObject();
+        End();
+    }
+
     private void Open(ResponseItem item)
     {
         Close("completed"u8);
         open = item;
-        Numbered("response.output_item.added"u8);
-        Json.WriteNumber("output_index"u8, item.Index);
-        Json.WriteStartObject("item"u8);
-        ResponseItems.WriteItem(Json, item, "in_progress"u8);
-        Json.WriteEndObject();
-        End();
+        Item("response.output_item.added"u8, item, "in_progress"u8);
         if (item.Kind != ItemKind.Call)
         {
             Part("response.content_part.added"u8, item, default);
@@ -175,12 +225,7 @@ internal sealed class ChatStreamToResponses(AnswerHead head) : StreamTranslator(
             Part("response.content_part.done"u8, item, text);
         }
 
-        Numbered("response.output_item.done"u8);
-        Json.WriteNumber("output_index"u8, item.Index);
-        Json.WriteStartObject("item"u8);
-        ResponseItems.WriteItem(Json, item, status);
-        Json.WriteEndObject();
-        End();
+        Item("response.output_item.done"u8, item, status);
         open = null;
     }
 

@@ -15,8 +15,6 @@ internal static class ConverseAnswerToChat
     public static void Translate(ReadOnlyMemory<byte> answer, AnswerHead head, IBufferWriter<byte> output) => AnswerReading.Translate(answer, Dialect.Converse, output, (root, usage, json) =>
     {
         var blocks = root.GetProperty("output").GetProperty("message").GetProperty("content").EnumerateArray().ToList();
-        var reasoning = Members(blocks, "reasoningContent");
-        var calls = Members(blocks, "toolUse");
         json.WriteStartObject();
         json.WriteString("id", head.Id("chatcmpl-"));
         json.WriteString("object", "chat.completion");
@@ -25,7 +23,25 @@ internal static class ConverseAnswerToChat
         json.WriteStartArray("choices");
         json.WriteStartObject();
         json.WriteNumber("index", 0);
-        json.WriteStartObject("message");
+        json.WriteMessages(AnswerReading.Runs(blocks, Rank, head), head, WriteMessage);
+        json.WriteNull("logprobs");
+        json.WriteString("finish_reason", Reasons.ConverseToChat(Encoding.UTF8.GetBytes(root.GetProperty("stopReason").GetString() ?? ""), head.IsComposed));
+        json.WriteEndObject();
+        json.WriteEndArray();
+        if (usage is { } told)
+        {
+            json.WriteChatUsage(told);
+        }
+
+        json.WriteEndObject();
+    });
+
+    private static int Rank(JsonElement block) => block.Get("reasoningContent") is not null ? 0 : block.Get("toolUse") is not null ? 2 : 1;
+
+    private static void WriteMessage(List<JsonElement> blocks, Utf8JsonWriter json)
+    {
+        var reasoning = Members(blocks, "reasoningContent");
+        var calls = Members(blocks, "toolUse");
         json.WriteString("role", "assistant");
         json.WriteString("content", Joined(Members(blocks, "text")));
         json.WriteNull("refusal");
@@ -52,19 +68,7 @@ internal static class ConverseAnswerToChat
 
             json.WriteEndArray();
         }
-
-        json.WriteEndObject();
-        json.WriteNull("logprobs");
-        json.WriteString("finish_reason", Reasons.ConverseToChat(Encoding.UTF8.GetBytes(root.GetProperty("stopReason").GetString() ?? "")));
-        json.WriteEndObject();
-        json.WriteEndArray();
-        if (usage is { } told)
-        {
-            json.WriteChatUsage(told);
-        }
-
-        json.WriteEndObject();
-    });
+    }
 
     /// <summary>As Messages has them, for that is how Chat callers know them.</summary>
     private static void WriteThinking(List<JsonElement> reasoning, Utf8JsonWriter json)

@@ -102,7 +102,7 @@ internal sealed class ConverseStreamToChat(AnswerHead head) : ChatStreamWriting(
         }
         else if (root.Get("messageStop") is { } stop)
         {
-            reason = Reasons.ConverseToChat(Encoding.UTF8.GetBytes(stop.Get("stopReason")?.GetString() ?? throw new JsonException("The stream ends without a reason.")));
+            reason = Reasons.ConverseToChat(Encoding.UTF8.GetBytes(stop.Get("stopReason")?.GetString() ?? throw new JsonException("The stream ends without a reason.")), Head.IsComposed);
         }
         else if (root.Get("metadata") is { } metadata)
         {

@@ -11,7 +11,6 @@ internal static class MessagesAnswerToChat
     /// <exception cref="JsonException">The answer is not what its protocol says.</exception>
     public static void Translate(ReadOnlyMemory<byte> answer, AnswerHead head, IBufferWriter<byte> output) => AnswerReading.Translate(answer, Dialect.Messages, output, (root, usage, json) =>
     {
-        var blocks = root.GetProperty("content").EnumerateArray().ToLookup(block => block.GetProperty("type").GetString());
         json.WriteStartObject();
         json.WriteString("id", head.Id("chatcmpl-"));
         json.WriteString("object", "chat.completion");
@@ -20,7 +19,24 @@ internal static class MessagesAnswerToChat
         json.WriteStartArray("choices");
         json.WriteStartObject();
         json.WriteNumber("index", 0);
-        json.WriteStartObject("message");
+        json.WriteMessages(AnswerReading.Runs([.. root.GetProperty("content").EnumerateArray()], Rank, head), head, WriteMessage);
+        json.WriteNull("logprobs");
+        json.WriteString("finish_reason", Reasons.ToChat(Encoding.UTF8.GetBytes(root.GetProperty("stop_reason").GetString() ?? ""), head.IsComposed));
+        json.WriteEndObject();
+        json.WriteEndArray();
+        if (usage is { } told)
+        {
+            json.WriteChatUsage(told);
+        }
+
+        json.WriteEndObject();
+    });
+
+    private static int Rank(JsonElement block) => block.GetProperty("type").GetString() switch { "thinking" or "redacted_thinking" => 0, "tool_use" => 2, _ => 1 };
+
+    private static void WriteMessage(List<JsonElement> content, Utf8JsonWriter json)
+    {
+        var blocks = content.ToLookup(block => block.GetProperty("type").GetString());
         json.WriteString("role", "assistant");
         json.WriteString("content", Joined(blocks["text"], "text"));
         json.WriteNull("refusal");
@@ -29,7 +45,7 @@ internal static class MessagesAnswerToChat
             json.WriteString("reasoning_content", Joined(blocks["thinking"], "thinking"));
         }
 
-        var signed = root.GetProperty("content").EnumerateArray().Where(block => block.GetProperty("type").GetString() is "redacted_thinking" || (block.GetProperty("type").GetString() == "thinking" && block.GetText("signature") is not null)).ToList();
+        var signed = content.Where(block => block.GetProperty("type").GetString() is "redacted_thinking" || (block.GetProperty("type").GetString() == "thinking" && block.GetText("signature") is not null)).ToList();
         if (signed.Count > 0)
         {
             json.WriteStartArray("thinking_blocks");
@@ -54,19 +70,7 @@ internal static class MessagesAnswerToChat
 
             json.WriteEndArray();
         }
-
-        json.WriteEndObject();
-        json.WriteNull("logprobs");
-        json.WriteString("finish_reason", Reasons.ToChat(Encoding.UTF8.GetBytes(root.GetProperty("stop_reason").GetString() ?? "")));
-        json.WriteEndObject();
-        json.WriteEndArray();
-        if (usage is { } told)
-        {
-            json.WriteChatUsage(told);
-        }
-
-        json.WriteEndObject();
-    });
+    }
 
     private static string? Joined(IEnumerable<JsonElement> blocks, string member)
     {

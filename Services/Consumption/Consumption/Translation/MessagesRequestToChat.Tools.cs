@@ -15,6 +15,7 @@ internal sealed partial class MessagesRequestToChat
                 continue;
             }
 
+            From(path);
             Json.WriteStartObject();
             Json.WriteString("type", "function");
             Json.WriteStartObject("function");
@@ -32,6 +33,7 @@ internal sealed partial class MessagesRequestToChat
                         Copy("parameters", member.Value, JsonValueKind.Object, at);
                         break;
                     case "strict" when Flag(member.Value, at) is { } strict:
+                        From(at);
                         Json.WriteBoolean("strict", strict);
                         break;
                     case Hint:
@@ -54,6 +56,7 @@ internal sealed partial class MessagesRequestToChat
     {
         const string At = "tool_choice";
         Others(choice, At, "type", "name", "disable_parallel_tool_use");
+        From(At);
         switch (Kind(choice, At))
         {
             case "auto" or "none":
@@ -77,6 +80,7 @@ internal sealed partial class MessagesRequestToChat
 
         if (choice.ValueKind == JsonValueKind.Object && choice.TryGetProperty("disable_parallel_tool_use", out var disable) && disable.ValueKind != JsonValueKind.Null && Flag(disable, $"{At}.disable_parallel_tool_use") == true)
         {
+            From($"{At}.disable_parallel_tool_use");
             Json.WriteBoolean("parallel_tool_calls", false);
         }
     }
@@ -93,6 +97,7 @@ internal sealed partial class MessagesRequestToChat
                     break;
                 case "format" when Kind(member.Value, at) == "json_schema" && Required(member.Value, "schema", at) is { } schema:
                     Others(member.Value, at, "type", "schema");
+                    From(at);
                     Json.WriteStartObject("response_format");
                     Json.WriteString("type", "json_schema");
                     Json.WriteStartObject("json_schema");

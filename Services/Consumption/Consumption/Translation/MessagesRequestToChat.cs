@@ -55,7 +55,7 @@ internal sealed partial class MessagesRequestToChat : RequestReading
             case "temperature" or "top_p":
                 Copy(name, value, JsonValueKind.Number, name);
                 break;
-            case "stop_sequences" when value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 4:
+            case "stop_sequences" when Middle is null && value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 4:
                 Gap(name, "The provider takes at most 4 stop sequences.");
                 break;
             case "stop_sequences":
@@ -90,6 +90,12 @@ internal sealed partial class MessagesRequestToChat : RequestReading
                 WriteToolChoice(value);
                 break;
             case "thinking" when Kind(value, name) == "disabled":
+                break;
+            case "thinking" when Middle is not null:
+                Copy(name, value, JsonValueKind.Object, name);
+                break;
+            case "top_k" when Middle is not null:
+                Copy(name, value, JsonValueKind.Number, name);
                 break;
             case "output_config":
                 WriteOutputConfig(value);
@@ -152,6 +158,7 @@ internal sealed partial class MessagesRequestToChat : RequestReading
         }
         else if (content.ValueKind == JsonValueKind.String)
         {
+            From(path);
             Json.WriteStartObject();
             Json.WriteString("role", role);
             Copy("content", content, JsonValueKind.String, $"{path}.content");
@@ -216,8 +223,16 @@ internal sealed partial class MessagesRequestToChat : RequestReading
         OthersThanHints(block, path, "type", "tool_use_id", "content", "is_error");
         var failed = block.TryGetProperty("is_error", out var error) && error.ValueKind != JsonValueKind.Null && Flag(error, $"{path}.is_error") == true;
 
+        From(path);
         Json.WriteStartObject();
         Json.WriteString("role", "tool");
+        if (failed && Middle is not null)
+        {
+            From($"{path}.is_error");
+            Json.WriteBoolean("is_error", true);
+            failed = false;
+        }
+
         if (Required(block, "tool_use_id", path) is { } id)
         {
             Copy("tool_call_id", id, JsonValueKind.String, $"{path}.tool_use_id");
@@ -248,13 +263,20 @@ internal sealed partial class MessagesRequestToChat : RequestReading
 
             foreach (var (part, at) in Items(content, $"{path}.content"))
             {
-                if (Kind(part, at) == "text")
+                switch (Kind(part, at))
                 {
-                    WriteText(part, at);
-                }
-                else
-                {
-                    Gap($"{at}.type", "The provider takes results of text only.");
+                    case "text":
+                        WriteText(part, at);
+                        break;
+                    case "image" when Middle is not null:
+                        WriteImage(part, at);
+                        break;
+                    case "document" when Middle is not null:
+                        WriteDocument(part, at);
+                        break;
+                    default:
+                        Gap($"{at}.type", "The provider takes results of text only.");
+                        break;
                 }
             }
 
@@ -264,11 +286,31 @@ internal sealed partial class MessagesRequestToChat : RequestReading
         Json.WriteEndObject();
     }
 
+    /// <summary>An assistant's message; on the way to another translator as many as its order takes, for each has thinking, then text, then calls.</summary>
     private void WriteAssistant(List<(JsonElement Value, string Path)> blocks)
     {
         var kinds = blocks.ConvertAll(block => Kind(block.Value, block.Path));
+        var begin = 0;
+        for (var i = 1; i <= blocks.Count; i++)
+        {
+            if (i == blocks.Count || (Middle is not null && Rank(kinds[i]) < Rank(kinds[i - 1])))
+            {
+                WriteAssistant(blocks[begin..i], kinds[begin..i]);
+                begin = i;
+            }
+        }
+
+        if (blocks.Count == 0)
+        {
+            WriteAssistant(blocks, kinds);
+        }
+    }
+
+    private void WriteAssistant(List<(JsonElement Value, string Path)> blocks, List<string> kinds)
+    {
         Json.WriteStartObject();
         Json.WriteString("role", "assistant");
+        WriteThinking(blocks, kinds);
         if (kinds.Contains("text"))
         {
             Json.WriteStartArray("content");
@@ -294,28 +336,21 @@ internal sealed partial class MessagesRequestToChat : RequestReading
             {
                 if (kinds[i] == "tool_use")
                 {
-                    WriteCall(blocks[i].Value, blocks[i].Path);
+                    WriteCall(blocks[i].Value, blocks[i].Path, signature);
+                    signature = null;
                 }
             }
 
             Json.WriteEndArray();
         }
 
-        for (var i = 0; i < blocks.Count; i++)
-        {
-            var ours = kinds[i] == "thinking" && blocks[i].Value.TryGetProperty("signature", out var signature) && signature.ValueKind == JsonValueKind.String && signature.ValueEquals("");
-            if (!ours && kinds[i] is not ("text" or "tool_use"))
-            {
-                Gap($"{blocks[i].Path}.type", $"Blocks of type `{kinds[i]}` have no counterpart in the provider's protocol.");
-            }
-        }
-
         Json.WriteEndObject();
     }
 
-    private void WriteCall(JsonElement block, string path)
+    private void WriteCall(JsonElement block, string path, string? signature)
     {
         OthersThanHints(block, path, "type", "id", "name", "input");
+        From(path);
         Json.WriteStartObject();
         if (Required(block, "id", path) is { } id)
         {
@@ -331,16 +366,19 @@ internal sealed partial class MessagesRequestToChat : RequestReading
 
         if (Required(block, "input", path) is { } input && Is(input, JsonValueKind.Object, $"{path}.input"))
         {
+            From($"{path}.input");
             Json.WriteString("arguments", input.GetRawText());
         }
 
         Json.WriteEndObject();
+        WriteSignature(signature);
         Json.WriteEndObject();
     }
 
     private void WriteText(JsonElement block, string path)
     {
         OthersThanHints(block, path, "type", "text");
+        From(path);
         Json.WriteStartObject();
         Json.WriteString("type", "text");
         if (Required(block, "text", path) is { } text)
@@ -356,9 +394,11 @@ internal sealed partial class MessagesRequestToChat : RequestReading
         OthersThanHints(block, path, "type", "source");
         if (Url(block, path) is { } url)
         {
+            From(path);
             Json.WriteStartObject();
             Json.WriteString("type", "image_url");
             Json.WriteStartObject("image_url");
+            From($"{path}.source");
             Json.WriteString("url", url);
             Json.WriteEndObject();
             Json.WriteEndObject();
@@ -373,12 +413,13 @@ internal sealed partial class MessagesRequestToChat : RequestReading
             return;
         }
 
-        if (DataUrl.Parse(url) is not { MediaType: "application/pdf" })
+        if (Middle is null && DataUrl.Parse(url) is not { MediaType: "application/pdf" })
         {
             Gap($"{path}.source.type", "The provider takes PDF files in base64 only.");
             return;
         }
 
+        From(path);
         Json.WriteStartObject();
         Json.WriteString("type", "file");
         Json.WriteStartObject("file");
@@ -387,6 +428,7 @@ internal sealed partial class MessagesRequestToChat : RequestReading
             Copy("filename", title, JsonValueKind.String, $"{path}.title");
         }
 
+        From($"{path}.source");
         Json.WriteString("file_data", url);
         Json.WriteEndObject();
         Json.WriteEndObject();

@@ -73,7 +73,7 @@ internal sealed class MessagesStreamToChat(AnswerHead head) : ChatStreamWriting(
         {
             finished = true;
             OpenDelta();
-            CloseDelta(Reasons.ToChat(data.Of(read.StopReason)));
+            CloseDelta(Reasons.ToChat(data.Of(read.StopReason), Head.IsComposed));
         }
         else if (read.Is("message_stop"u8))
         {

@@ -9,7 +9,9 @@ namespace LlmMarketplace.Consumption.Translation;
 internal abstract class RequestReading(TranslationOptions options)
 {
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 256 };
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = MaxDepth };
+
+    public const int MaxDepth = 256;
 
     /// <summary>OpenAI's clients write what they read out of <c>arguments</c> beside it, and send it back with the message: it says nothing more.</summary>
     protected const string ParsedArguments = "parsed_arguments";
@@ -23,6 +25,9 @@ internal abstract class RequestReading(TranslationOptions options)
     protected TranslationOptions Options { get; } = options;
 
     protected Utf8JsonWriter Json { get; private set; } = null!;
+
+    /// <summary>Not null: what is written is read by another translator, not by a provider.</summary>
+    protected Middle? Middle => Options.Middle;
 
     public TranslatedRequest Run(ReadOnlyMemory<byte> body)
     {
@@ -127,11 +132,15 @@ internal abstract class RequestReading(TranslationOptions options)
 
     protected double? Number(JsonElement value, string path) => Is(value, JsonValueKind.Number, path) && value.TryGetDouble(out var number) ? number : null;
 
+    /// <summary>Says where the member or item that is written next comes from.</summary>
+    protected void From(string path, bool isCopy = false) => Middle?.Add(Json.BytesCommitted + Json.BytesPending, path, isCopy);
+
     /// <summary>A member that both have, of the same kind.</summary>
     protected void Copy(string name, JsonElement value, JsonValueKind kind, string path)
     {
         if (Is(value, kind, path))
         {
+            From(path, isCopy: true);
             Json.WritePropertyName(name);
             Raw(value);
         }
@@ -150,6 +159,21 @@ internal abstract class RequestReading(TranslationOptions options)
 
         Malformed($"{path}.{name}".TrimStart('.'), $"`{name}` is missing.");
         return null;
+    }
+
+    /// <summary>Gemini's signature of a call, where Google puts it when it speaks Chat.</summary>
+    protected void WriteSignature(string? signature)
+    {
+        if (signature is null)
+        {
+            return;
+        }
+
+        Json.WriteStartObject("extra_content");
+        Json.WriteStartObject("google");
+        Json.WriteString("thought_signature", signature);
+        Json.WriteEndObject();
+        Json.WriteEndObject();
     }
 
     protected string Kind(JsonElement value, string path) => Required(value, "type", path) is { } type ? Text(type, $"{path}.type") : "";

@@ -17,6 +17,9 @@ internal enum ItemKind
 internal sealed record ResponseItem(int Index, ItemKind Kind, string Id, byte[] CallId, byte[] Name)
 {
     public ArrayBufferWriter<byte> Text { get; } = new();
+
+    /// <summary>Reasoning that the provider signed (<see cref="ThinkingBlocks"/>).</summary>
+    public string? Sealed { get; set; }
 }
 
 /// <summary>The response object of the Responses API (https://platform.openai.com/docs/api-reference/responses/object), as it grows.</summary>
@@ -91,6 +94,10 @@ internal sealed class ResponseItems(AnswerHead head)
         {
             json.WriteStartArray("summary"u8);
             json.WriteEndArray();
+            if (item.Sealed is { } secret && !begins)
+            {
+                json.WriteString("encrypted_content"u8, secret);
+            }
         }
         else
         {
@@ -98,7 +105,7 @@ internal sealed class ResponseItems(AnswerHead head)
         }
 
         json.WriteStartArray("content"u8);
-        if (!begins)
+        if (!begins && (item.Sealed is null || item.Text.WrittenCount > 0))
         {
             json.WriteStartObject();
             WritePart(json, item, item.Text.WrittenSpan);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using LlmMarketplace.Consumption.Calls;
 
 namespace LlmMarketplace.Consumption.Translation;
 
@@ -7,7 +8,7 @@ namespace LlmMarketplace.Consumption.Translation;
 /// A Responses request for a Chat Completions provider. Chat forgets reasoning between calls, so reasoning items that this marketplace wrote (not encrypted) are left
 /// out of the history. (https://platform.openai.com/docs/api-reference/responses/create)
 /// </summary>
-internal sealed class ResponsesRequestToChat : RequestReading
+internal sealed partial class ResponsesRequestToChat : RequestReading
 {
     private JsonElement? instructions;
     private JsonElement? input;
@@ -107,6 +108,7 @@ internal sealed class ResponsesRequestToChat : RequestReading
             case "metadata" when Is(value, JsonValueKind.Object, name):
                 break; // The response repeats it; it is not for the model.
             case "parallel_tool_calls" when Flag(value, name) is { } parallel:
+                From(name);
                 Json.WriteBoolean(name, parallel);
                 break;
             case "stream" when Flag(value, name) == true:
@@ -131,6 +133,11 @@ internal sealed class ResponsesRequestToChat : RequestReading
                     {
                         Copy("reasoning_effort", option.Value, JsonValueKind.String, "reasoning.effort");
                     }
+                    else if (option.Name == "summary" && Middle is { Provider: Dialect.Gemini })
+                    {
+                        From("reasoning.summary");
+                        Json.WriteBoolean("include_reasoning", true);
+                    }
                     else
                     {
                         Gap($"reasoning.{option.Name}");
@@ -141,8 +148,8 @@ internal sealed class ResponsesRequestToChat : RequestReading
             case "stream":
             case "store" or "background" when value.ValueKind == JsonValueKind.False:
             case "truncation" when value.ValueKind == JsonValueKind.String && value.ValueEquals("disabled"):
-            case "include" when value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0:
-                break; // What the provider does anyway.
+            case "include" when value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(one => one.ValueKind == JsonValueKind.String && one.ValueEquals("reasoning.encrypted_content")):
+                break; // What the provider does anyway; and what it signs is always included.
             default:
                 Gap(name);
                 break;
@@ -164,6 +171,7 @@ internal sealed class ResponsesRequestToChat : RequestReading
             case "function_call_output":
                 CloseAssistant();
                 Others(item, path, "type", "id", "call_id", "output", "status");
+                From(path);
                 Json.WriteStartObject();
                 Json.WriteString("role", "tool");
                 if (Required(item, "call_id", path) is { } id)
@@ -173,12 +181,13 @@ internal sealed class ResponsesRequestToChat : RequestReading
 
                 if (Required(item, "output", path) is { } output)
                 {
-                    WriteContent(output, $"{path}.output", textOnly: true);
+                    WriteContent(output, $"{path}.output", textOnly: Middle is null);
                 }
 
                 Json.WriteEndObject();
                 break;
-            case "reasoning" when !item.TryGetProperty("encrypted_content", out var secret) || secret.ValueKind == JsonValueKind.Null:
+            case "reasoning":
+                WriteReasoning(item, path);
                 break;
             default:
                 Gap($"{path}.type", $"Items of type `{kind}` have no counterpart in the provider's protocol.");
@@ -195,7 +204,9 @@ internal sealed class ResponsesRequestToChat : RequestReading
             Malformed($"{path}.role", "`role` is `user`, `assistant`, `system` or `developer`.");
         }
 
+        From(path);
         Json.WriteStartObject();
+        From($"{path}.role");
         Json.WriteString("role", role == "developer" ? "system" : role);
         if (Required(item, "content", path) is { } content)
         {
@@ -229,6 +240,7 @@ internal sealed class ResponsesRequestToChat : RequestReading
         }
 
         Others(item, path, "type", "id", "call_id", "name", "arguments", "status", ParsedArguments);
+        From(path);
         Json.WriteStartObject();
         if (Required(item, "call_id", path) is { } id)
         {
@@ -246,6 +258,8 @@ internal sealed class ResponsesRequestToChat : RequestReading
         }
 
         Json.WriteEndObject();
+        WriteSignature(signature);
+        signature = null;
         Json.WriteEndObject();
     }
 
@@ -312,6 +326,7 @@ internal sealed class ResponsesRequestToChat : RequestReading
 
     private void WritePart(string type, string name, JsonElement part, string member, string path)
     {
+        From(path);
         Json.WriteStartObject();
         Json.WriteString("type", type);
         if (Required(part, member, path) is { } text)
@@ -324,6 +339,7 @@ internal sealed class ResponsesRequestToChat : RequestReading
 
     private void WriteNested(string type, JsonElement part, string path, params ReadOnlySpan<(string From, string To)> members)
     {
+        From(path);
         Json.WriteStartObject();
         Json.WriteString("type", type);
         Json.WriteStartObject(type);
@@ -351,11 +367,13 @@ internal sealed class ResponsesRequestToChat : RequestReading
             }
 
             Others(tool, path, "type", "name", "description", "parameters", "strict");
+            From(path);
             Json.WriteStartObject();
             Json.WriteString("type", "function");
             Json.WriteStartObject("function");
             foreach (var member in Members(tool, path).Where(member => member.Name is "name" or "description" or "parameters" or "strict"))
             {
+                From($"{path}.{member.Name}", isCopy: true);
                 Json.WritePropertyName(member.Name);
                 Raw(member.Value);
             }
@@ -376,6 +394,7 @@ internal sealed class ResponsesRequestToChat : RequestReading
         else if (Kind(choice, "tool_choice") == "function" && Required(choice, "name", "tool_choice") is { } name)
         {
             Others(choice, "tool_choice", "type", "name");
+            From("tool_choice");
             Json.WriteStartObject("tool_choice");
             Json.WriteString("type", "function");
             Json.WriteStartObject("function");
@@ -401,11 +420,13 @@ internal sealed class ResponsesRequestToChat : RequestReading
                     break;
                 case "format" when Kind(member.Value, path) == "json_schema":
                     Others(member.Value, path, "type", "name", "description", "schema", "strict");
+                    From(path);
                     Json.WriteStartObject("response_format");
                     Json.WriteString("type", "json_schema");
                     Json.WriteStartObject("json_schema");
                     foreach (var part in Members(member.Value, path).Where(part => part.Name is "name" or "description" or "schema" or "strict"))
                     {
+                        From($"{path}.{part.Name}", isCopy: true);
                         Json.WritePropertyName(part.Name);
                         Raw(part.Value);
                     }
@@ -415,6 +436,7 @@ internal sealed class ResponsesRequestToChat : RequestReading
                     break;
                 case "format" when Kind(member.Value, path) is "text" or "json_object":
                     Others(member.Value, path, "type");
+                    From(path, isCopy: true);
                     Json.WritePropertyName("response_format");
                     Raw(member.Value);
                     break;

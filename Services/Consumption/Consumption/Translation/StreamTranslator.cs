@@ -36,14 +36,20 @@ internal abstract class StreamTranslator : IDisposable
         Json = new Utf8JsonWriter(nothing, Fast);
     }
 
+    /// <summary>In a composition, what reads the provider's events: what it was told is what counts.</summary>
+    public StreamTranslator? Before { get; set; }
+
     /// <summary>Bytes of produced text so far, as they are escaped.</summary>
-    public long TextBytes { get; private protected set; }
+    public long TextBytes { get => Before?.TextBytes ?? field; private protected set; }
 
     /// <summary>What the provider said of usage so far; null when it did not, or said nonsense.</summary>
-    public TokenUsage? Usage => Told.ToUsage(Reads);
+    public TokenUsage? Usage => Before is { } before ? before.Usage : Told.ToUsage(Reads);
 
     /// <summary>The same in its own words (<see cref="UsageFields.ToText"/>).</summary>
-    public string? ProviderUsage => Told.ToText();
+    public string? ProviderUsage => Before is { } before ? before.ProviderUsage : Told.ToText();
+
+    /// <summary>What the provider failed with, in the stream.</summary>
+    public ProviderError? Error { get; private set; }
 
     public StreamState State { get; private protected set; }
 
@@ -81,13 +87,29 @@ internal abstract class StreamTranslator : IDisposable
     public virtual bool TryFinish(IBufferWriter<byte> output) => false;
 
     /// <summary>Ends a stream that cannot go on with an error event.</summary>
-    public void WriteError(CallRefusal refusal, IBufferWriter<byte> output)
+    public virtual void WriteError(CallRefusal refusal, IBufferWriter<byte> output)
     {
         State = StreamState.Failed;
         output.Write(ErrorBodies.Event(Writes, refusal, Sequence++));
     }
 
-    public void Dispose() => Json.Dispose();
+    /// <summary>Ends the stream with what the provider failed with, as another translator read it.</summary>
+    public void Fail(ProviderError error, IBufferWriter<byte> output)
+    {
+        target = output;
+        Fail(error);
+    }
+
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected virtual void Dispose(bool disposing) => Json.Dispose();
+
+    /// <summary>Writes events that are whole already.</summary>
+    protected void Write(ReadOnlySpan<byte> events) => target!.Write(events);
 
     /// <summary>What is written from here on goes there.</summary>
     protected void To(IBufferWriter<byte> output) => target = output;
@@ -132,6 +154,7 @@ internal abstract class StreamTranslator : IDisposable
     protected void Fail(ProviderError error)
     {
         State = StreamState.Failed;
+        Error = error;
         target!.Write(error.ToEvent(Writes, Sequence++));
     }
 }

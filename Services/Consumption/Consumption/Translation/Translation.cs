@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Calls;
+using LlmMarketplace.Consumption.Pricing;
 
 namespace LlmMarketplace.Consumption.Translation;
 
@@ -15,6 +16,7 @@ namespace LlmMarketplace.Consumption.Translation;
 ///  Messages   MessagesRequestToChat               Chat      ChatAnswerToMessages, ChatStreamToMessages
 ///  Responses  ResponsesRequestToChat              Chat      ChatAnswerToResponses, ChatStreamToResponses
 /// </code>
+/// Every other pair is two of these, one after the other, with Chat between them (<see cref="Composition"/>): Messages at Gemini and at Converse; Responses at Messages, at Gemini and at Converse.
 /// Requests: every member is either translated or a gap. A gap refuses the call with the member's name, unless the caller opted to have gaps dropped; then all of them
 /// are listed. Members of null say nothing and are left out. Answers: what a provider says beyond its protocol is left out, what the protocol requires and is not there is
 /// a <see cref="JsonException"/>, the only exception that these classes throw. Texts are copied as they are escaped, never decoded, so that a character that a
@@ -22,49 +24,51 @@ namespace LlmMarketplace.Consumption.Translation;
 /// </summary>
 internal static class Translators
 {
-    /// <summary>Whether a call of one dialect can be served by a provider of the other, another one.</summary>
-    public static bool Exists(Dialect caller, Dialect provider) => (caller, provider) is (Dialect.Chat, Dialect.Messages) or (Dialect.Chat, Dialect.Gemini) or (Dialect.Chat, Dialect.Converse) or (Dialect.Messages, Dialect.Chat) or (Dialect.Responses, Dialect.Chat);
-
-    public static TranslatedRequest Request(Dialect caller, Dialect provider, ReadOnlyMemory<byte> body, TranslationOptions options) => caller switch
+    public static TranslatedRequest Request(Dialect caller, Dialect provider, ReadOnlyMemory<byte> body, TranslationOptions options) => (caller, provider) switch
     {
-        Dialect.Chat when provider == Dialect.Gemini => ChatRequestToGemini.Translate(body, options),
-        Dialect.Chat when provider == Dialect.Converse => ChatRequestToConverse.Translate(body, options),
-        Dialect.Chat => ChatRequestToMessages.Translate(body, options),
-        Dialect.Messages => MessagesRequestToChat.Translate(body, options),
-        _ => ResponsesRequestToChat.Translate(body, options),
+        (Dialect.Chat, Dialect.Gemini) => ChatRequestToGemini.Translate(body, options),
+        (Dialect.Chat, Dialect.Converse) => ChatRequestToConverse.Translate(body, options),
+        (Dialect.Chat, _) => ChatRequestToMessages.Translate(body, options),
+        (Dialect.Messages, Dialect.Chat) => MessagesRequestToChat.Translate(body, options),
+        (Dialect.Responses, Dialect.Chat) => ResponsesRequestToChat.Translate(body, options),
+        _ => Composition.Request(caller, provider, body, options),
     };
 
     /// <summary>Translates a whole answer into the caller's dialect.</summary>
     /// <exception cref="JsonException">The answer is not what its protocol says.</exception>
     public static void Answer(Dialect caller, Dialect provider, ReadOnlyMemory<byte> answer, AnswerHead head, IBufferWriter<byte> output)
     {
-        switch (caller)
+        switch (caller, provider)
         {
-            case Dialect.Chat when provider == Dialect.Gemini:
+            case (Dialect.Chat, Dialect.Gemini):
                 GeminiAnswerToChat.Translate(answer, head, output);
                 break;
-            case Dialect.Chat when provider == Dialect.Converse:
+            case (Dialect.Chat, Dialect.Converse):
                 ConverseAnswerToChat.Translate(answer, head, output);
                 break;
-            case Dialect.Chat:
+            case (Dialect.Chat, _):
                 MessagesAnswerToChat.Translate(answer, head, output);
                 break;
-            case Dialect.Messages:
+            case (Dialect.Messages, Dialect.Chat):
                 ChatAnswerToMessages.Translate(answer, head, output);
                 break;
-            default:
+            case (Dialect.Responses, Dialect.Chat):
                 ChatAnswerToResponses.Translate(answer, head, output);
+                break;
+            default:
+                Composition.Answer(caller, provider, answer, head, output);
                 break;
         }
     }
 
-    public static StreamTranslator Stream(Dialect caller, Dialect provider, AnswerHead head) => caller switch
+    public static StreamTranslator Stream(Dialect caller, Dialect provider, AnswerHead head) => (caller, provider) switch
     {
-        Dialect.Chat when provider == Dialect.Gemini => new GeminiStreamToChat(head),
-        Dialect.Chat when provider == Dialect.Converse => new ConverseStreamToChat(head),
-        Dialect.Chat => new MessagesStreamToChat(head),
-        Dialect.Messages => new ChatStreamToMessages(head),
-        _ => new ChatStreamToResponses(head),
+        (Dialect.Chat, Dialect.Gemini) => new GeminiStreamToChat(head),
+        (Dialect.Chat, Dialect.Converse) => new ConverseStreamToChat(head),
+        (Dialect.Chat, _) => new MessagesStreamToChat(head),
+        (Dialect.Messages, Dialect.Chat) => new ChatStreamToMessages(head),
+        (Dialect.Responses, Dialect.Chat) => new ChatStreamToResponses(head),
+        _ => new ComposedStream(caller, provider, head),
     };
 }
 
@@ -73,7 +77,14 @@ internal static class Translators
 /// <param name="MaxTokens">The most tokens to produce when the caller does not say; Messages requires it.</param>
 /// <param name="Lenient">Drop what cannot be translated, and list it, instead of refusing.</param>
 /// <param name="MaxTokensField">Chat's member for the maximum: older servers know <c>max_tokens</c> only, OpenAI's reasoning models <c>max_completion_tokens</c> only.</param>
-internal sealed record TranslationOptions(string? Model = null, long? MaxTokens = null, bool Lenient = false, string MaxTokensField = "max_completion_tokens");
+internal sealed record TranslationOptions(string? Model = null, long? MaxTokens = null, bool Lenient = false, string MaxTokensField = "max_completion_tokens")
+{
+    /// <summary>Not null: the first step of a composition.</summary>
+    public Middle? Middle { get; init; }
+
+    /// <summary>The second step of a composition: messages of the assistant that follow each other are one turn, which was divided for its order.</summary>
+    public bool ReadsMiddle { get; init; }
+}
 
 /// <summary>A translated request, or the reason that there is none.</summary>
 /// <param name="Body">The provider's body; empty when refused.</param>
@@ -99,6 +110,12 @@ internal sealed record AnswerHead(Guid Call, string Model, DateTimeOffset Create
 
     /// <summary>Responses: see <see cref="TranslatedRequest.Echo"/>.</summary>
     public ReadOnlyMemory<byte> Echo { get; init; }
+
+    /// <summary>Whether it takes two steps: then what Chat has no members for is in what is between them.</summary>
+    public bool IsComposed { get; init; }
+
+    /// <summary>In the second of two steps of a whole answer, what the provider used: Chat's figures do not say all of it.</summary>
+    public TokenUsage? Usage { get; init; }
 
     public string Id(string prefix) => $"{prefix}{Call:N}";
 }

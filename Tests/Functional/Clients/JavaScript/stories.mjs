@@ -252,8 +252,8 @@ async function tell(name, story, ...given) {
   }
 }
 for (const kind of ['chat', 'messages', 'gemini']) for (const [name, story] of Object.entries(chat)) await tell(`${name}@${kind}`, story, models[kind]);
-for (const kind of ['chat', 'all']) for (const [name, story] of Object.entries(responses)) await tell(`${name}@${kind}`, story, models[kind]);
-for (const kind of ['messages', 'chat']) for (const [name, story] of Object.entries(messages)) await tell(`${name}@${kind}`, story, models[kind]);
+for (const kind of ['chat', 'messages', 'gemini', 'converse', 'all']) for (const [name, story] of Object.entries(responses)) await tell(`${name}@${kind}`, story, models[kind]);
+for (const kind of ['messages', 'chat', 'gemini', 'converse']) for (const [name, story] of Object.entries(messages)) await tell(`${name}@${kind}`, story, models[kind]);
 for (const encoding of [undefined, 'float', 'base64']) await tell(`embeddings@${encoding ?? 'default'}`, embeddings, encoding);
 for (const [name, story] of Object.entries(others)) await tell(name, story);
 for (const [name, call] of Object.entries(refusals)) await tell(`refused@${name}`, refused, call);

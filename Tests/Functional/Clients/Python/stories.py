@@ -310,11 +310,14 @@ told = {}
 for kind in ("chat", "messages", "gemini"):
     for story in (chat_stream, chat_parse, chat_stream_parse, chat_tools, chat_tools_whole):
         told[f"{story.__name__}@{kind}"] = tell(story, models[kind])
-for kind in ("chat", "all"):
+for kind in ("chat", "messages", "gemini", "converse", "all"):
     for story in (responses_stream, responses_parse, responses_tools):
         told[f"{story.__name__}@{kind}"] = tell(story, models[kind])
 for kind in ("messages", "chat"):
     for story in (messages_stream, messages_parse, messages_tools, messages_tools_streamed, messages_by_bearer):
+        told[f"{story.__name__}@{kind}"] = tell(story, models[kind])
+for kind in ("gemini", "converse"):
+    for story in (messages_stream, messages_parse, messages_tools, messages_tools_streamed):
         told[f"{story.__name__}@{kind}"] = tell(story, models[kind])
 for encoding in (None, "float", "base64"):
     told[f"embeddings@{encoding or 'default'}"] = tell(embeddings, encoding)
