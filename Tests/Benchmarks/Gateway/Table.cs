@@ -47,13 +47,15 @@ internal sealed class Table(IReadOnlyList<Contender> contenders)
         }
 
         var ratios = all[(contender.Name, workload.Name, 10)].Zip(portkey, (own, other) => own.RequestsPerSecond / other.RequestsPerSecond).Order().ToArray();
-        return ratios[ratios.Length / 2].ToString("0.0", CultureInfo.InvariantCulture);
+        return Median(ratios).ToString("0.0", CultureInfo.InvariantCulture);
     }
 
     private static string Range(List<Measured> measured, Func<Measured, double> figure, string format)
     {
         var ordered = measured.Select(figure).Order().ToArray();
         string Text(double value) => value.ToString(format, CultureInfo.InvariantCulture);
-        return $"{Text(ordered[ordered.Length / 2])} ({Text(ordered[0])} – {Text(ordered[^1])})";
+        return $"{Text(Median(ordered))} ({Text(ordered[0])} – {Text(ordered[^1])})";
     }
+
+    private static double Median(double[] ordered) => (ordered[(ordered.Length - 1) / 2] + ordered[ordered.Length / 2]) / 2;
 }

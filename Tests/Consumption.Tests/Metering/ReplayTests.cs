@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Metering.UsageLog;
@@ -56,6 +57,20 @@ public sealed class ReplayTests(Marketplace marketplace) : IDisposable
 
             Assert.Equal(0, await OpenAsync());
         }
+    }
+
+    [Fact]
+    public async Task A_record_that_the_database_would_not_take_holds_up_none()
+    {
+        var (good, bad) = (Records.Admission(organisation, Guid.CreateVersion7()), Records.Admission(organisation, Guid.CreateVersion7()));
+        const string Told = """{"prompt_tokens":3,"total_tokens":1e200000}""";
+
+        await Store.WriteAsync(new UsageBatch([Records.Of(good, cost: 0.25m, told: """{"prompt_tokens":3}"""), Records.Of(bad, cost: 0.5m, told: Told)], [], [], null), CancellationToken.None);
+
+        var records = await RecordsAsync();
+        Assert.Equal([0.25m, 0.5m], [records[good.RequestId].Cost, records[bad.RequestId].Cost]);
+        Assert.Equal(Told, JsonDocument.Parse(records[bad.RequestId].ProviderUsage!).RootElement.GetString());
+        Assert.Single(await EventsAsync(bad.RequestId));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using LlmMarketplace.Servers;
 using Xunit;
 
@@ -55,6 +56,20 @@ public sealed class LyingProvidersTests(Marketplace marketplace)
         });
 
         await AssertFailedAsync(shop, await shop.ChatAsync());
+    }
+
+    [Theory]
+    [InlineData("1e200000")]
+    [InlineData("1E-20000")]
+    public async Task A_figure_that_no_database_holds_is_not_kept_and_holds_up_no_record(string figure)
+    {
+        using var shop = await Shop.OpenAsync(
+            marketplace, ProviderScripts.Json(200, Completion.Replace("$", $",\"usage\":{{\"prompt_tokens\":3,\"completion_tokens\":2,\"total_tokens\":{figure}}}", StringComparison.Ordinal)), Prices.PerMillionTokens(4m, 8m));
+
+        var record = await shop.RecordAsync(await shop.ChatAsync());
+
+        Assert.Equal((3, 2), (record.GetProperty("inputTokens").GetInt64(), record.GetProperty("outputTokens").GetInt64()));
+        Assert.False(record.TryGetProperty("providerUsage", out var told) && told.ValueKind != JsonValueKind.Null);
     }
 
     [Theory]

@@ -12,6 +12,7 @@ namespace LlmMarketplace.Consumption.Calls;
 internal struct UsageFields
 {
     private const int MaxKeptBytes = 4_096;
+    private const int MaxExponentBytes = 5; // «e-999»
 
     private long? input;
     private long? output;
@@ -40,12 +41,26 @@ internal struct UsageFields
     /// <summary>Keeps a <c>usage</c> value as it stands.</summary>
     public void Keep(ReadOnlySpan<byte> value)
     {
-        // Figures need no escapes, and PostgreSQL does not take them all.
-        if (value.Length <= MaxKeptBytes && value.StartsWith("{"u8) && !value.Contains((byte)'\\') && Ascii.IsValid(value))
+        // Figures need no escapes, and PostgreSQL does not take them all; nor numbers of more digits than its «numeric» holds (131 072 and 16 383), which only an exponent can write in so few bytes.
+        if (value.Length <= MaxKeptBytes && value.StartsWith("{"u8) && !value.Contains((byte)'\\') && Ascii.IsValid(value) && !HasLongExponent(value))
         {
             last = value.ToArray();
             first ??= last;
         }
+    }
+
+    private static bool HasLongExponent(ReadOnlySpan<byte> value)
+    {
+        Utf8JsonReader reader = new(value);
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.Number && reader.ValueSpan.IndexOfAny((byte)'e', (byte)'E') is >= 0 and var at && reader.ValueSpan.Length - at > MaxExponentBytes)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>The usage, or null when none was told, or nonsense: negative, no number, a part larger than its whole.</summary>

@@ -4,6 +4,7 @@ using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Sla;
 using LlmMarketplace.Messaging;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -21,8 +22,9 @@ internal sealed record UsageBatch(IReadOnlyList<UsageRecord> Records, IReadOnlyL
 /// id is the key. A call that was given up as lost, and whose outcome comes after all, is corrected: the record takes the outcome, the old state goes to
 /// <see cref="UsageCorrection"/>, and an event tells both.
 /// </summary>
-internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, WatchBudgets budgets, TimeProvider time)
+internal sealed partial class UsageStore(NpgsqlDataSource database, Outbox outbox, WatchBudgets budgets, TimeProvider time, ILogger<UsageStore> logger)
 {
+    private const string DataException = "22"; // A class of states: https://www.postgresql.org/docs/current/errcodes-appendix.html
     private const string RecordColumns =
         "request_id, organisation_id, key_id, listing_id, version_id, provider_organisation_id, service, operation, outcome, status_code, input_tokens, cached_input_tokens, output_tokens, "
         + "usage_counted, cost, currency, nanos, streamed, admitted_at, settled_at, latency_ms, first_byte_ms, day, provider_usage, revision, attempts, service_version, end_user, tags, from_cache";
@@ -30,13 +32,22 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, Watch
     /// <summary>Writes a batch. Gives the organisations whose records changed in hindsight: their counters say something else.</summary>
     public async Task<IReadOnlyCollection<Guid>> WriteAsync(UsageBatch batch, CancellationToken cancellationToken)
     {
-        try
+        for (var (isAllNew, usageAsText) = (true, false); ;)
         {
-            return await WriteAsync(batch, isAllNew: true, cancellationToken);
-        }
-        catch (PostgresException known) when (known.SqlState == PostgresErrorCodes.UniqueViolation)
-        {
-            return await WriteAsync(batch, isAllNew: false, cancellationToken);
+            try
+            {
+                return await WriteAsync(batch, isAllNew, usageAsText, cancellationToken);
+            }
+            catch (PostgresException known) when (isAllNew && known.SqlState == PostgresErrorCodes.UniqueViolation)
+            {
+                isAllNew = false;
+            }
+            catch (PostgresException unfit) when (!usageAsText && unfit.SqlState.StartsWith(DataException, StringComparison.Ordinal))
+            {
+                // Written again, it would be refused again, and hold up all that come after it.
+                usageAsText = true;
+                Log.Unfit(logger, batch.Records.Count, unfit);
+            }
         }
     }
 
@@ -48,7 +59,7 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, Watch
         return await read.ExecuteScalarAsync(cancellationToken) as long? ?? 0;
     }
 
-    private async Task<IReadOnlyCollection<Guid>> WriteAsync(UsageBatch batch, bool isAllNew, CancellationToken cancellationToken)
+    private async Task<IReadOnlyCollection<Guid>> WriteAsync(UsageBatch batch, bool isAllNew, bool usageAsText, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -60,7 +71,7 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, Watch
             await CorrectAsync(connection, late, cancellationToken);
         }
 
-        await CopyAsync(connection, [.. records, .. late.Select(pair => pair.Record)], cancellationToken);
+        await CopyAsync(connection, [.. records, .. late.Select(pair => pair.Record)], usageAsText, cancellationToken);
         await NoteOpenAsync(connection, batch, cancellationToken);
         await budgets.WriteAsync(connection, [.. records, .. late.Select(pair => pair.Record)], cancellationToken);
         await CountForSla.WriteAsync(connection, [.. records, .. late.Select(pair => pair.Record)], cancellationToken);
@@ -137,7 +148,7 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, Watch
         await doubt.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    private static async Task CopyAsync(NpgsqlConnection connection, IReadOnlyList<UsageRecord> records, CancellationToken cancellationToken)
+    private static async Task CopyAsync(NpgsqlConnection connection, IReadOnlyList<UsageRecord> records, bool usageAsText, CancellationToken cancellationToken)
     {
         if (records.Count == 0)
         {
@@ -171,7 +182,7 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, Watch
             await copy.WriteAsync(r.LatencyMs, cancellationToken);
             await (r.FirstByteMs is { } ms ? copy.WriteAsync(ms, cancellationToken) : copy.WriteNullAsync(cancellationToken));
             await copy.WriteAsync(r.Day, cancellationToken);
-            await (r.ProviderUsage is { } told ? copy.WriteAsync(told, NpgsqlDbType.Jsonb, cancellationToken) : copy.WriteNullAsync(cancellationToken));
+            await (r.ProviderUsage is { } told ? copy.WriteAsync(usageAsText ? JsonSerializer.Serialize(told) : told, NpgsqlDbType.Jsonb, cancellationToken) : copy.WriteNullAsync(cancellationToken));
             await copy.WriteAsync(r.Revision, cancellationToken);
             await copy.WriteAsync(JsonSerializer.Serialize(r.Attempts, Json.Options), NpgsqlDbType.Jsonb, cancellationToken);
             await WriteAsync(copy, r.ServiceVersion, cancellationToken);
@@ -223,5 +234,11 @@ internal sealed class UsageStore(NpgsqlDataSource database, Outbox outbox, Watch
     private sealed record Known(RequestOutcome Outcome, int Revision, long InputTokens, long OutputTokens, decimal Cost)
     {
         public RequestCorrected ToEvent(UsageRecord after) => new(after.Revision, Outcome, InputTokens, OutputTokens, Cost, after.ToEvent());
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(5115, LogLevel.Critical, "The database does not take a value in one of {Records} usage records: they are written with what their providers told of usage as a text instead of JSON. This is a bug.")]
+        public static partial void Unfit(ILogger logger, int records, Exception unfit);
     }
 }
