@@ -52,6 +52,7 @@ public static class ConsumptionEvents
 /// <param name="EndUser">Whom the call was made for, as its caller said; null when it did not. Personal data.</param>
 /// <param name="Tags">Names and values that its caller gave it; null in events that are older than this member.</param>
 /// <param name="FromCache">Whether the caller's response cache answered: the provider was not asked, and nothing is charged; false in events that are older than this member.</param>
+/// <param name="ExceededReservation">Whether it came to more, in money or tokens, than was reserved for it: charged in full all the same; false in events that are older than this member.</param>
 public sealed record RequestSettled(
     Guid RequestId,
     Guid OrganisationId,
@@ -76,7 +77,8 @@ public sealed record RequestSettled(
     string? Model = null,
     string? EndUser = null,
     IReadOnlyDictionary<string, string>? Tags = null,
-    bool FromCache = false);
+    bool FromCache = false,
+    bool ExceededReservation = false);
 
 /// <summary>
 /// The outcome of a call became known after it had been settled as <see cref="RequestOutcome.Lost"/>: its record is replaced. Sums take <paramref name="Record"/> and give back what

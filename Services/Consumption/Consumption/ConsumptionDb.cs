@@ -204,6 +204,7 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
             record.Property(r => r.ProviderUsage).HasColumnType("jsonb");
             record.Property(r => r.Revision).HasDefaultValue(1);
             record.Property(r => r.FromCache).HasDefaultValue(false);
+            record.Property(r => r.ExceededReservation).HasDefaultValue(false);
             IsTags(record.Property(r => r.Tags));
             record.Property(r => r.Attempts).HasColumnType("jsonb").HasConversion(
                 attempts => Text(attempts),

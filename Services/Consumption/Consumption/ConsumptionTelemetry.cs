@@ -16,6 +16,7 @@ internal sealed class ConsumptionTelemetry : IDisposable
     private readonly Histogram<long> tokens;
     private readonly Counter<long> refusals;
     private readonly Counter<long> outcomes;
+    private readonly Counter<long> exceeded;
     private readonly Counter<long> openly;
     private readonly Counter<long> replays;
     private readonly Counter<long> cached;
@@ -30,6 +31,7 @@ internal sealed class ConsumptionTelemetry : IDisposable
         refusals = meter.CreateCounter<long>("marketplace.calls.refused", "{call}", "Calls refused before admission.");
         openly = meter.CreateCounter<long>("marketplace.calls.admitted_openly", "{call}", "Calls that an instance admitted by itself while Redis was away.");
         outcomes = meter.CreateCounter<long>("marketplace.calls.settled", "{call}", "Admitted calls by outcome.");
+        exceeded = meter.CreateCounter<long>("marketplace.calls.exceeded_reservation", "{call}", "Calls that came to more, in money or tokens, than was reserved for them.");
         replays = meter.CreateCounter<long>("marketplace.calls.replayed", "{call}", "Calls that were answered by what their idempotency key had kept: neither admitted nor charged.");
         cached = meter.CreateCounter<long>("marketplace.cache.lookups", "{call}", "Calls of organisations with a response cache: hit, miss or bypass.");
         cacheDrops = meter.CreateCounter<long>("marketplace.cache.dropped", "{answer}", "Answers that were to be cached and were not: too many waited, or PostgreSQL was away.");
@@ -76,6 +78,11 @@ internal sealed class ConsumptionTelemetry : IDisposable
         var outcome = record.Outcome.ToString().ToLowerInvariant();
         TagList tags = new() { { GenAi.Operation, operation }, { GenAi.RequestModel, record.Service }, { "marketplace.outcome", outcome } };
         outcomes.Add(1, tags);
+        if (record.ExceededReservation)
+        {
+            exceeded.Add(1, tags);
+        }
+
         if (!record.FromCache)
         {
             duration.Record(record.LatencyMs / 1000, tags);

@@ -57,7 +57,18 @@ public sealed class LogEntryTests
         buffer.Write(record);
 
         Assert.True(LogEntry.ReadOutcome(buffer.WrittenSpan).FromCache);
-        Assert.False(LogEntry.ReadOutcome([3, .. buffer.WrittenSpan[1..^1]]).FromCache);
+        Assert.False(LogEntry.ReadOutcome([3, .. buffer.WrittenSpan[1..^2]]).FromCache);
+    }
+
+    [Fact]
+    public void That_a_reservation_was_exceeded_is_read_as_it_was_written_and_is_not_said_by_earlier_releases()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        buffer.Write(Records.Of(Records.Admission(Guid.CreateVersion7(), Guid.CreateVersion7()), fromCache: true, exceeded: true));
+
+        var read = LogEntry.ReadOutcome(buffer.WrittenSpan);
+        var earlier = LogEntry.ReadOutcome([4, .. buffer.WrittenSpan[1..^1]]);
+        Assert.Equal((true, true, true, false), (read.FromCache, read.ExceededReservation, earlier.FromCache, earlier.ExceededReservation));
     }
 
     [Fact]

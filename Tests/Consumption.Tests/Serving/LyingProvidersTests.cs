@@ -93,6 +93,19 @@ public sealed class LyingProvidersTests(Marketplace marketplace)
         Assert.Equal((1, 2, ((1 * 4m) + (2 * 8m)) / 1_000_000m), (record.GetProperty("inputTokens").GetInt64(), record.GetProperty("outputTokens").GetInt64(), record.GetProperty("cost").GetDecimal()));
     }
 
+    [Theory]
+    [InlineData(5, false)]
+    [InlineData(100_000, true)]
+    public async Task What_comes_to_more_than_was_reserved_is_charged_in_full_and_flagged(int output, bool exceeded)
+    {
+        using var shop = await Shop.OpenAsync(
+            marketplace, ProviderScripts.Json(200, Completion.Replace("$", $",\"usage\":{{\"prompt_tokens\":3,\"completion_tokens\":{output}}}", StringComparison.Ordinal)), Prices.PerMillionTokens(4m, 8m));
+
+        var record = await shop.RecordAsync(await shop.ChatAsync(Shop.Hello + ",\"max_tokens\":10"));
+
+        Assert.Equal((((3 * 4m) + (output * 8m)) / 1_000_000m, exceeded), (record.GetProperty("cost").GetDecimal(), record.GetProperty("exceededReservation").GetBoolean()));
+    }
+
     [Fact]
     public async Task Of_usage_that_is_told_twice_the_last_counts_once()
     {

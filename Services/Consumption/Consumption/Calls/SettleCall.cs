@@ -54,6 +54,7 @@ internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, KeepCached 
         var latency = time.GetElapsedTime(call.StartedAt);
         var charged = outcome.Outcome is RequestOutcome.Completed or RequestOutcome.Cut or RequestOutcome.Abandoned;
         var cost = charged && !outcome.FromCache ? call.Plan!.Price.Cost(outcome.Usage) : 0m;
+        var nanos = Price.Nanos(cost);
         return new UsageRecord
         {
             RequestId = admission.RequestId,
@@ -73,7 +74,7 @@ internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, KeepCached 
             UsageCounted = outcome.Counted,
             Cost = cost,
             Currency = admission.Currency,
-            Nanos = Price.Nanos(cost),
+            Nanos = nanos,
             Streamed = admission.Streamed,
             AdmittedAt = admission.AdmittedAt,
             SettledAt = time.GetUtcNow(),
@@ -84,6 +85,7 @@ internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, KeepCached 
             Tags = admission.Tags,
             ProviderUsage = outcome.ProviderUsage,
             FromCache = outcome.FromCache,
+            ExceededReservation = charged && !outcome.FromCache && (nanos > admission.ReservedNanos || outcome.Usage.InputTokens + outcome.Usage.OutputTokens > admission.ReservedTokens),
             Attempts = [.. call.Attempts],
         };
     }

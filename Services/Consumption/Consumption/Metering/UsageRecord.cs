@@ -73,6 +73,9 @@ internal sealed class UsageRecord
     /// <summary>Answered from the organisation's response cache: the provider was not asked, and nothing is charged.</summary>
     public bool FromCache { get; init; }
 
+    /// <summary>It came to more, in money or tokens, than was reserved for it: charged in full all the same, and limits may be overshot by the difference.</summary>
+    public bool ExceededReservation { get; init; }
+
     /// <summary>1 as it was first written; one more for each correction.</summary>
     public int Revision { get; set; } = 1;
 
@@ -84,7 +87,7 @@ internal sealed class UsageRecord
 
     public RequestSettled ToEvent() => new(
         RequestId, OrganisationId, KeyId, ListingId, VersionId, ProviderOrganisationId, Operation, Outcome, StatusCode, InputTokens, CachedInputTokens, OutputTokens,
-        UsageCounted, Cost, Currency, Streamed, AdmittedAt, SettledAt, LatencyMs, FirstByteMs, Model, EndUser, Tags, FromCache);
+        UsageCounted, Cost, Currency, Streamed, AdmittedAt, SettledAt, LatencyMs, FirstByteMs, Model, EndUser, Tags, FromCache, ExceededReservation);
 }
 
 /// <summary>One attempt to reach the provider.</summary>

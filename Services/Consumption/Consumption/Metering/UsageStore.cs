@@ -27,7 +27,7 @@ internal sealed partial class UsageStore(NpgsqlDataSource database, Outbox outbo
     private const string DataException = "22"; // A class of states: https://www.postgresql.org/docs/current/errcodes-appendix.html
     private const string RecordColumns =
         "request_id, organisation_id, key_id, listing_id, version_id, provider_organisation_id, service, operation, outcome, status_code, input_tokens, cached_input_tokens, output_tokens, "
-        + "usage_counted, cost, currency, nanos, streamed, admitted_at, settled_at, latency_ms, first_byte_ms, day, provider_usage, revision, attempts, service_version, end_user, tags, from_cache";
+        + "usage_counted, cost, currency, nanos, streamed, admitted_at, settled_at, latency_ms, first_byte_ms, day, provider_usage, revision, attempts, service_version, end_user, tags, from_cache, exceeded_reservation";
 
     /// <summary>Writes a batch. Gives the organisations whose records changed in hindsight: their counters say something else.</summary>
     public async Task<IReadOnlyCollection<Guid>> WriteAsync(UsageBatch batch, CancellationToken cancellationToken)
@@ -189,6 +189,7 @@ internal sealed partial class UsageStore(NpgsqlDataSource database, Outbox outbo
             await WriteAsync(copy, r.EndUser, cancellationToken);
             await copy.WriteAsync(Text(r.Tags), NpgsqlDbType.Jsonb, cancellationToken);
             await copy.WriteAsync(r.FromCache, cancellationToken);
+            await copy.WriteAsync(r.ExceededReservation, cancellationToken);
         }
 
         await copy.CompleteAsync(cancellationToken);

@@ -890,6 +890,12 @@ namespace LlmMarketplace.Consumption.Migrations
                         .HasColumnType("text")
                         .HasColumnName("end_user");
 
+                    b.Property<bool>("ExceededReservation")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("boolean")
+                        .HasDefaultValue(false)
+                        .HasColumnName("exceeded_reservation");
+
                     b.Property<double?>("FirstByteMs")
                         .HasColumnType("double precision")
                         .HasColumnName("first_byte_ms");

@@ -22,7 +22,7 @@ internal static class ListRecords
         Guid RequestId, Guid KeyId, Guid ListingId, Guid VersionId, string Service, string Operation, RequestOutcome Outcome, int StatusCode, long InputTokens,
         long CachedInputTokens, long OutputTokens, bool UsageCounted, decimal Cost, string Currency, bool Streamed, DateTimeOffset AdmittedAt, DateTimeOffset SettledAt,
         double LatencyMs, double? FirstByteMs, JsonElement? ProviderUsage, int Revision, IReadOnlyList<Attempt> Attempts, string Model, string? EndUser, IReadOnlyDictionary<string, string> Tags,
-        bool FromCache);
+        bool FromCache, bool ExceededReservation);
 
     private sealed record Position(DateTimeOffset AdmittedAt, Guid RequestId);
 
@@ -75,5 +75,5 @@ internal static class ListRecords
 
     internal static Item Of(UsageRecord r) => new(
         r.RequestId, r.KeyId, r.ListingId, r.VersionId, r.Service, r.Operation, r.Outcome, r.StatusCode, r.InputTokens, r.CachedInputTokens, r.OutputTokens, r.UsageCounted, r.Cost,
-        r.Currency, r.Streamed, r.AdmittedAt, r.SettledAt, r.LatencyMs, r.FirstByteMs, r.ProviderUsage is { } told ? JsonElement.Parse(told) : null, r.Revision, r.Attempts, r.Model, r.EndUser, r.Tags, r.FromCache);
+        r.Currency, r.Streamed, r.AdmittedAt, r.SettledAt, r.LatencyMs, r.FirstByteMs, r.ProviderUsage is { } told ? JsonElement.Parse(told) : null, r.Revision, r.Attempts, r.Model, r.EndUser, r.Tags, r.FromCache, r.ExceededReservation);
 }

@@ -10,8 +10,8 @@ namespace LlmMarketplace.Consumption.Metering.UsageLog;
 /// </summary>
 internal static class LogEntry
 {
-    /// <summary>1: without whom the call was made for; 2: without the attempts' credentials; 3: without whether the cache answered.</summary>
-    private const byte Version = 4;
+    /// <summary>1: without whom the call was made for; 2: without the attempts' credentials; 3: without whether the cache answered; 4: without whether the reservation was exceeded.</summary>
+    private const byte Version = 5;
 
     public static void Write(this IBufferWriter<byte> buffer, AdmissionRow row)
     {
@@ -105,6 +105,7 @@ internal static class LogEntry
 
         Write(to, record.ServiceVersion, record.EndUser, record.Tags);
         to.Flag(record.FromCache);
+        to.Flag(record.ExceededReservation);
     }
 
     public static UsageRecord ReadOutcome(ReadOnlySpan<byte> payload)
@@ -141,6 +142,7 @@ internal static class LogEntry
             EndUser = from.Version < 2 ? null : from.OptionalText(),
             Tags = from.Version < 2 ? Tags.None : ReadTags(ref from),
             FromCache = from.Version >= 4 && from.Flag(),
+            ExceededReservation = from.Version >= 5 && from.Flag(),
         };
     }
 
