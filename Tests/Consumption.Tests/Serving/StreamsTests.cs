@@ -30,6 +30,18 @@ public sealed class StreamsTests(Marketplace marketplace)
         Assert.Equal(0.000025m, record.GetProperty("cost").GetDecimal());
     }
 
+    [Fact]
+    public async Task A_chunk_without_choices_and_usage_reaches_callers_who_did_not_ask_for_usage()
+    {
+        const string filter = """data: {"choices":[],"usage":null,"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{}}]}""" + "\n\n";
+        var rest = ProviderScripts.Chunk("Hello") + Done;
+        using var shop = await Shop.OpenAsync(marketplace, SurfaceMarket.Streaming(filter + rest));
+
+        using var answer = await shop.StreamAsync();
+
+        Assert.Equal(filter + rest, await answer.Content.ReadAsStringAsync());
+    }
+
     [Theory]
     [InlineData("\"stream_options\":{\"include_usage\":true}", true)]
     [InlineData("\"stream_options\":{\"include_usage\":false}", false)]

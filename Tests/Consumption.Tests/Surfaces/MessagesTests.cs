@@ -65,7 +65,7 @@ public sealed class MessagesTests(Marketplace marketplace)
 
 
             """;
-        var script = Streaming(stream);
+        var script = SurfaceMarket.Streaming(stream);
         var service = await marketplace.AddServiceAsync(script, Pricing, EndpointProtocol.Anthropic);
         var member = await marketplace.AddOrganisationAsync();
         using var client = (await member.CreateKeyAsync()).Client();
@@ -98,6 +98,53 @@ public sealed class MessagesTests(Marketplace marketplace)
         Assert.Equal("error", error.GetProperty("type").GetString());
         Assert.Equal("api_error", error.GetProperty("error").GetProperty("type").GetString());
         Assert.Equal("cut", (await member.RecordAsync(requestId)).GetProperty("outcome").GetString());
+    }
+
+    [Theory]
+    [InlineData("/v1/messages")]
+    [InlineData("/v1/chat/completions")]
+    public async Task Who_leaves_a_stream_of_messages_before_its_last_figures_pays_for_the_text_that_came(string path)
+    {
+        var service = await marketplace.AddServiceAsync(
+            async call =>
+            {
+                await ProviderScripts.BeginStreamAsync(call);
+                await ProviderScripts.SendAsync(call, Begun("twelve bytes"));
+                await Task.Delay(Timeout.Infinite, call.Http.RequestAborted);
+            },
+            Pricing,
+            EndpointProtocol.Anthropic);
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync()).Client();
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = Body($$"""{"model":"acme/{{service.Name}}","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Hi"}]}""") };
+        Guid id;
+        using (var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead))
+        {
+            id = answer.RequestId();
+            using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
+            while (await reader.ReadLineAsync() is { } line && !line.Contains("twelve bytes", StringComparison.Ordinal))
+            {
+                // Up to the text.
+            }
+        }
+
+        AssertCharged(await member.RecordAsync(id), "abandoned", output: 3, counted: true);
+    }
+
+    [Theory]
+    [InlineData("", 3, true)]
+    [InlineData("event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\n", 2, false)]
+    public async Task A_cut_stream_of_messages_is_charged_by_its_text_unless_figures_came_after_it(string more, int output, bool counted)
+    {
+        var (script, arrived) = SurfaceMarket.CutAfter(Begun("twelve bytes") + more);
+        var service = await marketplace.AddServiceAsync(script, Pricing, EndpointProtocol.Anthropic);
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync()).Client();
+
+        var id = Guid.Empty;
+        await client.ReadStreamAsync("/v1/messages", $$"""{"model":"acme/{{service.Name}}","max_tokens":100,"stream":true,"messages":[]}""", arrived, answer => id = answer.RequestId());
+
+        AssertCharged(await member.RecordAsync(id), "cut", output, counted);
     }
 
     [Theory]
@@ -150,11 +197,17 @@ public sealed class MessagesTests(Marketplace marketplace)
         Assert.Equal((0, 0m), (record.GetProperty("inputTokens").GetInt64(), record.GetProperty("cost").GetDecimal()));
     }
 
-    private static StringContent Body(string json) => new(json, Encoding.UTF8, "application/json");
+    /// <summary>A stream up to its first text: its start tells all of the input, and one token of output.</summary>
+    private static string Begun(string text) =>
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":20,\"output_tokens\":1}}}\n\n"
+        + "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"
+        + $"event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\"{text}\"}}}}\n\n";
 
-    private static Func<ReceivedCall, Task> Streaming(string events) => async call =>
+    private static void AssertCharged(JsonElement record, string outcome, int output, bool counted)
     {
-        await ProviderScripts.BeginStreamAsync(call);
-        await ProviderScripts.SendAsync(call, events);
-    };
+        Assert.Equal((outcome, 20, output, counted), (record.GetProperty("outcome").GetString(), record.GetProperty("inputTokens").GetInt32(), record.GetProperty("outputTokens").GetInt32(), record.GetProperty("usageCounted").GetBoolean()));
+        Assert.Equal(((20 * 3m) + (output * 15m)) / 1_000_000m, record.GetProperty("cost").GetDecimal());
+    }
+
+    private static StringContent Body(string json) => new(json, Encoding.UTF8, "application/json");
 }

@@ -12,6 +12,11 @@ namespace LlmMarketplace.Consumption.Tests.Surfaces;
 public sealed class OpenAiSurfacesTests(Marketplace marketplace)
 {
     private static readonly ServicePricing Pricing = Prices.PerMillionTokens(2m, 8m, 0.5m);
+    private const string FlatError = "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"scripted\",\"param\":null,\"sequence_number\":1}\n\n";
+
+
+    private static readonly ServicePricing WithSearches =
+        new(PricingModel.PerToken, "USD", [new PriceRate("default", "1m-tokens", 3m, 15m, null) { Tools = new Dictionary<string, decimal> { ["web_search"] = 0.01m } }]);
 
     [Fact]
     public async Task A_response_is_charged_with_its_reasoning_and_cached_tokens()
@@ -75,6 +80,29 @@ public sealed class OpenAiSurfacesTests(Marketplace marketplace)
         Assert.Equal(("error", 8), (error.GetProperty("type").GetString(), error.GetProperty("sequence_number").GetInt64()));
         var record = await member.RecordAsync(requestId);
         Assert.Equal(("cut", true, 3), (record.GetProperty("outcome").GetString(), record.GetProperty("usageCounted").GetBoolean(), record.GetProperty("outputTokens").GetInt64()));
+    }
+
+    [Fact]
+    public async Task A_response_whose_first_event_is_a_flat_error_is_a_failed_call()
+    {
+        var (client, member, service) = await CallerAsync(SurfaceMarket.Streaming(FlatError), Pricing, [ServiceSurfaces.Responses]);
+
+        var answer = await client.PostAsync("/v1/responses", Body($$"""{"model":"acme/{{service.Name}}","input":"Hi","stream":true}"""));
+
+        Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
+        Assert.Equal("failed", (await member.RecordAsync(answer.RequestId())).GetProperty("outcome").GetString());
+    }
+
+    [Fact]
+    public async Task A_flat_error_is_the_last_event_of_a_stream()
+    {
+        const string delta = "data: {\"type\":\"response.output_text.delta\",\"sequence_number\":0,\"delta\":\"Hello\"}\n\n";
+        var (client, member, service) = await CallerAsync(SurfaceMarket.Streaming(delta + FlatError), Pricing, [ServiceSurfaces.Responses]);
+
+        var answer = await client.PostAsync("/v1/responses", Body($$"""{"model":"acme/{{service.Name}}","input":"Hi","stream":true}"""));
+
+        Assert.Equal(delta + FlatError, await answer.Content.ReadAsStringAsync());
+        Assert.Equal("cut", (await member.RecordAsync(answer.RequestId())).GetProperty("outcome").GetString());
     }
 
     [Fact]
@@ -173,6 +201,43 @@ public sealed class OpenAiSurfacesTests(Marketplace marketplace)
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal((((10 * 3m) + (5 * 15m)) / 1_000_000m) + 0.02m, (await member.RecordAsync(answer.RequestId())).GetProperty("cost").GetDecimal());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Searches_of_a_response_are_charged_and_what_is_done_with_their_pages_is_not(bool stream)
+    {
+        string[] items =
+        [
+            """{"type":"web_search_call","id":"ws_1","status":"completed","action":{"type":"search","query":"a"}}""",
+            """{"type":"web_search_call","id":"ws_2","status":"completed","action":{"type":"open_page","url":"https://example.com"}}""",
+            """{"type":"web_search_call","id":"ws_3","status":"completed"}""",
+            """{"type":"message","content":[{"type":"output_text","text":"web_search_call"}]}""",
+        ];
+        var whole = $$$"""{"id":"resp_1","object":"response","status":"completed","error":null,"output":[{{{string.Join(',', items)}}}],"usage":{"input_tokens":10,"output_tokens":5}}""";
+        var events = string.Concat(items.Select((item, at) =>
+            $$"""data: {"type":"response.output_item.added","output_index":{{at}},"item":{{item}} }""" + "\n\n" + $$"""data: {"type":"response.output_item.done","output_index":{{at}},"item":{{item}} }""" + "\n\n"));
+        var (client, member, service) = await CallerAsync(
+            stream ? SurfaceMarket.Streaming(events + $$"""data: {"type":"response.completed","response":{{whole}} }""" + "\n\n") : ProviderScripts.Json(200, whole), WithSearches, [ServiceSurfaces.Responses]);
+
+        var answer = await client.PostAsync("/v1/responses", Body($$"""{"model":"acme/{{service.Name}}","input":"Hi","stream":{{(stream ? "true" : "false")}},"tools":[{"type":"web_search"}]}"""));
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal((((10 * 3m) + (5 * 15m)) / 1_000_000m) + 0.02m, (await member.RecordAsync(answer.RequestId())).GetProperty("cost").GetDecimal());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_chat_that_searches_is_charged_one_search(bool stream)
+    {
+        var (client, member, service) = await CallerAsync(stream ? ProviderScripts.Stream(["Found"], 10, 5) : ProviderScripts.Chat("Found", 10, 5), WithSearches, [ServiceSurfaces.ChatCompletions]);
+
+        var answer = await client.PostAsync("/v1/chat/completions", Body($$"""{"model":"acme/{{service.Name}}","messages":[],"stream":{{(stream ? "true" : "false")}},"web_search_options":{} }"""));
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal((((10 * 3m) + (5 * 15m)) / 1_000_000m) + 0.01m, (await member.RecordAsync(answer.RequestId())).GetProperty("cost").GetDecimal());
     }
 
     private async Task<(HttpClient Client, Member Member, ListingChanged Service)> CallerAsync(Func<ReceivedCall, Task> script, ServicePricing pricing, IReadOnlyList<string>? surfaces, string category = "text-generation")

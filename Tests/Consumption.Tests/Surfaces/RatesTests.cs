@@ -61,5 +61,18 @@ public sealed class RatesTests
         Assert.Null(fields.ToUsage(Dialect.Chat));
     }
 
+    [Theory]
+    [InlineData(9, 339, 380, 348)] // Beside: 32 + 9 + 339.
+    [InlineData(400, 339, 771, 739)] // Beside, and the smaller part.
+    [InlineData(400, 339, 432, 400)] // Within, as OpenAI has it: 32 + 400.
+    public void Reasoning_is_output_whether_it_is_told_beside_or_within(int completion, int reasoning, int total, int output)
+    {
+        var fields = default(UsageFields);
+        ReadUsage.Read(
+            Encoding.UTF8.GetBytes($$"""{"usage":{"completion_tokens_details":{"reasoning_tokens":{{reasoning}} },"prompt_tokens":32,"completion_tokens":{{completion}},"total_tokens":{{total}} } }"""), Dialect.Chat, ref fields);
+
+        Assert.Equal(new TokenUsage(32, 0, output) { ReasoningTokens = reasoning }, fields.ToUsage(Dialect.Chat));
+    }
+
     private static Price Of(PriceRate rate) => Price.For(new ServicePricing(PricingModel.PerToken, "USD", [rate]), "basic")!;
 }

@@ -29,6 +29,13 @@ internal static class SurfaceMarket
         return Until.TrueAsync(() => isIt(catalogue.Current.Listings[$"{listing.Provider}/{listing.Name}"].Versions[0]));
     }
 
+    /// <summary>A provider that sends these events, and then ends.</summary>
+    public static Func<ReceivedCall, Task> Streaming(string events) => async call =>
+    {
+        await ProviderScripts.BeginStreamAsync(call);
+        await ProviderScripts.SendAsync(call, events);
+    };
+
     /// <summary>A provider that sends these events, and breaks off once the caller has them.</summary>
     public static (Func<ReceivedCall, Task> Script, TaskCompletionSource Arrived) CutAfter(string events)
     {

@@ -66,6 +66,7 @@ public sealed class TranslatedCallsTests(Marketplace marketplace)
         Assert.Equal("Bonjour", string.Concat(events.Where(one => one.GetProperty("type").GetString() == "content_block_delta").Select(one => one.GetProperty("delta").GetProperty("text").GetString())));
         var record = await member.RecordAsync(answer.RequestId());
         Assert.Equal(("completed", 20, 4, false), (record.GetProperty("outcome").GetString(), record.GetProperty("inputTokens").GetInt64(), record.GetProperty("outputTokens").GetInt64(), record.GetProperty("usageCounted").GetBoolean()));
+        Assert.Equal(20, record.GetProperty("providerUsage").GetProperty("prompt_tokens").GetInt32());
     }
 
     [Fact]

@@ -61,6 +61,7 @@ public class CompositionTests
 
         Assert.NotNull(composed.Usage);
         Assert.Equal(direct.Usage, composed.Usage);
+        Assert.NotNull(composed.ProviderUsage);
         Assert.Equal(direct.ProviderUsage, composed.ProviderUsage);
         Assert.Equal(direct.TextBytes, composed.TextBytes);
     }

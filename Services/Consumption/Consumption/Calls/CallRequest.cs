@@ -51,6 +51,9 @@ internal sealed class CallRequest
     /// <summary>Whether the provider is asked to search the web by itself.</summary>
     public bool SearchesWeb { get; init; }
 
+    /// <summary>Whether it does so in any case: Chat's <c>web_search_options</c>, of which usage tells nothing.</summary>
+    public bool AlwaysSearches { get; init; }
+
     /// <summary>How often at most; null when the caller does not say.</summary>
     public int? MaxWebSearches { get; init; }
 

@@ -47,7 +47,8 @@ internal static partial class ReadCallRequest
             {
                 Once("web_search_options", Seen.WebSearchOptions);
                 reader.Read();
-                searchesWeb |= reader.TokenType != JsonTokenType.Null;
+                alwaysSearches = reader.TokenType != JsonTokenType.Null;
+                searchesWeb |= alwaysSearches;
                 reader.Skip();
             }
             else if (surface == Surface.Completions && reader.ValueTextEquals("best_of"u8))

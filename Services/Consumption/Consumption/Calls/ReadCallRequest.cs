@@ -50,6 +50,7 @@ internal static partial class ReadCallRequest
         private bool media;
         private bool audio;
         private bool searchesWeb;
+        private bool alwaysSearches;
         private int? maxWebSearches;
         private Slice? nullMaximum;
         private long characters;
@@ -103,6 +104,7 @@ internal static partial class ReadCallRequest
                 HasMedia = media,
                 HasAudio = audio,
                 SearchesWeb = searchesWeb,
+                AlwaysSearches = alwaysSearches,
                 MaxWebSearches = maxWebSearches,
                 TextBytes = textBytes,
                 EndUser = EndUser(),

@@ -37,6 +37,8 @@ internal static class ReadUsage
         private long textBytes;
         private long sequence;
         private bool isEvent;
+        private bool isItemDone;
+        private int searches;
         private long transcriptBytes;
 
         public AnswerFacts Read(ref UsageFields usage)
@@ -57,6 +59,7 @@ internal static class ReadUsage
                 // Nothing may follow; the reader says so.
             }
 
+            usage.Searched(isItemDone ? searches : 0);
             return new AnswerFacts(hasUsage, hasContent, isEvent ? textBytes : textBytes + transcriptBytes, images, isError, isEnd, sequence);
         }
 
@@ -64,14 +67,19 @@ internal static class ReadUsage
         {
             if (reader.ValueTextEquals("usage"u8) || (dialect == Dialect.Gemini && reader.ValueTextEquals("usageMetadata"u8)))
             {
-                hasUsage = true;
-                ReadFigures(ref usage);
+                hasUsage |= usage.Read(ref reader, json);
             }
             else if (reader.ValueTextEquals("error"u8))
             {
                 ReadError();
             }
-            else if (reader.ValueTextEquals("choices"u8) || (dialect == Dialect.Gemini && reader.ValueTextEquals("candidates"u8)) || (dialect == Dialect.Messages && reader.ValueTextEquals("content"u8)) || (dialect is Dialect.Responses or Dialect.Converse && reader.ValueTextEquals("output"u8)))
+            else if (dialect == Dialect.Responses && reader.ValueTextEquals("output"u8))
+            {
+                var from = (int)reader.BytesConsumed;
+                CountText();
+                usage.Searched(SearchCalls.Count(Value(from)));
+            }
+            else if (reader.ValueTextEquals("choices"u8) || (dialect == Dialect.Gemini && reader.ValueTextEquals("candidates"u8)) || (dialect == Dialect.Messages && reader.ValueTextEquals("content"u8)) || (dialect == Dialect.Converse && reader.ValueTextEquals("output"u8)))
             {
                 CountText();
             }
@@ -107,6 +115,8 @@ internal static class ReadUsage
                 isEnd |= reader.TokenType == JsonTokenType.String
                     && (reader.ValueTextEquals("message_stop"u8) || reader.ValueTextEquals("response.completed"u8) || reader.ValueTextEquals("response.incomplete"u8)
                         || reader.ValueTextEquals("transcript.text.done"u8) || reader.ValueTextEquals("speech.audio.done"u8));
+                isItemDone |= reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("response.output_item.done"u8);
+                isError |= reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("error"u8); // OpenAI's has no member of this name: what went wrong stands beside the type.
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("delta"u8))
@@ -116,6 +126,12 @@ internal static class ReadUsage
             else if (reader.ValueTextEquals("response"u8) || reader.ValueTextEquals("message"u8))
             {
                 ReadWhole(ref usage);
+            }
+            else if (dialect == Dialect.Responses && reader.ValueTextEquals("item"u8))
+            {
+                var from = (int)reader.BytesConsumed;
+                Skip();
+                searches += SearchCalls.Count(Value(from));
             }
             else if (reader.ValueTextEquals("sequence_number"u8))
             {
@@ -143,8 +159,7 @@ internal static class ReadUsage
             {
                 if (reader.ValueTextEquals("usage"u8))
                 {
-                    hasUsage = true;
-                    ReadFigures(ref usage);
+                    hasUsage |= usage.Read(ref reader, json);
                 }
                 else if (reader.ValueTextEquals("error"u8))
                 {
@@ -166,12 +181,8 @@ internal static class ReadUsage
             reader.Skip();
         }
 
-        private void ReadFigures(ref UsageFields usage)
-        {
-            var from = (int)reader.BytesConsumed;
-            usage.Read(ref reader);
-            usage.Keep(json[from..(int)reader.BytesConsumed].TrimStart(": \t\r\n"u8));
-        }
+        /// <summary>A member's value up to where the reader stands; its name ended at <paramref name="from"/>.</summary>
+        private readonly ReadOnlySpan<byte> Value(int from) => json[from..(int)reader.BytesConsumed].TrimStart(": \t\r\n"u8);
 
         private void ReadError()
         {

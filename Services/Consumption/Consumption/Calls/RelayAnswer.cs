@@ -62,7 +62,7 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
         }
 
         var told = call.Surface.IsFree ? default(TokenUsage) : fields.ToUsage(call.Plan!.Upstream.Dialect);
-        var usage = Count.Of(call, told, facts.TextBytes, out var counted);
+        var usage = Count.WithSearches(call, Count.Of(call, told, facts.TextBytes, out var counted), fields.SearchesSeen);
         if (call.Surface == Surface.ImageGenerations)
         {
             usage = usage with { Images = facts.Images };
@@ -161,6 +161,27 @@ internal static class Count
         var usage = told ?? Usage(call.Request!, outputBytes);
         counted = told is null;
         return call.Surface.Dialect == Dialect.Audio ? AudioCharge.Of(call, told, usage, out counted) : usage;
+    }
+
+    /// <summary>The same of an answer that broke off after text that nothing told covers: Anthropic's streams begin with all of the input and one token of output.</summary>
+    public static TokenUsage OfPart(Call call, TokenUsage? told, long outputBytes, out bool counted)
+    {
+        var usage = Of(call, told, outputBytes, out counted);
+        var least = Tokens(outputBytes);
+        if (least <= usage.OutputTokens)
+        {
+            return usage;
+        }
+
+        counted = true;
+        return usage with { OutputTokens = least };
+    }
+
+    /// <summary>With searches that usage does not tell: those that an answer shows; one for a chat by a model that searches whenever it is asked.</summary>
+    public static TokenUsage WithSearches(Call call, TokenUsage usage, int seen)
+    {
+        var least = call.Request!.AlwaysSearches && call.Plan!.Translated is null ? 1 : seen;
+        return least > usage.WebSearches && !call.Surface.IsFree ? usage with { WebSearches = least } : usage;
     }
 
     private static TokenUsage Usage(CallRequest request, long outputBytes) => new(Tokens(request.TextBytes), 0, Tokens(outputBytes));

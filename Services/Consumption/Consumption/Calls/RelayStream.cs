@@ -22,7 +22,7 @@ namespace LlmMarketplace.Consumption.Calls;
 ///   event … its end ─────────────► settled as abandoned ◄────── leaves  (a listing that is drained: read on, nothing passed on)
 ///   ◄─────────────── cancelled ── fenced: settled as cut ─reset─►     (this instance was not heard of for too long: <see cref="InstanceLease"/>)
 /// </code>
-/// Charged by the provider's last usage, else by a lower bound of what was passed on. A stream that breaks before anything was passed on is a failed call.
+/// Charged by the provider's last usage, else by a lower bound of what was passed on; the larger of both when the stream did not come to its end and text came after that usage. A stream that breaks before anything was passed on is a failed call.
 /// </summary>
 internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
@@ -158,6 +158,7 @@ internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, In
 
             progress.Sequence = read.Facts.Sequence;
             progress.TextBytes += read.Facts.TextBytes;
+            progress.ToldTextBytes = read.Facts.HasUsage ? progress.TextBytes : progress.ToldTextBytes;
             if (read.Facts.IsError && !progress.HasBegun)
             {
                 return AnswerEnd.Cut;
@@ -266,6 +267,9 @@ internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, In
 
         public long TextBytes { get; set; }
 
+        /// <summary>Of these, how many had come when usage was last told.</summary>
+        public long ToldTextBytes { get; set; }
+
         public byte[]? Done { get; set; }
 
         /// <summary>The id of the response, once an event told it.</summary>
@@ -297,7 +301,10 @@ internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, In
         public override CallOutcome Outcome(Call call, RequestOutcome outcome, int status)
         {
             var told = Translator is null ? Usage.ToUsage(call.Surface.Dialect) : Translator.Usage;
-            return new(outcome, status, Count.Of(call, told, Translator?.TextBytes ?? TextBytes, out var counted), counted) { ProviderUsage = Translator is null ? Usage.ToText() : Translator.ProviderUsage };
+            var (text, toldText) = Translator is null ? (TextBytes, ToldTextBytes) : (Translator.TextBytes, Translator.ToldTextBytes);
+            bool counted;
+            var usage = Done is null && text > toldText ? Count.OfPart(call, told, text, out counted) : Count.Of(call, told, text, out counted);
+            return new(outcome, status, Count.WithSearches(call, usage, Usage.SearchesSeen), counted) { ProviderUsage = Translator is null ? Usage.ToText() : Translator.ProviderUsage };
         }
 
         /// <summary>Why the answer is not complete, as the stream's last event; nothing when the provider said so itself.</summary>

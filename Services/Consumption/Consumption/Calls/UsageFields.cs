@@ -14,6 +14,9 @@ internal struct UsageFields
     private const int MaxKeptBytes = 4_096;
     private const int MaxExponentBytes = 5; // «e-999»
 
+    // Of one call. Nobody lets a model search as often; a provider's answer may say anything.
+    private const int MaxSearches = 1_000;
+
     private long? input;
     private long? output;
     private long? cached;
@@ -22,6 +25,7 @@ internal struct UsageFields
     private long? cacheCreated5m;
     private long? cacheCreated1h;
     private long? reasoning;
+    private long? total;
     private long? audioInput;
     private long? audioOutput;
     private long? searches;
@@ -32,14 +36,23 @@ internal struct UsageFields
     private byte[]? first;
     private byte[]? last;
 
+    /// <summary>How often usage was told.</summary>
+    public int Times { get; private set; }
+
+    /// <summary>Searches of the web that the answer shows, where its usage does not tell them.</summary>
+    public int SearchesSeen { get; private set; }
+
     /// <summary>What was told, word for word: the object, or an array of the first and the last; null when nothing was, or nothing that a database takes.</summary>
     public readonly string? ToText() =>
         last is null ? null
         : ReferenceEquals(first, last) ? Encoding.UTF8.GetString(last)
         : $"[{Encoding.UTF8.GetString(first!)},{Encoding.UTF8.GetString(last)}]";
 
+    /// <summary>Notes searches that an answer, or an event, shows.</summary>
+    public void Searched(int count) => SearchesSeen = (int)Math.Min((long)SearchesSeen + count, MaxSearches);
+
     /// <summary>Keeps a <c>usage</c> value as it stands.</summary>
-    public void Keep(ReadOnlySpan<byte> value)
+    private void Keep(ReadOnlySpan<byte> value)
     {
         // Figures need no escapes, and PostgreSQL does not take them all; nor numbers of more digits than its «numeric» holds (131 072 and 16 383), which only an exponent can write in so few bytes.
         if (value.Length <= MaxKeptBytes && value.StartsWith("{"u8) && !value.Contains((byte)'\\') && Ascii.IsValid(value) && !HasLongExponent(value))
@@ -76,8 +89,9 @@ internal struct UsageFields
         var written1h = apart ? cacheCreated1h ?? 0 : 0;
         var written = apart ? cacheCreated ?? written1h + (cacheCreated5m ?? 0) : 0;
         var read = apart ? cacheRead ?? 0 : cached ?? 0;
-        // Gemini tells thoughts, and what its own tools had read, beside the rest.
-        var usage = new TokenUsage((input ?? 0) + (toolInput ?? 0) + (apart ? read + written : 0), read, (output ?? 0) + (thoughts ?? 0))
+        // Gemini tells thoughts, and what its own tools had read, beside the rest; xAI its reasoning, as the total shows.
+        var beside = reasoning > 0 && total == input + output + reasoning ? reasoning.Value : thoughts ?? 0;
+        var usage = new TokenUsage((input ?? 0) + (toolInput ?? 0) + (apart ? read + written : 0), read, (output ?? 0) + beside)
         {
             CacheWriteTokens = written - written1h,
             CacheWrite1hTokens = written1h,
@@ -90,16 +104,28 @@ internal struct UsageFields
         return usage.IsConsistent && usage.CacheWriteTokens >= 0 ? usage : null;
     }
 
-    /// <summary>Reads the value of a <c>usage</c> member; the reader stands on its name, and then on its end.</summary>
-    public void Read(ref Utf8JsonReader reader)
+    /// <summary>Reads and keeps the value of a <c>usage</c> member; the reader stands on its name, and then on its end.</summary>
+    /// <param name="reader">The reader.</param>
+    /// <param name="json">What it reads.</param>
+    /// <returns>Whether it tells anything: <c>null</c> does not.</returns>
+    public bool Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> json)
     {
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
         {
             reader.Skip();
-            return;
+            return false;
         }
 
+        var from = (int)reader.TokenStartIndex;
+        ReadMembers(ref reader);
+        Keep(json[from..(int)reader.BytesConsumed]);
+        Times++;
+        return true;
+    }
+
+    private void ReadMembers(ref Utf8JsonReader reader)
+    {
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("prompt_tokens"u8) || reader.ValueTextEquals("input_tokens"u8) || reader.ValueTextEquals("inputTokens"u8))
@@ -125,6 +151,12 @@ internal struct UsageFields
             else if (reader.ValueTextEquals("completion_tokens_details"u8) || reader.ValueTextEquals("output_tokens_details"u8))
             {
                 ReadDetails(ref reader, ref audioOutput);
+            }
+            else if (reader.ValueTextEquals("total_tokens"u8))
+            {
+                reader.Read();
+                total = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var all) ? all : null;
+                reader.Skip();
             }
             else if (reader.ValueTextEquals("promptTokenCount"u8))
             {

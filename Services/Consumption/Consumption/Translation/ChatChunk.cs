@@ -48,7 +48,7 @@ internal sealed class ChatChunk
             }
             else if (reader.ValueTextEquals("usage"u8))
             {
-                usage.Read(ref reader);
+                usage.Read(ref reader, data);
             }
             else if (reader.ValueTextEquals("error"u8))
             {

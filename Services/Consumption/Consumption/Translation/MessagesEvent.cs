@@ -45,7 +45,7 @@ internal ref struct MessagesEvent(ReadOnlySpan<byte> data)
             }
             else if (reader.ValueTextEquals("usage"u8))
             {
-                usage.Read(ref reader);
+                usage.Read(ref reader, data);
             }
             else if (reader.ValueTextEquals("message"u8))
             {
@@ -87,7 +87,7 @@ internal ref struct MessagesEvent(ReadOnlySpan<byte> data)
         {
             if (reader.ValueTextEquals("usage"u8))
             {
-                usage.Read(ref reader);
+                usage.Read(ref reader, data);
             }
             else
             {

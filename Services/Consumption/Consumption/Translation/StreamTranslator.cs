@@ -42,6 +42,9 @@ internal abstract class StreamTranslator : IDisposable
     /// <summary>Bytes of produced text so far, as they are escaped.</summary>
     public long TextBytes { get => Before?.TextBytes ?? field; private protected set; }
 
+    /// <summary>Of these, how many had come when it last said something of usage.</summary>
+    public long ToldTextBytes { get => Before?.ToldTextBytes ?? field; private set; }
+
     /// <summary>What the provider said of usage so far; null when it did not, or said nonsense.</summary>
     public TokenUsage? Usage => Before is { } before ? before.Usage : Told.ToUsage(Reads);
 
@@ -78,7 +81,9 @@ internal abstract class StreamTranslator : IDisposable
         }
 
         target = output;
+        var times = Told.Times;
         Take(data);
+        ToldTextBytes = Told.Times == times ? ToldTextBytes : TextBytes;
         return State;
     }
 
