@@ -39,8 +39,11 @@ internal sealed class CallRequest
     /// <summary>Where a maximum of null stands, which says nothing; null when there is none.</summary>
     public Slice? NullMaximum { get; init; }
 
-    /// <summary>Answers asked for.</summary>
-    public int Choices { get; init; } = 1;
+    /// <summary>Prompts of a completion, which are answered each by itself; of all else one.</summary>
+    public long Prompts { get; init; } = 1;
+
+    /// <summary>Answers asked for, to all prompts together.</summary>
+    public long Choices { get; init; } = 1;
 
     /// <summary>Whether images, audio or files are among the input: their bytes bound nothing.</summary>
     public bool HasMedia { get; init; }

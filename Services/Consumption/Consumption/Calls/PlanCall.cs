@@ -19,6 +19,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
 {
     // Reservations stay exact in Redis's doubles; nothing that costs this much is ever admitted.
     private const long MaxReservedNanos = 9_000_000_000_000_000;
+    private const long MaxReservedTokens = 10_000_000_000_000;
     private const long MediaTokens = 128_000;
     private const string ResidencyHeader = "x-marketplace-residency";
 
@@ -109,7 +110,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
             return untranslatable is null ? (draft, null) : (null, untranslatable);
         }
 
-        var input = Math.Max(draft.InputBound, InputBound(translated.Body.Length, call.Request!, specification.Model));
+        var input = Math.Max(draft.InputBound, InputBound(draft.Upstream, translated.Body.Length, call.Request!, specification.Model));
         var bound = draft.Price.UpperBound(input, draft.OutputBound, ImageBound(call.Surface, call.Request!), SearchBound(call.Request!), 0, call.Request!.Characters);
         return (draft with { Translated = translated, InputBound = input, ReservedNanos = Math.Min(Price.Nanos(bound), MaxReservedNanos) }, null);
     }
@@ -181,7 +182,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         }
 
         var (output, cap) = OutputBound(upstream, request, specification);
-        var input = call.Surface.IsFree || call.Surface == Surface.Invoke ? 0 : InputBound(call.Body!.Bytes.Length, request, specification.Model);
+        var input = call.Surface.IsFree || call.Surface == Surface.Invoke ? 0 : InputBound(upstream, call.Body!.Bytes.Length, request, specification.Model);
         if (sound)
         {
             (input, output) = AudioCharge.Tokens(call.Body!.Bytes.Length, MediaTokens, options.Value.DefaultMaxOutputTokens, specification.Model, price);
@@ -247,8 +248,14 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
 
     private long SearchBound(CallRequest request) => request.SearchesWeb ? request.MaxWebSearches ?? options.Value.DefaultMaxWebSearches : 0;
 
-    private static long InputBound(int bodyBytes, CallRequest request, ModelFacts model) =>
-        request.HasMedia ? model.ContextWindow ?? bodyBytes + MediaTokens : Math.Min(bodyBytes, model.ContextWindow ?? int.MaxValue);
+    /// <summary>A context window bounds each prompt, and nothing of what takes several texts at once: embeddings, moderations, rerank.</summary>
+    private static long InputBound(Surface surface, int bodyBytes, CallRequest request, ModelFacts model) =>
+        request.HasMedia ? model.ContextWindow ?? bodyBytes + MediaTokens
+        : surface.MaxOutputField is null ? bodyBytes
+        : Math.Min(bodyBytes, Times(model.ContextWindow ?? int.MaxValue, request.Prompts));
+
+    /// <summary>Tokens of so many answers or prompts, without overflow.</summary>
+    private static long Times(long tokens, long many) => Math.BigMul(tokens, many) is var all && all > MaxReservedTokens ? MaxReservedTokens : (long)all;
 
     private (long Output, (string Field, long Value)? Cap) OutputBound(Surface surface, CallRequest request, ServiceSpecification specification)
     {
@@ -259,11 +266,11 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
 
         if (request.MaxOutputTokens is { } asked)
         {
-            return (asked * request.Choices, null);
+            return (Times(asked, request.Choices), null);
         }
 
         var cap = specification.Model.MaxOutputTokens ?? options.Value.DefaultMaxOutputTokens;
-        return ((long)cap * request.Choices, (surface == Surface.ChatCompletions ? ChatMaximum(specification) : field, cap));
+        return (Times(cap, request.Choices), (surface == Surface.ChatCompletions ? ChatMaximum(specification) : field, cap));
     }
 
     /// <summary>Chat's member for the maximum: OpenAI itself wants the newer name, all others know the older one.</summary>

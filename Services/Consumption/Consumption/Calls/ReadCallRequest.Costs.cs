@@ -55,6 +55,12 @@ internal static partial class ReadCallRequest
                 Once("best_of", Seen.BestOf);
                 choices = Math.Max(choices ?? 1, ReadCount("best_of", MaxChoices) ?? 1);
             }
+            else if (surface == Surface.Completions && reader.ValueTextEquals("prompt_embeds"u8))
+            {
+                CountPrompts();
+                reader.Read();
+                reader.Skip();
+            }
             else
             {
                 return false;

@@ -47,6 +47,7 @@ internal static partial class ReadCallRequest
         private long? maxTokens;
         private long? maxOtherTokens;
         private long? choices;
+        private long prompts;
         private bool media;
         private bool audio;
         private bool searchesWeb;
@@ -99,7 +100,8 @@ internal static partial class ReadCallRequest
                 IncludeUsage = includeUsageValue,
                 MaxOutputTokens = maxTokens is null ? maxOtherTokens : Math.Max(maxTokens.Value, maxOtherTokens ?? 0),
                 NullMaximum = nullMaximum,
-                Choices = (int)(choices ?? 1),
+                Prompts = Math.Max(1, prompts),
+                Choices = Math.Max(1, prompts) * (choices ?? 1),
                 HasMedia = media,
                 HasAudio = audio,
                 SearchesWeb = searchesWeb,
@@ -177,6 +179,11 @@ internal static partial class ReadCallRequest
             }
 
             Once(name, field);
+            if (surface == Surface.Completions && field == Seen.Prompt)
+            {
+                CountPrompts();
+            }
+
             ReadInput();
             return true;
         }

@@ -11,7 +11,7 @@ internal static class RefuseCall
     // When an open call will end, nobody knows.
     private static readonly TimeSpan UntilOneEnds = TimeSpan.FromSeconds(1);
 
-    public static CallRefusal By(LimitAnswer answer, Reservation asked, CallPlan plan, int choices)
+    public static CallRefusal By(LimitAnswer answer, Reservation asked, CallPlan plan, long choices)
     {
         var account = asked.Of(answer.Account);
         var (whose, budget) = answer.Account switch
@@ -60,7 +60,7 @@ internal static class RefuseCall
     private static long? TokensAfterInput(long left, CallPlan plan) => plan.OutputBound == 0 || plan.Upstream.MaxOutputField is null ? null : left - plan.InputBound;
 
     /// <summary>The largest output that would be admitted, for the caller to ask for.</summary>
-    private static string Affordable(long? output, int choices) => (output / choices) switch
+    private static string Affordable(long? output, long choices) => (output / choices) switch
     {
         null => "",
         > 0 and var tokens => $"With `max_tokens` of at most {tokens} it would fit.",
