@@ -45,8 +45,14 @@ internal sealed class CallRequest
     /// <summary>Answers asked for, to all prompts together.</summary>
     public long Choices { get; init; } = 1;
 
-    /// <summary>Whether images, audio or files are among the input: their bytes bound nothing.</summary>
+    /// <summary>Whether images, audio, files or texts that the provider fetches are among the input: the body's bytes bound nothing.</summary>
     public bool HasMedia { get; init; }
+
+    /// <summary>Whether the provider itself gives texts of the web to the model.</summary>
+    public bool ReadsWeb { get; init; }
+
+    /// <summary>Tokens that a provider may add to the input because of the tools in it: <see cref="ToolPrompts"/>.</summary>
+    public long ToolTokens { get; init; }
 
     /// <summary>Whether audio is among the input or asked for.</summary>
     public bool HasAudio { get; init; }

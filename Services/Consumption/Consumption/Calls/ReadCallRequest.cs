@@ -49,6 +49,8 @@ internal static partial class ReadCallRequest
         private long? choices;
         private long prompts;
         private bool media;
+        private bool readsWeb;
+        private long toolTokens;
         private bool audio;
         private bool searchesWeb;
         private int? maxWebSearches;
@@ -103,6 +105,8 @@ internal static partial class ReadCallRequest
                 Prompts = Math.Max(1, prompts),
                 Choices = Math.Max(1, prompts) * (choices ?? 1),
                 HasMedia = media,
+                ReadsWeb = readsWeb || searchesWeb,
+                ToolTokens = toolTokens,
                 HasAudio = audio,
                 SearchesWeb = searchesWeb,
                 MaxWebSearches = maxWebSearches,
