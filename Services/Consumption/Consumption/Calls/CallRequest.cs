@@ -36,8 +36,8 @@ internal sealed class CallRequest
     /// <summary>The largest output that the caller allows; null when it does not say.</summary>
     public long? MaxOutputTokens { get; init; }
 
-    /// <summary>Where a maximum of null stands, which says nothing; null when there is none.</summary>
-    public Slice? NullMaximum { get; init; }
+    /// <summary>Where maxima of null stand, which say nothing: each member's name and place.</summary>
+    public IReadOnlyList<(string Field, Slice Member)> NullMaxima { get; init; } = [];
 
     /// <summary>Prompts of a completion, which are answered each by itself; of all else one.</summary>
     public long Prompts { get; init; } = 1;

@@ -54,7 +54,7 @@ internal static partial class ReadCallRequest
         private bool audio;
         private bool searchesWeb;
         private int? maxWebSearches;
-        private Slice? nullMaximum;
+        private List<(string Field, Slice Member)>? nullMaxima;
         private long characters;
         private bool? store;
         private string? previousResponse;
@@ -101,7 +101,7 @@ internal static partial class ReadCallRequest
                 StreamOptionsIsEmpty = streamOptionsIsEmpty,
                 IncludeUsage = includeUsageValue,
                 MaxOutputTokens = maxTokens is null ? maxOtherTokens : Math.Max(maxTokens.Value, maxOtherTokens ?? 0),
-                NullMaximum = nullMaximum,
+                NullMaxima = nullMaxima ?? [],
                 Prompts = Math.Max(1, prompts),
                 Choices = Math.Max(1, prompts) * (choices ?? 1),
                 HasMedia = media,
@@ -354,10 +354,11 @@ internal static partial class ReadCallRequest
 
         private long? ReadMaximum(string name)
         {
+            var start = (int)reader.TokenStartIndex;
             var count = ReadCount(name, int.MaxValue);
             if (reader.TokenType == JsonTokenType.Null)
             {
-                nullMaximum ??= new Slice((int)reader.TokenStartIndex, (int)(reader.BytesConsumed - reader.TokenStartIndex));
+                (nullMaxima ??= []).Add((name, new Slice(start, (int)reader.BytesConsumed - start)));
             }
 
             return count;
