@@ -155,6 +155,22 @@ public sealed partial class KeySettingsTests(Marketplace marketplace, OtherInsta
         Assert.Equal(HttpStatusCode.OK, (await ChatAsync(key, service, affordable)).StatusCode);
     }
 
+    [Theory]
+    [InlineData("max_tokens")]
+    [InlineData("max_completion_tokens")]
+    public async Task The_output_that_a_refusal_names_is_admitted_when_the_refused_call_had_named_none(string member)
+    {
+        other.Provider.Answer = ProviderScripts.Chat("hello", 5, 5);
+        var service = await marketplace.AddServiceAsync(Prices.PerMillionTokens(1m, 4m));
+        var key = await (await marketplace.AddOrganisationAsync()).CreateKeyAsync(new { name = "poor", budget = new { amount = 0.001m, currency = "USD", period = "total" } });
+
+        var refused = await ChatAsync(key, service, null);
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        var affordable = int.Parse(AtMost().Match(await refused.Content.ReadAsStringAsync()).Groups[1].Value, CultureInfo.InvariantCulture);
+
+        Assert.Equal(HttpStatusCode.OK, (await ChatAsync(key, service, affordable, member)).StatusCode);
+    }
+
     [Fact]
     public async Task A_key_tells_its_limits_and_what_is_left_of_them()
     {
@@ -227,10 +243,15 @@ public sealed partial class KeySettingsTests(Marketplace marketplace, OtherInsta
         return await client.PostAsJsonAsync("/v1/embeddings", new { model, input = "hello" });
     }
 
-    private async Task<HttpResponseMessage> ChatAsync(CreatedKey key, ListingChanged service, int maxTokens)
+    private async Task<HttpResponseMessage> ChatAsync(CreatedKey key, ListingChanged service, int? maxTokens, string member = "max_tokens")
     {
         using var client = key.Client(other.Service);
-        var request = new { model = $"acme/{service.Name}", messages = new[] { new { role = "user", content = "hello" } }, max_tokens = maxTokens };
+        var request = new Dictionary<string, object> { ["model"] = $"acme/{service.Name}", ["messages"] = new[] { new { role = "user", content = "hello" } } };
+        if (maxTokens is { } most)
+        {
+            request.Add(member, most);
+        }
+
         await Until.TrueAsync(async () => (await client.GetAsync($"/v1/models/acme/{service.Name}")).IsSuccessStatusCode);
         return await client.PostAsJsonAsync("/v1/chat/completions", request);
     }

@@ -30,9 +30,16 @@ public sealed class EditedBodyTests
     [Theory]
     [InlineData("""{"model":"a/b"}""", """{"max_tokens":9,"model":"m"}""")]
     [InlineData("""{"max_tokens":null,"model":"a/b"}""", """{"max_tokens":9,"model":"m"}""")]
-    [InlineData("""{"model":"a/b","max_completion_tokens": null}""", """{"model":"m","max_completion_tokens": 9}""")]
+    [InlineData("""{"model":"a/b","max_completion_tokens": null}""", """{"model":"m","max_tokens":9}""")]
     public async Task A_cap_is_sent_in_the_place_of_a_null_or_else_first(string body, string sent) =>
         Assert.Equal(sent, await EditAsync(Surface.ChatCompletions, body, "m", ("max_tokens", 9)));
+
+    [Theory]
+    [InlineData("""{"max_tokens":null,"model":"a/b"}""", """{"max_completion_tokens":9,"model":"m"}""")]
+    [InlineData("""{"model":"a/b","max_completion_tokens": null}""", """{"model":"m","max_completion_tokens":9}""")]
+    [InlineData("""{"max_tokens":null,"model":"a/b","max_completion_tokens":null}""", """{"max_tokens":null,"model":"m","max_completion_tokens":9}""")]
+    public async Task A_cap_in_the_place_of_a_null_has_the_name_that_the_provider_knows(string body, string sent) =>
+        Assert.Equal(sent, await EditAsync(Surface.ChatCompletions, body, "m", ("max_completion_tokens", 9)));
 
     [Fact]
     public async Task The_callers_bytes_are_needed_until_the_connection_has_all_of_them()

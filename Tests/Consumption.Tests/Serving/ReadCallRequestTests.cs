@@ -72,9 +72,63 @@ public sealed class ReadCallRequestTests
         Assert.Equal(5, ReadCallRequest.Read(Surface.Completions, """{"model":"a/b","prompt":"12345"}"""u8, 64).Request!.TextBytes);
     }
 
-    private static CallRequest Read(string body)
+    [Theory]
+    [InlineData("\"prompt\":\"one\"", 1)]
+    [InlineData("\"prompt\":[1,2,3]", 1)]
+    [InlineData("\"prompt\":[]", 1)]
+    [InlineData("\"prompt\":[\"one\",\"two\"]", 2)]
+    [InlineData("\"prompt\":[[1,2],[3],[4]]", 3)]
+    [InlineData("\"prompt\":[\"one\",\"two\"],\"n\":3", 6)]
+    [InlineData("\"best_of\":4,\"prompt\":[\"one\",\"two\"],\"n\":3", 8)]
+    [InlineData("\"prompt\":\"one\",\"prompt_embeds\":[\"AAAA\",\"BBBB\"]", 3)]
+    public void A_completion_has_so_many_answers_for_each_of_its_prompts(string members, long choices) =>
+        Assert.Equal(choices, Read(Surface.Completions, $$"""{"model":"a/b",{{members}}}""").Choices);
+
+    [Theory]
+    [InlineData("""{"type":"web_search_20250305","name":"web_search"}""", true)]
+    [InlineData("""{"type":"web_fetch_20250910","name":"web_fetch"}""", true)]
+    [InlineData("""{"type":"bash_20250124","name":"bash"}""", false)]
+    [InlineData("""{"name":"f","input_schema":{"type":"object"}}""", false)]
+    public void What_tools_bring_in_from_the_web_is_bounded_by_no_body(string tool, bool media) =>
+        Assert.Equal(media, Read(Surface.Messages, $$"""{"model":"a/b","tools":[{{tool}}]}""").HasMedia);
+
+    [Theory]
+    [InlineData("", 0)]
+    [InlineData("""{"name":"f","input_schema":{"type":"object"}}""", 804)]
+    [InlineData("""{"type":"bash_20250124","name":"bash"},{"type":"text_editor_20250429","name":"e"}""", 804 + 325 + 700)]
+    [InlineData("""{"type":"computer_20250124","name":"c"}""", 804 + 735 + 499)]
+    [InlineData("""{"type":"computer_toolset_20260801"}""", 804 + 4_590)]
+    public void What_a_provider_says_to_its_model_about_tools_is_reckoned(string tools, long tokens) =>
+        Assert.Equal(tokens, Read(Surface.Messages, $$"""{"model":"a/b","tools":[{{tools}}]}""").ToolTokens);
+
+    [Theory]
+    [InlineData("/v1/responses", "\"tools\":[{\"type\":\"shell\",\"environment\":{\"type\":\"container_auto\"}}]", "tools")]
+    [InlineData("/v1/responses", "\"tools\":[{\"environment\":{\"container_id\":\"c\",\"type\":\"container_reference\"},\"type\":\"shell\"}]", "tools")]
+    [InlineData("/v1/responses", "\"tools\":[{\"type\":\"shell\",\"environment\":\"container_auto\"}]", "tools")]
+    [InlineData("/v1/messages", "\"speed\":\"fast\"", "speed")]
+    [InlineData("/v1/messages", "\"inference_geo\":\"us\"", "inference_geo")]
+    [InlineData("/v1/messages", "\"mcp_servers\":[{\"type\":\"url\",\"url\":\"https://s.example\",\"name\":\"s\"}]", "mcp_servers")]
+    [InlineData("/v1/messages", "\"Speed\":\"fast\"", "speed")]
+    public void What_costs_apart_is_refused_by_its_name(string path, string members, string field)
     {
-        var (request, refusal) = ReadCallRequest.Read(Surface.ChatCompletions, Encoding.UTF8.GetBytes(body), 64);
+        var (request, refusal) = ReadCallRequest.Read(Surface.All.Single(one => $"/v1/{one.Path}" == path), Encoding.UTF8.GetBytes($$"""{"model":"a/b",{{members}}}"""), 64);
+
+        Assert.Null(request);
+        Assert.Equal(field, refusal!.Param);
+    }
+
+    [Theory]
+    [InlineData("/v1/responses", "\"tools\":[{\"type\":\"shell\"},{\"type\":\"shell\",\"environment\":null},{\"type\":\"shell\",\"environment\":{\"type\":\"local\"}}]")]
+    [InlineData("/v1/messages", "\"speed\":\"standard\",\"inference_geo\":\"global\",\"mcp_servers\":[]")]
+    [InlineData("/v1/messages", "\"speed\":null,\"inference_geo\":null,\"mcp_servers\":null")]
+    public void What_costs_no_more_than_its_tokens_passes(string path, string members) =>
+        Read(Surface.All.Single(one => $"/v1/{one.Path}" == path), $$"""{"model":"a/b",{{members}}}""");
+
+    private static CallRequest Read(string body) => Read(Surface.ChatCompletions, body);
+
+    private static CallRequest Read(Surface surface, string body)
+    {
+        var (request, refusal) = ReadCallRequest.Read(surface, Encoding.UTF8.GetBytes(body), 64);
         Assert.Null(refusal);
         return request!;
     }

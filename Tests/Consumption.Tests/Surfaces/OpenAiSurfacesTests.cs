@@ -187,6 +187,90 @@ public sealed class OpenAiSurfacesTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task Each_prompt_of_a_completion_is_reserved_an_answer()
+    {
+        var script = ProviderScripts.Json(200, """{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":200,"total_tokens":205}}""");
+        var pricing = new ServicePricing(PricingModel.PerToken, "USD", [new PriceRate("default", "1k-tokens", 0m, 1m, null)]);
+        var (client, member, service) = await CallerAsync(script, pricing, [ServiceSurfaces.Completions]);
+        await member.SetBudgetAsync(0.25m);
+
+        var tooMany = await client.PostAsync("/v1/completions", Body($$"""{"model":"acme/{{service.Name}}","max_tokens":100,"prompt":["one","two","three"]}"""));
+        var answer = await client.PostAsync("/v1/completions", Body($$"""{"model":"acme/{{service.Name}}","max_tokens":100,"prompt":["one","two"]}"""));
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, tooMany.StatusCode);
+        Assert.Contains("at most 83 ", await tooMany.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Texts_that_are_embedded_at_once_are_not_bounded_by_one_context_window()
+    {
+        marketplace.Provider.Answer = ProviderScripts.Embedding(5_000);
+        var service = await marketplace.AddServiceAsync(Prices.PerRequest(0m), "embeddings");
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync(new { name = "small", limits = new { tokensPerMinute = 9_000 } })).Client();
+        var text = new string('x', 5_000);
+
+        var answer = await client.PostAsync("/v1/embeddings", Body($$"""{"model":"acme/{{service.Name}}","input":["{{text}}","{{text}}"]}"""));
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("", true)]
+    [InlineData(""","tools":[{"type":"function","function":{"name":"f"}}]""", false)]
+    public async Task What_a_provider_says_to_its_model_about_tools_is_reserved(string tools, bool fits)
+    {
+        var service = await marketplace.AddServiceAsync(Pricing);
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync(new { name = "small", limits = new { tokensPerMinute = 900 } })).Client();
+
+        var answer = await client.PostAsync("/v1/chat/completions", Body($$"""{"model":"acme/{{service.Name}}","max_tokens":100,"messages":[]{{tools}}}"""));
+
+        Assert.Equal(fits ? HttpStatusCode.OK : HttpStatusCode.TooManyRequests, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData(null, null)]
+    [InlineData(null, 0.04)]
+    [InlineData(4_000, null)]
+    public async Task Images_that_cost_by_their_tokens_are_made_where_the_listing_says_how_many_those_can_be(int? most, double? image)
+    {
+        var script = ProviderScripts.Json(200, """{"created":1,"data":[{"b64_json":"AAAA"}],"usage":{"input_tokens":5,"output_tokens":4000,"total_tokens":4005}}""");
+        var pricing = new ServicePricing(PricingModel.PerToken, "USD", [new PriceRate("default", "1k-tokens", 0m, 0.01m, null) { Image = (decimal?)image }]);
+        var service = await marketplace.AddServiceAsync(script, pricing, EndpointProtocol.OpenAi, category: "image-generation", model: model => model with { MaxOutputTokens = most });
+        var member = await marketplace.AddOrganisationAsync();
+        await member.SetBudgetAsync(0.1m);
+        using var client = (await member.CreateKeyAsync()).Client();
+
+        var one = await client.PostAsync("/v1/images/generations", Body($$"""{"model":"acme/{{service.Name}}","prompt":"A cat"}"""));
+        Assert.Equal(most is null ? HttpStatusCode.BadRequest : HttpStatusCode.OK, one.StatusCode);
+        if (most is null)
+        {
+            Assert.Contains("not_priced", await one.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            return;
+        }
+
+        var second = await client.PostAsync("/v1/images/generations", Body($$"""{"model":"acme/{{service.Name}}","prompt":"A cat","n":2}"""));
+        Assert.Equal(HttpStatusCode.TooManyRequests, second.StatusCode);
+    }
+
+    [Theory]
+    [InlineData(8_192, HttpStatusCode.OK)]
+    [InlineData(null, HttpStatusCode.BadRequest)]
+    public async Task Tools_that_read_the_web_are_called_where_a_context_window_bounds_what_they_bring(int? window, HttpStatusCode status)
+    {
+        var script = ProviderScripts.Json(200, """{"id":"msg_1","type":"message","content":[],"usage":{"input_tokens":5000,"output_tokens":5}}""");
+        var service = await marketplace.AddServiceAsync(script, Pricing, EndpointProtocol.Anthropic, model: model => model with { ContextWindow = window });
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync()).Client();
+
+        var answer = await client.PostAsync("/v1/messages", Body($$"""{"model":"acme/{{service.Name}}","max_tokens":10,"messages":[],"tools":[{"type":"web_fetch_20250910","name":"web_fetch"}]}"""));
+
+        Assert.Equal(status, answer.StatusCode);
+    }
+
+    [Fact]
     public async Task Searches_with_a_price_are_charged_one_by_one()
     {
         var script = ProviderScripts.Json(200, """

@@ -9,16 +9,17 @@ internal static class SurfaceMarket
 {
     public static async Task<ListingChanged> AddServiceAsync(
         this Marketplace marketplace, Func<ReceivedCall, Task> answer, ServicePricing pricing, EndpointProtocol protocol, IReadOnlyList<string>? surfaces = null, string? apiVersion = null,
-        string category = "text-generation")
+        string category = "text-generation", Func<ModelFacts, ModelFacts>? model = null)
     {
         var segment = Guid.CreateVersion7().ToString("n");
         marketplace.Provider.AnswerBelow(segment, answer);
         var listing = await marketplace.AddServiceAsync(pricing, category, url: $"http://scripted.local/{segment}/v1");
         var version = listing.Versions[0];
         var endpoint = version.Specification.Endpoint with { Protocol = protocol, Surfaces = surfaces, ApiVersion = apiVersion };
-        var changed = listing with { Versions = [version with { Specification = version.Specification with { Endpoint = endpoint } }] };
+        var facts = model?.Invoke(version.Specification.Model) ?? version.Specification.Model;
+        var changed = listing with { Versions = [version with { Specification = version.Specification with { Endpoint = endpoint, Model = facts } }] };
         await marketplace.TellAsync(changed);
-        await marketplace.KnowsAsync(changed, known => known.Specification.Endpoint is { } at && at.Protocol == protocol && at.Surfaces?.Count == surfaces?.Count && at.ApiVersion == apiVersion);
+        await marketplace.KnowsAsync(changed, known => known.Specification.Model.MaxOutputTokens == facts.MaxOutputTokens && known.Specification.Model.ContextWindow == facts.ContextWindow && known.Specification.Endpoint is { } at && at.Protocol == protocol && at.Surfaces?.Count == surfaces?.Count && at.ApiVersion == apiVersion);
         return changed;
     }
 

@@ -36,14 +36,23 @@ internal sealed class CallRequest
     /// <summary>The largest output that the caller allows; null when it does not say.</summary>
     public long? MaxOutputTokens { get; init; }
 
-    /// <summary>Where a maximum of null stands, which says nothing; null when there is none.</summary>
-    public Slice? NullMaximum { get; init; }
+    /// <summary>Where maxima of null stand, which say nothing: each member's name and place.</summary>
+    public IReadOnlyList<(string Field, Slice Member)> NullMaxima { get; init; } = [];
 
-    /// <summary>Answers asked for.</summary>
-    public int Choices { get; init; } = 1;
+    /// <summary>Prompts of a completion, which are answered each by itself; of all else one.</summary>
+    public long Prompts { get; init; } = 1;
 
-    /// <summary>Whether images, audio or files are among the input: their bytes bound nothing.</summary>
+    /// <summary>Answers asked for, to all prompts together.</summary>
+    public long Choices { get; init; } = 1;
+
+    /// <summary>Whether images, audio, files or texts that the provider fetches are among the input: the body's bytes bound nothing.</summary>
     public bool HasMedia { get; init; }
+
+    /// <summary>Whether the provider itself gives texts of the web to the model.</summary>
+    public bool ReadsWeb { get; init; }
+
+    /// <summary>Tokens that a provider may add to the input because of the tools in it: <see cref="ToolPrompts"/>.</summary>
+    public long ToolTokens { get; init; }
 
     /// <summary>Whether audio is among the input or asked for.</summary>
     public bool HasAudio { get; init; }

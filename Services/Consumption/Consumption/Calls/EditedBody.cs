@@ -44,13 +44,16 @@ internal sealed class EditedBody : HttpContent
 
         if (cap is { } limit)
         {
-            if (request.NullMaximum is { } at)
+            var member = $"\"{limit.Field}\":{limit.Value}";
+            if (request.NullMaxima.Count > 0)
             {
-                edits.Add((at, $"{limit.Value}"));
+                // Where both names stand, the one that is sent must not stand there twice.
+                var named = request.NullMaxima.FirstOrDefault(one => one.Field == limit.Field, request.NullMaxima[0]);
+                edits.Add((named.Member, member));
             }
             else
             {
-                first.Append('"').Append(limit.Field).Append("\":").Append(limit.Value).Append(',');
+                first.Append(member).Append(',');
             }
         }
 

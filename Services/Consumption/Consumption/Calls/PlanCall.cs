@@ -12,13 +12,14 @@ namespace LlmMarketplace.Consumption.Calls;
 
 /// <summary>
 /// Finds what is called and the most that it can use and cost. Input: no tokenizer makes more tokens than there are bytes in the body (framing of messages is
-/// shorter than their JSON), and no model takes more than its context window; with images or audio among it only the window bounds. Where that does not fit, tokens are counted
+/// shorter than their JSON), but for what it adds for tools (<see cref="ToolPrompts"/>), and no model takes more than its context window; with images, audio or texts of the web among it only the window bounds. Where that does not fit, tokens are counted
 /// (<see cref="Counting.CountInput"/>). Output: what the caller allows, else the listing's cap, which then is asked of the provider too, for each of the answers wanted.
 /// </summary>
 internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, ProviderSecretProtector protector, IOptions<CallOptions> options)
 {
     // Reservations stay exact in Redis's doubles; nothing that costs this much is ever admitted.
     private const long MaxReservedNanos = 9_000_000_000_000_000;
+    private const long MaxReservedTokens = 10_000_000_000_000;
     private const long MediaTokens = 128_000;
     private const string ResidencyHeader = "x-marketplace-residency";
 
@@ -109,7 +110,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
             return untranslatable is null ? (draft, null) : (null, untranslatable);
         }
 
-        var input = Math.Max(draft.InputBound, InputBound(translated.Body.Length, call.Request!, specification.Model));
+        var input = Math.Max(draft.InputBound, InputBound(draft.Upstream, translated.Body.Length, call.Request!, specification.Model));
         var bound = draft.Price.UpperBound(input, draft.OutputBound, ImageBound(call.Surface, call.Request!), SearchBound(call.Request!), 0, call.Request!.Characters);
         return (draft with { Translated = translated, InputBound = input, ReservedNanos = Math.Min(Price.Nanos(bound), MaxReservedNanos) }, null);
     }
@@ -137,7 +138,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
             return Refuse(CallFailure.NotForSale, $"`{name}` has no price for the tier `{call.Organisation!.TierName}`.");
         }
 
-        if (Unpriced(call.Surface, request, price) is { } unpriced)
+        if (Unpriced(call.Surface, request, price, specification.Model) is { } unpriced)
         {
             return (null, new CallRefusal(CallFailure.NotPriced, $"`{name}` has no price for {unpriced.What}.", unpriced.Param));
         }
@@ -181,7 +182,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         }
 
         var (output, cap) = OutputBound(upstream, request, specification);
-        var input = call.Surface.IsFree || call.Surface == Surface.Invoke ? 0 : InputBound(call.Body!.Bytes.Length, request, specification.Model);
+        var input = call.Surface.IsFree || call.Surface == Surface.Invoke ? 0 : InputBound(upstream, call.Body!.Bytes.Length, request, specification.Model);
         if (sound)
         {
             (input, output) = AudioCharge.Tokens(call.Body!.Bytes.Length, MediaTokens, options.Value.DefaultMaxOutputTokens, specification.Model, price);
@@ -236,9 +237,11 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     private static string[]? Residency(HttpRequest request) =>
         request.Headers[ResidencyHeader] is { Count: > 0 } given ? [.. given.ToString().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)] : null;
 
-    private static (string What, string Param)? Unpriced(Surface surface, CallRequest request, Price price) =>
+    private static (string What, string Param)? Unpriced(Surface surface, CallRequest request, Price price, ModelFacts model) =>
         request.HasAudio && price is { AudioInput: null, Input: > 0 } ? ("audio", "modalities")
         : request.SearchesWeb && price.WebSearch is null ? ("searches of the web", "tools")
+        : request.ReadsWeb && model.ContextWindow is null && price.HasTokenRates ? ("what the provider reads in the web: its listing tells no `contextWindow`, which would bound that", "tools")
+        : surface == Surface.ImageGenerations && price.HasOutputRate && model.MaxOutputTokens is null ? ("images: they cost by their tokens, and its listing tells no `maxOutputTokens`, which would bound those", "model")
         : surface.Dialect == Dialect.Audio ? AudioCharge.Unpriced(surface, request, price)
         : surface == Surface.Invoke && price.HasTokenRates ? ("calls of it: they are not counted in tokens", "pricing")
         : null;
@@ -247,23 +250,29 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
 
     private long SearchBound(CallRequest request) => request.SearchesWeb ? request.MaxWebSearches ?? options.Value.DefaultMaxWebSearches : 0;
 
-    private static long InputBound(int bodyBytes, CallRequest request, ModelFacts model) =>
-        request.HasMedia ? model.ContextWindow ?? bodyBytes + MediaTokens : Math.Min(bodyBytes, model.ContextWindow ?? int.MaxValue);
+    /// <summary>A context window bounds each prompt, and nothing of what takes several texts at once: embeddings, moderations, rerank.</summary>
+    private static long InputBound(Surface surface, int bodyBytes, CallRequest request, ModelFacts model) =>
+        request.HasMedia ? model.ContextWindow ?? bodyBytes + request.ToolTokens + MediaTokens
+        : surface.MaxOutputField is null ? bodyBytes + request.ToolTokens
+        : Math.Min(bodyBytes + request.ToolTokens, Times(model.ContextWindow ?? int.MaxValue, request.Prompts));
+
+    /// <summary>Tokens of so many answers or prompts, without overflow.</summary>
+    private static long Times(long tokens, long many) => Math.BigMul(tokens, many) is var all && all > MaxReservedTokens ? MaxReservedTokens : (long)all;
 
     private (long Output, (string Field, long Value)? Cap) OutputBound(Surface surface, CallRequest request, ServiceSpecification specification)
     {
         if (surface.MaxOutputField is not { } field)
         {
-            return (0, null);
+            return (surface == Surface.ImageGenerations ? Times(specification.Model.MaxOutputTokens ?? 0, request.Choices) : 0, null);
         }
 
         if (request.MaxOutputTokens is { } asked)
         {
-            return (asked * request.Choices, null);
+            return (Times(asked, request.Choices), null);
         }
 
         var cap = specification.Model.MaxOutputTokens ?? options.Value.DefaultMaxOutputTokens;
-        return ((long)cap * request.Choices, (surface == Surface.ChatCompletions ? ChatMaximum(specification) : field, cap));
+        return (Times(cap, request.Choices), (surface == Surface.ChatCompletions ? ChatMaximum(specification) : field, cap));
     }
 
     /// <summary>Chat's member for the maximum: OpenAI itself wants the newer name, all others know the older one.</summary>

@@ -9,7 +9,7 @@ internal static partial class ReadCallRequest
     private static readonly string[] FreeTools = ["function", "custom", "local_shell", "shell", "apply_patch"];
 
     /// <summary>The same, as Anthropic writes them, with a date behind.</summary>
-    private static readonly string[] FreeToolFamilies = ["bash_", "text_editor_", "computer_", "memory_", "web_fetch_", "tool_search_tool_"];
+    private static readonly string[] FreeToolFamilies = ["bash_", "text_editor_", "computer_", "memory_", "tool_search_tool_"];
 
     private ref partial struct Reading
     {
@@ -49,12 +49,27 @@ internal static partial class ReadCallRequest
                 reader.Read();
                 alwaysSearches = reader.TokenType != JsonTokenType.Null;
                 searchesWeb |= alwaysSearches;
+                media |= searchesWeb;
                 reader.Skip();
+            }
+            else if (surface == Surface.Messages && (reader.ValueTextEquals("speed"u8) || reader.ValueTextEquals("inference_geo"u8)))
+            {
+                ReadDearerMember();
+            }
+            else if (surface.Dialect == Dialect.Messages && reader.ValueTextEquals("mcp_servers"u8))
+            {
+                ReadMcpServers();
             }
             else if (surface == Surface.Completions && reader.ValueTextEquals("best_of"u8))
             {
                 Once("best_of", Seen.BestOf);
                 choices = Math.Max(choices ?? 1, ReadCount("best_of", MaxChoices) ?? 1);
+            }
+            else if (surface == Surface.Completions && reader.ValueTextEquals("prompt_embeds"u8))
+            {
+                CountPrompts();
+                reader.Read();
+                reader.Skip();
             }
             else
             {
@@ -114,6 +129,38 @@ internal static partial class ReadCallRequest
             reader.Skip();
         }
 
+        /// <summary>Anthropic's faster answers, and answers within one country: each multiplies all rates.</summary>
+        private void ReadDearerMember()
+        {
+            var name = reader.GetString()!;
+            var usual = name == "speed" ? "standard" : "global";
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.Null && !(reader.TokenType == JsonTokenType.String && reader.ValueTextEquals(usual)))
+            {
+                Refuse(CallFailure.NotPriced, $"This `{name}` has a price of its own, which listings cannot declare: leave it out, or say `{usual}`.", name);
+            }
+
+            reader.Skip();
+        }
+
+        private void ReadMcpServers()
+        {
+            reader.Read();
+            var isEmpty = reader.TokenType == JsonTokenType.Null;
+            if (reader.TokenType == JsonTokenType.StartArray)
+            {
+                var ahead = reader;
+                isEmpty = ahead.Read() && ahead.TokenType == JsonTokenType.EndArray;
+            }
+
+            if (!isEmpty)
+            {
+                Refuse(CallFailure.NotPriced, "What `mcp_servers` give to the model has no bound: call the servers yourself, with tools of your own.", "mcp_servers");
+            }
+
+            reader.Skip();
+        }
+
         /// <summary>The provider puts a text of its own in the place of a stored prompt: nobody here knows how long.</summary>
         private void ReadStoredPrompt()
         {
@@ -154,6 +201,7 @@ internal static partial class ReadCallRequest
 
             while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
             {
+                toolTokens = Math.Max(toolTokens, ToolPrompts.OfAny);
                 if (reader.TokenType == JsonTokenType.StartObject)
                 {
                     ReadTool();
@@ -165,18 +213,54 @@ internal static partial class ReadCallRequest
             }
         }
 
+        /// <summary>Whether a shell's environment is another than the caller's own.</summary>
+        private static bool IsHosted(Utf8JsonReader environment)
+        {
+            if (environment.TokenType != JsonTokenType.StartObject)
+            {
+                return environment.TokenType != JsonTokenType.Null;
+            }
+
+            var isLocal = false;
+            while (environment.Read() && environment.TokenType == JsonTokenType.PropertyName)
+            {
+                var isType = environment.ValueTextEquals("type"u8);
+                environment.Read();
+                isLocal = isType ? environment.TokenType == JsonTokenType.String && environment.ValueTextEquals("local"u8) : isLocal;
+                environment.Skip();
+            }
+
+            return !isLocal;
+        }
+
         private void ReadTool()
         {
             string? type = null;
             int? maxUses = null;
+            var isHosted = false;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 var isType = reader.ValueTextEquals("type"u8);
                 var isMaxUses = reader.ValueTextEquals("max_uses"u8);
+                var isEnvironment = reader.ValueTextEquals("environment"u8);
                 reader.Read();
+                isHosted |= isEnvironment && IsHosted(reader);
                 type = isType && reader.TokenType == JsonTokenType.String ? reader.GetString() : type;
                 maxUses = isMaxUses && reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var uses) && uses > 0 ? uses : maxUses;
                 reader.Skip();
+            }
+
+            toolTokens += ToolPrompts.Of(type);
+            if (type == "shell" && isHosted)
+            {
+                Refuse(CallFailure.NotPriced, "A `shell` in a container of the provider costs apart, and cannot be priced yet: give it the `environment` of type `local`.", "tools");
+                return;
+            }
+
+            if (type?.StartsWith("web_fetch_", StringComparison.Ordinal) == true)
+            {
+                readsWeb = media = true;
+                return;
             }
 
             if (type is null || FreeTools.Contains(type) || FreeToolFamilies.Any(family => type.StartsWith(family, StringComparison.Ordinal)))
@@ -186,7 +270,7 @@ internal static partial class ReadCallRequest
 
             if (type.StartsWith("web_search", StringComparison.Ordinal))
             {
-                searchesWeb = true;
+                searchesWeb = media = true;
                 maxWebSearches = maxUses ?? maxWebSearches;
                 return;
             }

@@ -47,12 +47,15 @@ internal static partial class ReadCallRequest
         private long? maxTokens;
         private long? maxOtherTokens;
         private long? choices;
+        private long prompts;
         private bool media;
+        private bool readsWeb;
+        private long toolTokens;
         private bool audio;
         private bool searchesWeb;
         private bool alwaysSearches;
         private int? maxWebSearches;
-        private Slice? nullMaximum;
+        private List<(string Field, Slice Member)>? nullMaxima;
         private long characters;
         private bool? store;
         private string? previousResponse;
@@ -99,9 +102,12 @@ internal static partial class ReadCallRequest
                 StreamOptionsIsEmpty = streamOptionsIsEmpty,
                 IncludeUsage = includeUsageValue,
                 MaxOutputTokens = maxTokens is null ? maxOtherTokens : Math.Max(maxTokens.Value, maxOtherTokens ?? 0),
-                NullMaximum = nullMaximum,
-                Choices = (int)(choices ?? 1),
+                NullMaxima = nullMaxima ?? [],
+                Prompts = Math.Max(1, prompts),
+                Choices = Math.Max(1, prompts) * (choices ?? 1),
                 HasMedia = media,
+                ReadsWeb = readsWeb || searchesWeb,
+                ToolTokens = toolTokens,
                 HasAudio = audio,
                 SearchesWeb = searchesWeb,
                 AlwaysSearches = alwaysSearches,
@@ -179,6 +185,11 @@ internal static partial class ReadCallRequest
             }
 
             Once(name, field);
+            if (surface == Surface.Completions && field == Seen.Prompt)
+            {
+                CountPrompts();
+            }
+
             ReadInput();
             return true;
         }
@@ -345,10 +356,11 @@ internal static partial class ReadCallRequest
 
         private long? ReadMaximum(string name)
         {
+            var start = (int)reader.TokenStartIndex;
             var count = ReadCount(name, int.MaxValue);
             if (reader.TokenType == JsonTokenType.Null)
             {
-                nullMaximum ??= new Slice((int)reader.TokenStartIndex, (int)(reader.BytesConsumed - reader.TokenStartIndex));
+                (nullMaxima ??= []).Add((name, new Slice(start, (int)reader.BytesConsumed - start)));
             }
 
             return count;

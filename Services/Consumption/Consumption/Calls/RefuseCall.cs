@@ -11,7 +11,10 @@ internal static class RefuseCall
     // When an open call will end, nobody knows.
     private static readonly TimeSpan UntilOneEnds = TimeSpan.FromSeconds(1);
 
-    public static CallRefusal By(LimitAnswer answer, Reservation asked, CallPlan plan, int choices)
+    // What a caller adds who had named no maximum: `,"max_completion_tokens":1234567890`, and room for spaces and a line break.
+    private const long MaximumBytes = 48;
+
+    public static CallRefusal By(LimitAnswer answer, Reservation asked, CallPlan plan, long choices)
     {
         var account = asked.Of(answer.Account);
         var (whose, budget) = answer.Account switch
@@ -54,13 +57,16 @@ internal static class RefuseCall
         }
 
         var rest = plan.ReservedNanos - Price.Nanos(plan.Price.UpperBound(plan.InputBound, plan.OutputBound));
-        return plan.Price.OutputWithin(left - Math.Max(0, rest), plan.InputBound, plan.OutputBound);
+        return plan.Price.OutputWithin(left - Math.Max(0, rest), InputWithMaximum(plan), plan.OutputBound);
     }
 
-    private static long? TokensAfterInput(long left, CallPlan plan) => plan.OutputBound == 0 || plan.Upstream.MaxOutputField is null ? null : left - plan.InputBound;
+    private static long? TokensAfterInput(long left, CallPlan plan) => plan.OutputBound == 0 || plan.Upstream.MaxOutputField is null ? null : left - InputWithMaximum(plan);
+
+    /// <summary>Input of the same call when it says its maximum, which makes its body longer; counted tokens stay the same.</summary>
+    private static long InputWithMaximum(CallPlan plan) => plan.InputBound + (plan is { Cap: not null, ByBytes: null } ? MaximumBytes : 0);
 
     /// <summary>The largest output that would be admitted, for the caller to ask for.</summary>
-    private static string Affordable(long? output, int choices) => (output / choices) switch
+    private static string Affordable(long? output, long choices) => (output / choices) switch
     {
         null => "",
         > 0 and var tokens => $"With `max_tokens` of at most {tokens} it would fit.",

@@ -63,6 +63,10 @@ internal sealed record Price(decimal PerRequest, decimal Input, decimal CachedIn
     [JsonIgnore]
     public bool HasTokenRates => Input > 0 || Output > 0 || AudioInput > 0 || AudioOutput > 0;
 
+    /// <summary>Whether tokens out cost anything, in long calls or others.</summary>
+    [JsonIgnore]
+    public bool HasOutputRate => Dearest(Output, Reasoning, AudioOutput) > 0 || LongContext?.HasOutputRate == true;
+
     /// <summary>Price of one search that the provider runs itself; null: not for sale.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public decimal? WebSearch { get; init; }
