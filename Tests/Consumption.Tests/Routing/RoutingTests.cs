@@ -97,6 +97,44 @@ public sealed class RoutingTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task What_cannot_be_called_now_still_has_the_price_that_its_fallbacks_are_held_to()
+    {
+        var first = await marketplace.AddServiceAsync(ProviderScripts.Fail(503), Cheap, EndpointProtocol.OpenAi);
+        var dearer = await marketplace.AddServiceAsync(ProviderScripts.Chat("Dear", 3, 2), Dear, EndpointProtocol.OpenAi);
+        var equal = await marketplace.AddServiceAsync(ProviderScripts.Chat("As dear", 3, 2), Cheap, EndpointProtocol.OpenAi);
+        var (client, _) = await CallerAsync();
+        await CallAsync(client, first);
+        await CallAsync(client, first); // Five attempts have failed by now: it is left alone.
+
+        await AssertHeldAsync("provider_unavailable");
+
+        await marketplace.TellAsync(first with { Suspended = true });
+        await Until.TrueAsync(async () => await CodeAsync(await CallAsync(client, first)) == "service_suspended");
+        await AssertHeldAsync("service_suspended");
+
+        async Task AssertHeldAsync(string code)
+        {
+            Assert.Equal(code, await CodeAsync(await CallAsync(client, first, fallbacks: [dearer])));
+            Assert.Equal(0, Asked(dearer));
+            Assert.Equal(HttpStatusCode.OK, (await CallAsync(client, first, fallbacks: [dearer, equal])).StatusCode);
+            Assert.Equal(0, Asked(dearer));
+        }
+    }
+
+    [Fact]
+    public async Task A_fallback_of_what_has_no_price_for_the_caller_is_called_only_when_the_caller_allows_any()
+    {
+        var first = await marketplace.AddServiceAsync(ProviderScripts.Chat("Never", 3, 2), new ServicePricing(PricingModel.PerToken, "USD", []), EndpointProtocol.OpenAi);
+        var other = await marketplace.AddServiceAsync(ProviderScripts.Chat("Other", 3, 2), Cheap, EndpointProtocol.OpenAi);
+        var (client, _) = await CallerAsync();
+        await marketplace.TellAsync(first with { Suspended = true });
+        await Until.TrueAsync(async () => await CodeAsync(await CallAsync(client, first)) == "service_suspended");
+
+        Assert.Equal("service_suspended", await CodeAsync(await CallAsync(client, first, fallbacks: [other])));
+        Assert.Equal(HttpStatusCode.OK, (await CallAsync(client, first, fallbacks: [other], headers: ("x-marketplace-allow-dearer", "true"))).StatusCode);
+    }
+
+    [Fact]
     public async Task What_the_caller_did_wrong_is_not_tried_with_another_model()
     {
         var refusing = await marketplace.AddServiceAsync(ProviderScripts.Fail(400), Cheap, EndpointProtocol.OpenAi);

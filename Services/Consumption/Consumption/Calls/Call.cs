@@ -69,6 +69,9 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     // 3 plan
     public CallPlan? Plan { get; set; }
 
+    /// <summary>The most that it can cost by the bytes of its body, known too of what cannot be called now; null: it has no price.</summary>
+    public long? MostNanos { get; set; }
+
     /// <summary>What it has to do with its organisation's cache; null: nothing.</summary>
     public CacheUse? Cache { get; set; }
 

@@ -14,9 +14,9 @@ internal static class Fallback
         or CallFailure.ProviderConnectTimeout or CallFailure.ProviderFirstByteTimeout or CallFailure.ProviderIdleTimeout or CallFailure.ProviderTimeout
         or CallFailure.ServiceSuspended or CallFailure.ModelRetired or CallFailure.DearerFallback;
 
-    /// <summary>Refuses a dearer one, both by the bytes of their input: tokens are not counted before a limit refuses.</summary>
+    /// <summary>Refuses a dearer one, both by the bytes of their input: tokens are not counted before a limit refuses. Where the first has no price, any is dearer.</summary>
     public static CallRefusal? Check(Call call) =>
-        call is { First.Plan: { } first, Plan: { } plan } && plan.ReservedNanos > (first.ByBytes ?? first).ReservedNanos && call.Http.Request.Headers[AllowDearer] != "true"
-            ? new CallRefusal(CallFailure.DearerFallback, $"`{plan.Version.Listing.Name}` may cost more than `{first.Version.Listing.Name}`: allow it by the header {AllowDearer}: true.", "models")
+        call is { First: { } first, Plan: { } plan } && !(call.MostNanos <= first.MostNanos) && call.Http.Request.Headers[AllowDearer] != "true"
+            ? new CallRefusal(CallFailure.DearerFallback, $"`{plan.Version.Listing.Name}` may cost more than `{first.Model}`: allow it by the header {AllowDearer}: true.", "models")
             : null;
 }

@@ -23,8 +23,16 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     private const long MediaTokens = 128_000;
     private const string ResidencyHeader = "x-marketplace-residency";
 
-    /// <summary>Plans a call of the model that it names.</summary>
+    /// <summary>Plans a call of the model that it names, and notes the most that it can cost, which its fallbacks are held to, even where it cannot be called now.</summary>
     public (CallPlan? Plan, CallRefusal? Refusal) Plan(Call call)
+    {
+        var (plan, refusal) = Find(call);
+        call.MostNanos = plan?.ReservedNanos;
+        return (refusal is null ? plan : null, refusal);
+    }
+
+    /// <summary>A plan beside a refusal has no ways, but its price.</summary>
+    private (CallPlan? Plan, CallRefusal? Refusal) Find(Call call)
     {
         var model = Resolve.Alias(catalogue.Current, call.Organisation!, call.Model!);
         if (Preference.TryParse(model, out var preference))
@@ -37,11 +45,11 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
             return NotFound(call.Model!, model);
         }
 
-        var (version, verdict) = Resolve.Version(catalogue.Current, call.Organisation!, call.Key!.Scopes, name);
+        var (version, verdict, withdrawn) = Resolve.Version(catalogue.Current, call.Organisation!, call.Key!.Scopes, name);
         return version is not null ? Plan(call, version) : verdict switch
         {
-            ResolutionVerdict.Suspended => Refuse(CallFailure.ServiceSuspended, $"The service `{name}` is suspended."),
-            ResolutionVerdict.Retired => Refuse(CallFailure.ModelRetired, $"The model `{name}` is retired."),
+            ResolutionVerdict.Suspended => Withdrawn(call, withdrawn!, CallFailure.ServiceSuspended, $"The service `{name}` is suspended."),
+            ResolutionVerdict.Retired => Withdrawn(call, withdrawn!, CallFailure.ModelRetired, $"The model `{name}` is retired."),
             ResolutionVerdict.OutOfScope => Refuse(CallFailure.OutOfScope, $"This API key's scopes leave `{name.Listing}` out."),
             _ => NotFound(call.Model!, model),
         };
@@ -59,7 +67,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         {
             if (Resolve.Version(snapshot, call.Organisation!, call.Key!.Scopes, new ModelName(listing.Name, null)).Version is { } version
                 && (preference.Category is not { } category || version.Specification.Category == category)
-                && Draft(call, version).Plan is { } plan)
+                && Draft(call, version) is { Plan: { } plan, Refusal: null })
             {
                 drafts.Add((Rank(preference.Kind, plan), listing.Name, plan));
             }
@@ -97,8 +105,17 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     private (CallPlan? Plan, CallRefusal? Refusal) Plan(Call call, ListedVersion version)
     {
         var (draft, refusal) = Draft(call, version);
-        return draft is null ? (null, refusal) : Translated(call, draft);
+        if (draft is null || (refusal is not null && call.Request!.Fallbacks.Count == 0))
+        {
+            return (null, refusal);
+        }
+
+        var (plan, untranslatable) = Translated(call, draft);
+        return (plan, refusal ?? untranslatable);
     }
+
+    private (CallPlan? Plan, CallRefusal? Refusal) Withdrawn(Call call, ListedVersion version, CallFailure failure, string detail) =>
+        (call.Request!.Fallbacks.Count == 0 ? null : Plan(call, version).Plan, new CallRefusal(failure, detail, "model"));
 
     /// <summary>A plan with its body in the provider's protocol, and what that may use.</summary>
     private (CallPlan? Plan, CallRefusal? Refusal) Translated(Call call, CallPlan draft)
@@ -115,7 +132,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         return (draft with { Translated = translated, InputBound = input, ReservedNanos = Math.Min(Price.Nanos(bound), MaxReservedNanos) }, null);
     }
 
-    /// <summary>A plan by the body as the caller sent it.</summary>
+    /// <summary>A plan by the body as the caller sent it; beside a refusal when it has its price, and no way that can be gone now.</summary>
     private (CallPlan? Plan, CallRefusal? Refusal) Draft(Call call, ListedVersion version)
     {
         var request = call.Request!;
@@ -143,38 +160,6 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
             return (null, new CallRefusal(CallFailure.NotPriced, $"`{name}` has no price for {unpriced.What}.", unpriced.Param));
         }
 
-        var residency = Residency(call.Http.Request);
-        var open = routes.Choose(version, residency, out var wait, out var busy);
-        if (open.Count == 0)
-        {
-            return wait == TimeSpan.Zero
-                ? (null, new CallRefusal(CallFailure.UnsupportedOperation, $"`{name}` is not served in {string.Join(", ", residency!)}.", ResidencyHeader))
-                : (null, new CallRefusal(busy ? CallFailure.ProviderRateLimited : CallFailure.ProviderUnavailable, RetryAfter: wait));
-        }
-
-        if (call.Kept is { } kept)
-        {
-            if (Keeper(version, kept) is not { } keeper)
-            {
-                return (null, new CallRefusal(CallFailure.KeptElsewhere, $"The response `{kept.ResponseId}` is not kept by `{name}@{version.Number}`: call the service and version that made it.", "previous_response_id"));
-            }
-
-            open = [.. open.Where(route => route.Endpoint == keeper && Keeps(route, kept))];
-            if (open.Count == 0)
-            {
-                return (null, new CallRefusal(CallFailure.ProviderUnavailable, "The address that keeps the response cannot be reached.", RetryAfter: wait > TimeSpan.Zero ? wait : null));
-            }
-        }
-
-        if (!open.All(CanBeSent))
-        {
-            open = [.. open.Where(CanBeSent)];
-            if (open.Count == 0)
-            {
-                return (null, new CallRefusal(CallFailure.ProviderMisconfigured, "The provider's credential cannot be decrypted here."));
-            }
-        }
-
         var sound = call.Surface.Dialect == Dialect.Audio;
         if (sound && AudioCharge.Measure(call, price) is { } immeasurable)
         {
@@ -190,7 +175,47 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
 
         var bound = price.UpperBound(input, output, ImageBound(call.Surface, request), SearchBound(request), sound ? AudioCharge.MostSeconds(call, price) : 0, request.Characters);
         var nanos = Math.Min(Price.Nanos(bound), MaxReservedNanos);
-        return (new CallPlan(version, open, price, cap, input, output, nanos) { Upstream = upstream }, null);
+        var (open, closed) = Ways(call, version);
+        return (new CallPlan(version, open, price, cap, input, output, nanos) { Upstream = upstream }, closed);
+    }
+
+    /// <summary>The ways that can be gone now, best first; or why there is none.</summary>
+    private (IReadOnlyList<Route> Open, CallRefusal? Refusal) Ways(Call call, ListedVersion version)
+    {
+        var name = version.Listing.Name;
+        var residency = Residency(call.Http.Request);
+        var open = routes.Choose(version, residency, out var wait, out var busy);
+        if (open.Count == 0)
+        {
+            return wait == TimeSpan.Zero
+                ? ([], new CallRefusal(CallFailure.UnsupportedOperation, $"`{name}` is not served in {string.Join(", ", residency!)}.", ResidencyHeader))
+                : ([], new CallRefusal(busy ? CallFailure.ProviderRateLimited : CallFailure.ProviderUnavailable, RetryAfter: wait));
+        }
+
+        if (call.Kept is { } kept)
+        {
+            if (Keeper(version, kept) is not { } keeper)
+            {
+                return ([], new CallRefusal(CallFailure.KeptElsewhere, $"The response `{kept.ResponseId}` is not kept by `{name}@{version.Number}`: call the service and version that made it.", "previous_response_id"));
+            }
+
+            open = [.. open.Where(route => route.Endpoint == keeper && Keeps(route, kept))];
+            if (open.Count == 0)
+            {
+                return ([], new CallRefusal(CallFailure.ProviderUnavailable, "The address that keeps the response cannot be reached.", RetryAfter: wait > TimeSpan.Zero ? wait : null));
+            }
+        }
+
+        if (!open.All(CanBeSent))
+        {
+            open = [.. open.Where(CanBeSent)];
+            if (open.Count == 0)
+            {
+                return ([], new CallRefusal(CallFailure.ProviderMisconfigured, "The provider's credential cannot be decrypted here."));
+            }
+        }
+
+        return (open, null);
     }
 
     private bool CanBeSent(Route route) => route.Credential?.CanBeRead(protector) != false;

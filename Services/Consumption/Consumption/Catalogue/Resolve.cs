@@ -6,7 +6,8 @@ namespace LlmMarketplace.Consumption.Catalogue;
 /// <summary>What a caller's model name leads to: a version, or why to none.</summary>
 /// <param name="Version">The version to call.</param>
 /// <param name="Verdict">Allowed, or the reason that may be told.</param>
-internal readonly record struct Resolution(ListedVersion? Version, ResolutionVerdict Verdict);
+/// <param name="Withdrawn">The version that would be called, were it not suspended or retired; null when it is neither.</param>
+internal readonly record struct Resolution(ListedVersion? Version, ResolutionVerdict Verdict, ListedVersion? Withdrawn = null);
 
 internal enum ResolutionVerdict
 {
@@ -45,6 +46,7 @@ internal static class Resolve
 
         var facts = listing.Facts(catalogue.IsActive(listing.OrganisationId));
         var refusal = ResolutionVerdict.NotFound;
+        ListedVersion? withdrawn = null;
         foreach (var version in listing.Versions)
         {
             if (!version.Matches(name.Version))
@@ -59,16 +61,17 @@ internal static class Resolve
                         ? new Resolution(version, ResolutionVerdict.Allowed)
                         : new Resolution(null, ResolutionVerdict.OutOfScope);
                 case CallVerdict.Suspended or CallVerdict.ProviderSuspended when version.Facts.State is VersionState.Active or VersionState.Deprecated or VersionState.Suspended:
+                    withdrawn = refusal == ResolutionVerdict.Suspended ? withdrawn : version;
                     refusal = ResolutionVerdict.Suspended;
                     break;
                 case CallVerdict.NotLive when version.Facts.State == VersionState.Retired && refusal == ResolutionVerdict.NotFound:
-                    refusal = ResolutionVerdict.Retired;
+                    (refusal, withdrawn) = (ResolutionVerdict.Retired, version);
                     break;
                 default:
                     break;
             }
         }
 
-        return new Resolution(null, refusal);
+        return new Resolution(null, refusal, withdrawn);
     }
 }

@@ -66,7 +66,7 @@ internal sealed class ReadInvocation(Catalogue.Catalogue catalogue, RestApis api
 
         var range = RestApi.Text(RestApi.Member(body, "version"));
         var name = new ModelName(listing.Name, range);
-        var (version, verdict) = Resolve.Version(snapshot, call.Organisation!, call.Key!.Scopes, name);
+        var (version, verdict, _) = Resolve.Version(snapshot, call.Organisation!, call.Key!.Scopes, name);
         if (version is null)
         {
             call.Request = new CallRequest { Model = name.ToString(), ModelValue = default };
