@@ -101,6 +101,48 @@ public sealed class BreakerTests(Marketplace marketplace)
         Assert.Equal([("primary", 503), ("second", 200)], attempts.Select(attempt => (attempt.GetProperty("endpoint").GetString(), attempt.GetProperty("status").GetInt32())));
     }
 
+    [Fact]
+    public async Task Of_calls_at_once_to_a_half_open_address_one_tries_it_and_the_others_are_refused()
+    {
+        const int calls = 8;
+        var clock = new FakeTimeProvider();
+        var routes = new Routes(clock);
+        await using var instance = await marketplace.StartInstanceAsync(builder =>
+        {
+            builder.AddConsumption();
+            builder.Services.AddSingleton(routes);
+        });
+        var answers = new TaskCompletionSource();
+        using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.After(answers.Task, ProviderScripts.Chat("hi", 1, 1)));
+        var catalogue = instance.App.Services.GetRequiredService<Catalogue.Catalogue>();
+        await Until.TrueAsync(() => catalogue.Current.Listings.ContainsKey(shop.Model));
+        using var client = shop.Key.Client(instance);
+        await Until.TrueAsync(async () => (await client.GetAsync($"/v1/models/{shop.Model}")).IsSuccessStatusCode);
+        var version = catalogue.Current.Listings[shop.Model].Versions[0];
+        var health = routes.HealthOf(version, version.Endpoints[0]);
+        for (var failure = 0; failure < FailuresToOpen; failure++)
+        {
+            health.Failed();
+        }
+
+        clock.Advance(TimeSpan.FromSeconds(31));
+        var asked = Enumerable.Range(0, calls).Select(_ => shop.ChatAsync(client: client, isShipped: false)).ToArray();
+        try
+        {
+            await Until.TrueAsync(() => asked.Count(call => call.IsCompleted) == calls - 1);
+        }
+        finally
+        {
+            answers.SetResult();
+        }
+
+        var all = await Task.WhenAll(asked);
+        Assert.Single(all, answer => answer.IsSuccessStatusCode);
+        Assert.All(all.Where(answer => !answer.IsSuccessStatusCode), refused => Assert.Equal((HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(1)), (refused.StatusCode, refused.Headers.RetryAfter!.Delta)));
+        Assert.Single(shop.Seen);
+        Assert.Equal(HttpStatusCode.OK, (await shop.ChatAsync(client: client)).StatusCode);
+    }
+
     /// <summary>Five streams break off, each on its own; the sixth call is not sent.</summary>
     private static async Task AssertOpensAsync(Shop shop, string code)
     {

@@ -1,3 +1,4 @@
+using System.Net.Http.Json;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Publishing.Contracts;
@@ -22,6 +23,28 @@ public sealed class TimeoutsTests(Marketplace marketplace)
 
         Assert.Equal(new OpenAiError(504, "provider_error", "provider_connect_timeout", null), await answer.ErrorAsync());
         AssertRecord(await member.RecordAsync(answer.RequestId()), "failed", 504, "connect-timeout", "connect-timeout", "connect-timeout");
+    }
+
+    [Fact]
+    public async Task A_caller_who_leaves_while_we_connect_leaves_a_record_and_pays_nothing()
+    {
+        var listing = await marketplace.AddServiceAsync(url: "http://full.local/v1");
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync()).Client();
+        using var leaving = new CancellationTokenSource();
+
+        var call = client.PostAsync("/v1/chat/completions", Json.Content($$"""{"model":"acme/{{listing.Name}}",{{Shop.Hello}} }"""), leaving.Token);
+        await Until.TrueAsync(async () => (await (await client.GetAsync("/v1/key")).JsonAsync()).GetProperty("key").GetProperty("open_calls").GetInt64() == 1);
+        leaving.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+
+        var record = await Until.SomeAsync(async () =>
+        {
+            var page = await member.Client.GetFromJsonAsync<JsonElement>("/api/v1/usage/records");
+            return page.GetProperty("items").EnumerateArray().Select(item => (JsonElement?)item).SingleOrDefault();
+        });
+        AssertRecord(record, "failed", 0, "left-unsent");
+        Assert.Equal(0m, record.GetProperty("cost").GetDecimal());
     }
 
     [Theory]

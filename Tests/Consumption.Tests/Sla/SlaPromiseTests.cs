@@ -55,6 +55,7 @@ public sealed class SlaPromiseTests
     [InlineData(RequestOutcome.Failed, 502, 200, null, true, true)] // Its answer was none.
     [InlineData(RequestOutcome.Failed, 503, 200, null, false, false)] // We were fenced.
     [InlineData(RequestOutcome.Failed, 0, null, "left", false, false)]
+    [InlineData(RequestOutcome.Failed, 0, null, "left-unsent", false, false)]
     [InlineData(RequestOutcome.Cut, 200, 200, "cut", true, true)]
     [InlineData(RequestOutcome.Cut, 200, 200, "error-event", true, true)]
     [InlineData(RequestOutcome.Cut, 200, 200, null, false, false)] // Its key was revoked with it.

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
@@ -9,7 +8,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// A caller's body with a few places written anew; sent piece by piece, not copied. Only these are touched: <c>model</c> (the provider's own id), for streams whose
 /// usage chunk the caller did not ask for <c>stream_options.include_usage</c>, and the output cap when the caller set none.
 /// </summary>
-internal sealed class EditedBody : HttpContent
+internal sealed class EditedBody : NotedBody
 {
     private readonly List<ReadOnlyMemory<byte>> pieces;
     private volatile bool isSent;
@@ -83,7 +82,7 @@ internal sealed class EditedBody : HttpContent
     /// <summary>Whether all of it was taken over by the connection, which needs the caller's bytes no more.</summary>
     public bool IsSent => isSent;
 
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    protected override async Task WriteAsync(Stream stream, CancellationToken cancellationToken)
     {
         foreach (var piece in pieces)
         {
@@ -92,8 +91,6 @@ internal sealed class EditedBody : HttpContent
 
         isSent = true;
     }
-
-    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
 
     protected override bool TryComputeLength(out long length)
     {

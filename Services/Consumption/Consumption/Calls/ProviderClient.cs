@@ -45,12 +45,28 @@ internal sealed class ProviderClient : IDisposable
     public async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> SendAsync(Call call, CallClock clock, CancellationToken deadline)
     {
         var routes = call.Plan!.Routes;
-        var route = routes.FirstOrDefault(route => route.TryEnter()) ?? LastResort(routes, []) ?? routes[0];
+        var route = routes.FirstOrDefault(route => route.TryEnter()) ?? LastResort(routes, []);
+        if (route is null)
+        {
+            return (null, routes.All(one => one.CredentialHealth.BusyFor > TimeSpan.Zero) ? AttemptFailure.Busy : AttemptFailure.Closed);
+        }
+
         List<Route>? tried = null;
         for (var attempt = 1; ; attempt++)
         {
             clock.AwaitFirstByte();
-            var (answer, failure) = await TryAsync(call, route, clock, deadline);
+            HttpResponseMessage? answer;
+            AttemptFailure failure;
+            try
+            {
+                (answer, failure) = await TryAsync(call, route, clock, deadline);
+            }
+            catch
+            {
+                route.Health.Unknown(); // Else nobody could try the address again.
+                throw;
+            }
+
             Note(route, answer, failure, call);
             call.Route = route;
             var isRefused = answer is null ? failure == AttemptFailure.Credential : IsOfCredential(answer.StatusCode);
@@ -226,7 +242,7 @@ internal sealed class ProviderClient : IDisposable
                 : AttemptFailure.Reset;
         }
 
-        Tried(call, route, null, isProved ? Error(failure, clock) : Attempt.Token, started);
+        Tried(call, route, null, !isProved ? Attempt.Token : failure == AttemptFailure.Left && request.Content is NotedBody { HasBegun: false } ? Attempt.LeftUnsent : Error(failure, clock), started);
         return (null, failure);
     }
 
@@ -270,4 +286,10 @@ internal enum AttemptFailure
 
     /// <summary>The caller left.</summary>
     Left,
+
+    /// <summary>Since the call was planned, its address was closed, or another call tries it: nothing was sent.</summary>
+    Closed,
+
+    /// <summary>Since the call was planned, the provider asked to be spared: nothing was sent.</summary>
+    Busy,
 }

@@ -91,7 +91,7 @@ internal static class ProviderRequest
         var plan = call.Plan!;
         if (call.Request!.Invocation is { } invocation)
         {
-            return invocation.Body is { } body ? new ReadOnlyMemoryContent(body) { Headers = { ContentType = MediaTypeHeaderValue.Parse(invocation.MediaType!) } } : null;
+            return invocation.Body is { } body ? new WholeBody(body) { Headers = { ContentType = MediaTypeHeaderValue.Parse(invocation.MediaType!) } } : null;
         }
 
         if (plan.Upstream.Method != HttpMethod.Post)
@@ -119,7 +119,7 @@ internal static class ProviderRequest
         return edited;
     }
 
-    private static ReadOnlyMemoryContent Body(ReadOnlyMemory<byte> body) => new(body) { Headers = { ContentType = Json } };
+    private static WholeBody Body(ReadOnlyMemory<byte> body) => new(body) { Headers = { ContentType = Json } };
 
     /// <summary>A header by which callers choose the protocol's version and features.</summary>
     private static void PassOn(Call call, HttpRequestMessage request, string name, string? otherwise)

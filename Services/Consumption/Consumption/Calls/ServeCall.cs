@@ -307,8 +307,10 @@ internal sealed partial class ServeCall(
         AttemptFailure.ConnectTimeout => CallFailure.ProviderConnectTimeout,
         AttemptFailure.Timeout => clock.Failure,
         AttemptFailure.Forbidden or AttemptFailure.Credential => CallFailure.ProviderMisconfigured,
+        AttemptFailure.Closed => CallFailure.ProviderUnavailable,
+        AttemptFailure.Busy => CallFailure.ProviderRateLimited,
         _ => CallFailure.ProviderFailed,
-    }, problem);
+    }, problem, RetryAfter: failure is AttemptFailure.Closed or AttemptFailure.Busy ? TimeSpan.FromSeconds(1) : null);
 
     /// <summary>Settles what was admitted and not settled yet.</summary>
     private async Task LeaveAsync(Call call, RequestOutcome outcome, int status)

@@ -93,7 +93,7 @@ internal sealed class UsageRecord
 /// <summary>One attempt to reach the provider.</summary>
 /// <param name="Status">The provider's HTTP status; null when there was no answer.</param>
 /// <param name="Error">
-/// Why there was none: <c>connect</c>, <c>connect-timeout</c>, <c>credential</c>, <c>token</c>, <c>forbidden</c>, <c>reset</c>, <c>first-byte-timeout</c>, <c>timeout</c>, <c>left</c>; or, beside a status, why the
+/// Why there was none: <c>connect</c>, <c>connect-timeout</c>, <c>credential</c>, <c>token</c>, <c>forbidden</c>, <c>reset</c>, <c>first-byte-timeout</c>, <c>timeout</c>, <c>left</c>, <c>left-unsent</c>; or, beside a status, why the
 /// answer was not whole: <c>cut</c>, <c>idle-timeout</c>, <c>timeout</c>, <c>error-event</c>.
 /// </param>
 /// <param name="Ms">Milliseconds to the answer's headers, or to the failure.</param>
@@ -116,10 +116,13 @@ internal sealed record Attempt(int? Status, string? Error, double Ms, string? En
     /// <summary>Its caller did not wait for it.</summary>
     public const string Left = "left";
 
+    /// <summary>The same, and while no connection had come about: the provider saw nothing of it.</summary>
+    public const string LeftUnsent = "left-unsent";
+
     /// <summary>The provider ended the stream with an error of its own.</summary>
     public const string ErrorEvent = "error-event";
 
     /// <summary>Whether anything was sent.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
-    public bool IsSent => Error is not (Connect or ConnectTimeout or BadCredential or Token);
+    public bool IsSent => Error is not (Connect or ConnectTimeout or BadCredential or Token or LeftUnsent);
 }

@@ -47,6 +47,7 @@ internal sealed class LedCall : IHttpResponseFeature, IHttpRequestLifetimeFeatur
         features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(answer));
         features.Set<IHttpRequestLifetimeFeature>(this);
         features.Set<ITakeRefusals>(this);
+        features.Set(outer.Features.Get<IHttpConnectionFeature>()); // Wrong keys count to the address that they come from.
         Http = new DefaultHttpContext(features) { RequestServices = outer.RequestServices, TraceIdentifier = outer.TraceIdentifier };
         foreach (var (name, value) in outer.Request.Headers.Where(header => header.Key[0] != ':' && !Own.Contains(header.Key) && !header.Key.StartsWith("grpc-", StringComparison.OrdinalIgnoreCase)))
         {

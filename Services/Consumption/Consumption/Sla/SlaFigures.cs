@@ -58,7 +58,7 @@ internal readonly record struct SlaCall(bool Counts, bool Failed, double Ms)
     };
 
     private static bool IsFailure(UsageRecord record, Attempt last) =>
-        last.Error is { } error ? error != Attempt.Left
+        last.Error is { } error ? error is not (Attempt.Left or Attempt.LeftUnsent)
         : last.Status is >= 500 || (last.Status is { } status && Misconfigured.Contains(status))
         || (record.Outcome == RequestOutcome.Failed && record.StatusCode is 502 or 504);
 }
