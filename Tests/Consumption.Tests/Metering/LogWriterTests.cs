@@ -122,7 +122,7 @@ public sealed class LogWriterTests : IDisposable
     public async Task What_was_written_is_followed_as_far_as_it_is_on_disk_across_segments()
     {
         using var log = files.Writer();
-        using var tail = new LogTail(files.Path, log.SyncedEnd);
+        using var tail = new LogTail(files.Path, log.SyncedEnd, damage => Assert.Fail($"{damage}"));
         var seen = new List<long>();
         for (var i = 1; i <= 300; i++)
         {
@@ -141,6 +141,64 @@ public sealed class LogWriterTests : IDisposable
         }
 
         Assert.Equal(Enumerable.Range(1, 300).Select(n => (long)n), seen);
+    }
+
+    [Theory]
+    [InlineData(1, 3, false)] // A full segment, a flipped bit.
+    [InlineData(1, 3, true)] // The same, and zeros.
+    [InlineData(3, 1, false)] // The segment that is being written.
+    [InlineData(3, 1, true)]
+    public async Task Damage_in_what_is_followed_is_told_and_every_whole_entry_around_it_is_read(uint segment, int frame, bool zeros)
+    {
+        const int Payload = 480;
+        const int PerSegment = 7;
+        using var log = files.Writer();
+        var damage = new List<Damage>();
+        using var tail = new LogTail(files.Path, log.SyncedEnd, damage.Add);
+        for (var i = 1; i <= (2 * PerSegment) + 3; i++)
+        {
+            await log.SyncAsync(log.Append(EntryKind.Outcome, new byte[Payload]));
+        }
+
+        Assert.Equal(3u, log.SyncedEnd.Segment);
+        LogPosition at = new(segment, Segment.HeaderSize + (frame * Frame.SizeOf(Payload)));
+        using (var file = File.OpenHandle(Segment.PathOf(files.Path, segment), access: FileAccess.ReadWrite, share: FileShare.ReadWrite))
+        {
+            RandomAccess.Write(file, zeros ? new byte[Frame.SizeOf(Payload)] : [1], at.Offset + (zeros ? 0 : 100));
+        }
+
+        var seen = new List<long>();
+        while (tail.Position < log.SyncedEnd)
+        {
+            tail.Read(log.SyncedEnd, 5, record => seen.Add(record.Sequence));
+        }
+
+        var lost = ((segment - 1) * PerSegment) + frame + 1;
+        Assert.Equal(Enumerable.Range(1, (2 * PerSegment) + 3).Select(n => (long)n).Where(n => n != lost), seen);
+        Assert.Equal([new Damage(at, Frame.SizeOf(Payload), false)], damage);
+    }
+
+    [Fact]
+    public async Task An_entry_that_zeros_took_at_the_end_of_a_full_segment_is_missed_by_its_number()
+    {
+        using var log = files.Writer();
+        var damage = new List<Damage>();
+        using var tail = new LogTail(files.Path, log.SyncedEnd, damage.Add);
+        for (var i = 1; i <= 10; i++)
+        {
+            await log.SyncAsync(log.Append(EntryKind.Outcome, new byte[480])); // Seven to a segment.
+        }
+
+        using (var file = File.OpenHandle(Segment.PathOf(files.Path, 1), access: FileAccess.ReadWrite, share: FileShare.ReadWrite))
+        {
+            RandomAccess.Write(file, new byte[Frame.SizeOf(480)], Segment.HeaderSize + (6 * Frame.SizeOf(480)));
+        }
+
+        var seen = new List<long>();
+        tail.Read(log.SyncedEnd, 100, record => seen.Add(record.Sequence));
+
+        Assert.Equal([1, 2, 3, 4, 5, 6, 8, 9, 10], seen);
+        Assert.Equal([new Damage(new LogPosition(2, Segment.HeaderSize), 0, false)], damage);
     }
 
     public void Dispose() => files.Dispose();

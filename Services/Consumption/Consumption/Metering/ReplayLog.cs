@@ -12,7 +12,6 @@ namespace LlmMarketplace.Consumption.Metering;
 /// </summary>
 internal sealed partial class ReplayLog(UsageStore store, NpgsqlDataSource database, Counters counters, IOptions<MeteringOptions> options, TimeProvider time, ILogger<ReplayLog> logger)
 {
-    private const string Quarantine = "quarantine";
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
     /// <summary>Ships a folder's log. Waits for a database that is away. Gives the last sequence in it.</summary>
@@ -73,9 +72,7 @@ internal sealed partial class ReplayLog(UsageStore store, NpgsqlDataSource datab
     {
         foreach (var segment in found.GroupBy(damage => damage.At.Segment))
         {
-            var kept = Path.Combine(options.Value.LogDirectory, Quarantine, $"{folder.Id:N}-{segment.Key:D10}.log");
-            Directory.CreateDirectory(Path.GetDirectoryName(kept)!);
-            File.Copy(Segment.PathOf(folder.Path, segment.Key), kept, overwrite: true);
+            var kept = Quarantine.Keep(options.Value.LogDirectory, folder, segment.Key);
             foreach (var damage in segment)
             {
                 if (damage.Last)

@@ -25,7 +25,7 @@ internal sealed partial class ShipUsage(
     /// <summary>Ships until <paramref name="stoppingToken"/>, and then what is left, once.</summary>
     public async Task RunAsync(LogWriter log, LogFolder folder, CancellationToken stoppingToken)
     {
-        using var tail = new LogTail(folder.Path, log.SyncedEnd);
+        using var tail = new LogTail(folder.Path, log.SyncedEnd, damage => Tell(folder, damage));
         var shipped = 0L;
         log.Advanced += () =>
         {
@@ -110,19 +110,22 @@ internal sealed partial class ShipUsage(
     {
         var before = tail.Position;
         var entries = new UsageEntries();
-        tail.Read(log.SyncedEnd, options.Value.ShipBatch, entries.Add);
-        if (entries.Count > 0)
+        try
         {
-            try
+            tail.Read(log.SyncedEnd, options.Value.ShipBatch, entries.Add);
+            if (entries.Count > 0)
             {
                 await WriteAsync(entries.ToBatch(id, knownAsOpen.Contains), cancellationToken);
             }
-            catch
-            {
-                tail.Return(before);
-                throw;
-            }
+        }
+        catch
+        {
+            tail.Return(before);
+            throw;
+        }
 
+        if (entries.Count > 0)
+        {
             foreach (var record in entries.Records)
             {
                 knownAsOpen.Remove(record.RequestId);
@@ -135,6 +138,9 @@ internal sealed partial class ShipUsage(
         log.Release(tail.Position);
         return entries.Last;
     }
+
+    private void Tell(LogFolder folder, Damage damage) =>
+        Log.Damaged(logger, folder.Path, damage.At.Segment, damage.At.Offset, damage.Bytes, Quarantine.Keep(options.Value.LogDirectory, folder, damage.At.Segment));
 
     private async Task WriteAsync(UsageBatch batch, CancellationToken cancellationToken)
     {
@@ -162,5 +168,8 @@ internal sealed partial class ShipUsage(
     {
         [LoggerMessage(5114, LogLevel.Warning, "Usage records wait in the log: they could not be shipped to the database now.")]
         public static partial void Later(ILogger logger, Exception away);
+
+        [LoggerMessage(5116, LogLevel.Critical, "The usage log in {Folder} is damaged (segment {Segment}, byte {Offset}, {Bytes} bytes): what stood there is gone; calls whose outcome it was are settled as lost when this process has ended. Every whole entry around it counts. Check the disk; kept as {Kept}.")]
+        public static partial void Damaged(ILogger logger, string folder, uint segment, long offset, long bytes, string kept);
     }
 }

@@ -2,18 +2,21 @@ using Microsoft.Win32.SafeHandles;
 
 namespace LlmMarketplace.Consumption.Metering.UsageLog;
 
-/// <summary>Follows the log that this process itself writes, as far as it is on disk; so what waits to be shipped takes no memory.</summary>
-internal sealed class LogTail(string folder, LogPosition from) : IDisposable
+/// <summary>Follows the log that this process itself writes, as far as it is on disk; so what waits to be shipped takes no memory. Every whole frame is read, whatever lies between.</summary>
+/// <param name="folder">The log's.</param>
+/// <param name="from">Where to begin.</param>
+/// <param name="damaged">Is told of what is no whole frame where one should be, before anything after it is read.</param>
+internal sealed class LogTail(string folder, LogPosition from, Action<Damage> damaged) : IDisposable
 {
     private byte[] buffer = new byte[256 * 1024];
     private SafeFileHandle? file;
     private long length;
+    private long? expected;
 
     /// <summary>Up to where entries were read.</summary>
     public LogPosition Position { get; private set; } = from;
 
     /// <summary>Reads the entries that follow, some of them; none when <paramref name="end"/> is reached.</summary>
-    /// <exception cref="LogUnavailableException">What was synced is not there any more.</exception>
     public void Read(LogPosition end, int max, Action<LogRecord> read)
     {
         var count = 0;
@@ -30,14 +33,7 @@ internal sealed class LogTail(string folder, LogPosition from) : IDisposable
             count += taken;
             if (taken == 0)
             {
-                if (Position.Segment == end.Segment)
-                {
-                    throw new LogUnavailableException($"The usage log is damaged at {Position}.", null);
-                }
-
-                file.Dispose();
-                file = null;
-                Position = new LogPosition(Position.Segment + 1, Segment.HeaderSize);
+                PassOver(limit, Position.Segment == end.Segment);
             }
         }
     }
@@ -46,7 +42,7 @@ internal sealed class LogTail(string folder, LogPosition from) : IDisposable
     public void Return(LogPosition before)
     {
         file?.Dispose();
-        (file, Position) = (null, before);
+        (file, Position, expected) = (null, before, null);
     }
 
     public void Dispose() => file?.Dispose();
@@ -57,6 +53,12 @@ internal sealed class LogTail(string folder, LogPosition from) : IDisposable
         var (count, at) = (0, 0);
         while (count < max && Frame.TryRead(buffer.AsSpan(at, available - at), Position.Segment, out var frame))
         {
+            if (expected is { } next && frame.Sequence != next)
+            {
+                damaged(new Damage(Position, 0, false)); // A frame that was overwritten by zeros leaves no other trace.
+            }
+
+            expected = frame.Sequence + 1;
             read(new LogRecord(frame.Sequence, frame.Kind, buffer.AsSpan(at + Frame.HeaderSize, frame.Length).ToArray()));
             at += frame.Size;
             Position = Position with { Offset = Position.Offset + frame.Size };
@@ -70,5 +72,33 @@ internal sealed class LogTail(string folder, LogPosition from) : IDisposable
         }
 
         return count;
+    }
+
+    /// <summary>Goes on behind what is no whole frame: the zeros at the end of a full segment, or damage.</summary>
+    private void PassOver(long limit, bool isLast)
+    {
+        var rest = new byte[limit - Position.Offset];
+        var size = RandomAccess.Read(file!, rest, Position.Offset);
+        var next = Frame.Alignment;
+        while (next < size && !Frame.TryRead(rest.AsSpan(next, size - next), Position.Segment, out _))
+        {
+            next += Frame.Alignment;
+        }
+
+        if (isLast || next < size || rest.AsSpan().ContainsAnyExcept((byte)0))
+        {
+            damaged(new Damage(Position, Math.Min(next, rest.Length), false));
+            expected = null;
+        }
+
+        if (next < size || isLast)
+        {
+            Position = Position with { Offset = next < size ? Position.Offset + next : limit };
+            return;
+        }
+
+        file!.Dispose();
+        file = null;
+        Position = new LogPosition(Position.Segment + 1, Segment.HeaderSize);
     }
 }
