@@ -128,8 +128,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         }
 
         var input = Math.Max(draft.InputBound, InputBound(draft.Upstream, translated.Body.Length, call.Request!, specification.Model));
-        var bound = draft.Price.UpperBound(input, draft.OutputBound, ImageBound(call.Surface, call.Request!), SearchBound(call.Request!), 0, call.Request!.Characters);
-        return (draft with { Translated = translated, InputBound = input, ReservedNanos = Math.Min(Price.Nanos(bound), MaxReservedNanos) }, null);
+        return (draft with { Translated = translated, InputBound = input, ReservedNanos = MostNanos(call, draft.Price, input, draft.OutputBound, seconds: 0) }, null);
     }
 
     /// <summary>A plan by the body as the caller sent it; beside a refusal when it has its price, and no way that can be gone now.</summary>
@@ -173,11 +172,13 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
             (input, output) = AudioCharge.Tokens(call.Body!.Bytes.Length, MediaTokens, options.Value.DefaultMaxOutputTokens, specification.Model, price);
         }
 
-        var bound = price.UpperBound(input, output, ImageBound(call.Surface, request), SearchBound(request), sound ? AudioCharge.MostSeconds(call, price) : 0, request.Characters);
-        var nanos = Math.Min(Price.Nanos(bound), MaxReservedNanos);
+        var nanos = MostNanos(call, price, input, output, sound ? AudioCharge.MostSeconds(call, price) : 0);
         var (open, closed) = Ways(call, version);
         return (new CallPlan(version, open, price, cap, input, output, nanos) { Upstream = upstream }, closed);
     }
+
+    private long MostNanos(Call call, Price price, long input, long output, decimal seconds) =>
+        Math.Min(Price.Nanos(price.UpperBound(input, output, ImageBound(call.Surface, call.Request!), SearchBound(call.Request!), seconds, call.Request!.Characters)), MaxReservedNanos);
 
     /// <summary>The ways that can be gone now, best first; or why there is none.</summary>
     private (IReadOnlyList<Route> Open, CallRefusal? Refusal) Ways(Call call, ListedVersion version)
