@@ -17,5 +17,5 @@ public static partial class BackingClients
         builder.AddRedisClient(
             name,
             settings => (settings.DisableAutoActivation, settings.DisableTracing) = (true, true), // Connects when first used, as the twin does.
-            SetUp);
+            options => SetUp(builder, options));
 }

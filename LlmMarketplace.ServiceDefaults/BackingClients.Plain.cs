@@ -22,7 +22,7 @@ public static partial class BackingClients
                 ? found
                 : throw new InvalidOperationException($"ConnectionStrings:{name} is not set. Set it to the address of Redis, for instance by the environment variable ConnectionStrings__{name}.");
             var options = ConfigurationOptions.Parse(address);
-            SetUp(options);
+            SetUp(builder, options);
             return ConnectionMultiplexer.Connect(options);
         });
         builder.Services.AddSingleton<RedisHealthCheck>();

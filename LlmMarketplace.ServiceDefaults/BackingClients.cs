@@ -3,6 +3,7 @@ using LlmMarketplace.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.EntityFrameworkCore;
 using StackExchange.Redis;
+using StackExchange.Redis.Configuration;
 
 namespace LlmMarketplace.ServiceDefaults;
 
@@ -12,7 +13,9 @@ namespace LlmMarketplace.ServiceDefaults;
 /// </summary>
 public static partial class BackingClients
 {
-    /// <summary>Adds what the service declared: its databases and Redis. Call it after the service's own Add.</summary>
+    /// <summary>
+    /// Adds what the service declared: its databases and Redis. Call it after the service's own Add. A <see cref="Tunnel"/> that is registered as an instance is the way to Redis then, instead of a socket.
+    /// </summary>
     public static WebApplicationBuilder AddBackingClients(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -30,8 +33,9 @@ public static partial class BackingClients
         return builder;
     }
 
-    private static void SetUp(ConfigurationOptions options)
+    private static void SetUp(WebApplicationBuilder builder, ConfigurationOptions options)
     {
+        options.Tunnel = Declared<Tunnel>(builder).SingleOrDefault() ?? options.Tunnel;
         options.AbortOnConnectFail = false;
         options.SocketManager = SocketManager.ThreadPool; // Threads of its own would be one more hand-over for each answer.
     }

@@ -1,5 +1,9 @@
+using System.Net;
+using System.Net.Sockets;
 using LlmMarketplace.Embedded;
 using Npgsql;
+using StackExchange.Redis;
+using StackExchange.Redis.Configuration;
 
 namespace LlmMarketplace.AllInOne;
 
@@ -11,6 +15,9 @@ internal sealed class BackingServers(EmbeddedPostgres postgres, EmbeddedRedis re
     private const int PoolSize = 40;
 
     public string RedisConnectionString => redis.ConnectionString;
+
+    /// <summary>This process's own way to Redis, by memory; others connect to its port.</summary>
+    public Tunnel RedisTunnel { get; } = new InProcess(redis);
 
     /// <summary>Ends when PostgreSQL has ended.</summary>
     public Task PostgresExited => postgres.Exited;
@@ -56,4 +63,11 @@ internal sealed class BackingServers(EmbeddedPostgres postgres, EmbeddedRedis re
     }
 
     private static string Pooled(string connectionString) => new NpgsqlConnectionStringBuilder(connectionString) { MaxPoolSize = PoolSize }.ConnectionString;
+
+    private sealed class InProcess(EmbeddedRedis redis) : Tunnel
+    {
+        public override ValueTask<EndPoint?> GetSocketConnectEndpointAsync(EndPoint endpoint, CancellationToken cancellationToken) => new((EndPoint?)null);
+
+        public override ValueTask<Stream?> BeforeAuthenticateAsync(EndPoint endpoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken) => new(redis.Connect());
+    }
 }

@@ -70,6 +70,7 @@ internal sealed class ServiceApplications : IAsyncDisposable
             }
         });
         builder.AddServiceDefaults(service.Name);
+        builder.Services.AddSingleton(settings.RedisTunnel);
         service.Add(builder);
         builder.AddBackingClients();
 

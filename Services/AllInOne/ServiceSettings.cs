@@ -1,4 +1,5 @@
 using System.Globalization;
+using StackExchange.Redis.Configuration;
 
 namespace LlmMarketplace.AllInOne;
 
@@ -10,6 +11,9 @@ internal sealed class ServiceSettings(RunOptions options, KeyRing keys, BackingS
 
     /// <summary>Sections of our own environment that services get to see: what the operator adds to a started marketplace.</summary>
     private static readonly string[] OperatorSections = ["Providers", "Logging", "Calls"];
+
+    /// <summary>The way to Redis.</summary>
+    public Tunnel RedisTunnel => servers.RedisTunnel;
 
     public IEnumerable<KeyValuePair<string, string?>> For(ServiceDefinition service) =>
     [

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Garnet;
+using Garnet.networking;
+using Garnet.server;
 using Microsoft.Extensions.Logging;
 
 namespace LlmMarketplace.Embedded;
@@ -25,9 +27,9 @@ public sealed record EmbeddedRedisOptions
 public sealed class EmbeddedRedis : IAsyncDisposable
 {
     private const int PortAttempts = 5;
-    private readonly GarnetServer server;
+    private readonly Server server;
 
-    private EmbeddedRedis(GarnetServer server, int port, string password) => (this.server, Port, Password) = (server, port, password);
+    private EmbeddedRedis(Server server, int port, string password) => (this.server, Port, Password) = (server, port, password);
 
     /// <summary>The loopback port it listens on.</summary>
     public int Port { get; }
@@ -52,10 +54,10 @@ public sealed class EmbeddedRedis : IAsyncDisposable
         for (var attempt = 1; ; attempt++)
         {
             var port = options.Port != 0 ? options.Port : FreePort.Choose();
-            GarnetServer? server = null;
+            Server? server = null;
             try
             {
-                server = new GarnetServer(Arguments(port, password, options.MemoryMegabytes), Silent.Instance);
+                server = new Server(Arguments(port, password, options.MemoryMegabytes));
                 server.Start();
                 return new(server, port, password);
             }
@@ -71,10 +73,17 @@ public sealed class EmbeddedRedis : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Connects without a socket: what is written is worked off by whoever writes it, and its answers can be read when the write ends. A connection over loopback costs four hand-overs between threads for each trip.
+    /// </summary>
+    /// <returns>A stream to write commands to (RESP, as over TCP; the password is asked for) and to read answers from. It ends with the server, or when it is disposed.</returns>
+    /// <exception cref="IOException">The server has stopped.</exception>
+    public Stream Connect() => server.Connect();
+
     /// <summary>Stops it; what it held is gone.</summary>
     public ValueTask DisposeAsync()
     {
-        server.Dispose();
+        server.Stop();
         return ValueTask.CompletedTask;
     }
 
@@ -84,6 +93,51 @@ public sealed class EmbeddedRedis : IAsyncDisposable
         "--lua", "--lua-transaction-mode", "--memory", $"{megabytes}m", "--page", "4m", "--segment", "64m", "--index", "16m",
         "--logger-level", "Error", "-q",
     ];
+
+    private sealed class Server(string[] arguments) : GarnetServer(arguments, Silent.Instance)
+    {
+        private readonly Lock gate = new();
+        private readonly HashSet<InProcessConnection> connections = [];
+        private GarnetProvider? provider;
+        private bool stopped;
+
+        public InProcessConnection Connect()
+        {
+            lock (gate)
+            {
+                if (stopped)
+                {
+                    throw new IOException("The embedded Redis (Garnet) has stopped.");
+                }
+
+                provider ??= new GarnetProvider(storeWrapper, storeWrapper.subscribeBroker);
+                var connection = new InProcessConnection(sender => provider.GetSession(WireFormat.ASCII, sender), Forget);
+                connections.Add(connection);
+                return connection;
+            }
+        }
+
+        public void Stop()
+        {
+            List<InProcessConnection> open;
+            lock (gate)
+            {
+                stopped = true;
+                open = [.. connections];
+            }
+
+            open.ForEach(connection => connection.Dispose());
+            Dispose();
+        }
+
+        private void Forget(InProcessConnection connection)
+        {
+            lock (gate)
+            {
+                connections.Remove(connection);
+            }
+        }
+    }
 
     /// <summary>Its log is of no use to anybody who does not develop Garnet.</summary>
     private sealed class Silent : ILoggerFactory, ILogger
