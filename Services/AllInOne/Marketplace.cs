@@ -102,6 +102,8 @@ internal static class Marketplace
         {
             Environment.SetEnvironmentVariable(name, null);
         }
+
+        Environment.SetEnvironmentVariable("DOTNET_hostBuilder__reloadConfigOnChange", "false"); // None of them reads a file: without it each would watch the program's folder.
     }
 
     private sealed class Said(Progress progress) : IProgress<string>

@@ -49,6 +49,7 @@ public sealed class ChildProcess : IAsyncDisposable
             RedirectStandardError = true,
             RedirectStandardInput = true,
         };
+        start.Environment["DOTNET_hostBuilder__reloadConfigOnChange"] = "false"; // A .NET server watches its working directory for changed settings, with all folders below: the whole disk, from the root.
         foreach (var (name, value) in options.Environment)
         {
             start.Environment[name] = value;

@@ -14,7 +14,7 @@ namespace LlmMarketplace.Consumption.Limits;
 internal sealed class CallLimits(LimitScripts scripts, RedisClock clock, Counters counters, RedisRuns runs, IOptions<LimitOptions> options, TimeProvider time, ILogger<CallLimits> logger)
     : IHostedService, IDisposable
 {
-    private readonly LaneServices services = new(scripts, clock, counters, runs, options.Value, time, logger);
+    private readonly LaneServices services = new(scripts, clock, counters, runs, new Departures(options.Value.SettleWithin, time), options.Value, time, logger);
     private readonly ConcurrentDictionary<Guid, Lane> lanes = new();
 
     /// <summary>Reserves all, or nothing. Who leaves while waiting leaves nothing behind.</summary>
@@ -45,6 +45,7 @@ internal sealed class CallLimits(LimitScripts scripts, RedisClock clock, Counter
 
     public void Dispose()
     {
+        services.Departures.Dispose();
         foreach (var lane in lanes.Values)
         {
             lane.Dispose();

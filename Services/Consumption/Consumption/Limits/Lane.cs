@@ -6,7 +6,7 @@ using StackExchange.Redis;
 namespace LlmMarketplace.Consumption.Limits;
 
 /// <summary>What all lanes share.</summary>
-internal sealed record LaneServices(LimitScripts Scripts, RedisClock Clock, Counters Counters, RedisRuns Runs, LimitOptions Options, TimeProvider Time, ILogger<CallLimits> Logger);
+internal sealed record LaneServices(LimitScripts Scripts, RedisClock Clock, Counters Counters, RedisRuns Runs, Departures Departures, LimitOptions Options, TimeProvider Time, ILogger<CallLimits> Logger);
 
 /// <summary>
 /// The way of one organisation's calls to Redis and back. One script is under way at a time; what comes meanwhile shares the next:
@@ -29,8 +29,10 @@ internal sealed partial class Lane : IDisposable
     private readonly Allowance? allowance;
     private List<Release> releases = [];
     private Task travel = Task.CompletedTask;
+    private (WaitingCall Waiting, LimitAnswer Told)? last; // Of the trip that has just ended, not told yet.
     private bool travelling;
     private bool due;
+    private bool enlisted;
     private bool failing;
     private long triedAgain; // When the next call may find out whether Redis is back; until then, or while one is at it, none waits for it.
     private long generation; // That the counters had last.
@@ -63,8 +65,8 @@ internal sealed partial class Lane : IDisposable
         }
 
         Start();
-        await using var registration = cancellationToken.UnsafeRegister(static (left, token) => ((WaitingCall)left!).TrySetCanceled(token), waiting);
-        return await waiting.Task;
+        await using var registration = cancellationToken.UnsafeRegister(static (left, token) => ((WaitingCall)left!).TryFail(new OperationCanceledException(token)), waiting);
+        return await waiting.Answer;
     }
 
     /// <summary>Hands in a settlement. It travels with the next admission, or by itself before long, again and again until it arrived.</summary>
@@ -76,9 +78,9 @@ internal sealed partial class Lane : IDisposable
         {
             releases.Add(retried.Remove(release.Call, out var deadline) ? release with { Deadline = deadline } : release);
             full = !travelling && !failing && releases.Count >= services.Options.MaxBatch;
-            if (!full && !travelling && releases.Count == 1)
+            if (!full && !travelling && (!failing || releases.Count == 1))
             {
-                Arm(services.Options.SettleWithin);
+                Enlist();
             }
         }
 
@@ -126,11 +128,12 @@ internal sealed partial class Lane : IDisposable
 
     public void Dispose() => timer.Dispose();
 
-    private void Depart()
+    /// <summary>Sends what waits, alone if it must.</summary>
+    public void Depart()
     {
         lock (gate)
         {
-            due = true;
+            (due, enlisted) = (true, false);
         }
 
         Start();
@@ -157,8 +160,15 @@ internal sealed partial class Lane : IDisposable
 
     private async Task TravelAsync()
     {
-        while (Take() is { } batch)
+        while (true)
         {
+            var batch = Take();
+            TellLast(isIdle: batch is null);
+            if (batch is null)
+            {
+                return;
+            }
+
             try
             {
                 await TripAsync(batch);
@@ -191,7 +201,7 @@ internal sealed partial class Lane : IDisposable
             var batch = new LaneBatch();
             while (batch.Asked.Count < max && admissions.TryDequeue(out var waiting))
             {
-                if (!waiting.Task.IsCompleted)
+                if (!waiting.IsDone)
                 {
                     batch.Asked.Add(waiting);
                 }
@@ -207,9 +217,13 @@ internal sealed partial class Lane : IDisposable
             }
 
             (travelling, due) = (false, false);
-            if (releases.Count > 0)
+            if (releases.Count > 0 && failing)
             {
-                Arm(failing ? services.Options.TripTimeout : services.Options.SettleWithin);
+                Arm(services.Options.TripTimeout);
+            }
+            else if (releases.Count > 0)
+            {
+                Enlist();
             }
             else if (traces.Count > 0)
             {
@@ -295,10 +309,17 @@ internal sealed partial class Lane : IDisposable
         var (built, again) = Deliver(batch, answer);
         batch.Asked.Clear();
         batch.Asked.AddRange(again);
+        if (built && again.Count == 0)
+        {
+            generation = Math.Max(generation, expected);
+            return true;
+        }
+
+        TellLast(isIdle: false);
         if (built)
         {
             generation = Math.Max(generation, expected);
-            return batch.Asked.Count == 0;
+            return false;
         }
 
         await counters.ReestablishAsync(organisation, expected).WaitAsync(services.Options.Timeout, time);
@@ -325,10 +346,11 @@ internal sealed partial class Lane : IDisposable
                     again.Add(waiting);
                     break;
                 case LimitStatus.Late:
-                    waiting.TrySetException(new LimitsUnavailableException("The limits did not answer in time.", null));
+                    waiting.TryFail(new LimitsUnavailableException("The limits did not answer in time.", null));
                     break;
                 default:
-                    Tell(waiting, told);
+                    TellLast(isIdle: false);
+                    last = (waiting, told);
                     break;
             }
         }
@@ -336,8 +358,15 @@ internal sealed partial class Lane : IDisposable
         return (built, again);
     }
 
-    private void Tell(WaitingCall waiting, LimitAnswer told)
+    /// <summary>Tells the last caller its answer. With nothing else to do here, that caller goes on on this thread: to wake another one for it costs more than most of what it does there.</summary>
+    private void TellLast(bool isIdle)
     {
+        if (last is not var (waiting, told))
+        {
+            return;
+        }
+
+        last = null;
         var reserved = told.Status == LimitStatus.Admitted;
         if (reserved && waiting.Times > 1)
         {
@@ -347,9 +376,9 @@ internal sealed partial class Lane : IDisposable
             }
         }
 
-        if (!waiting.TrySetResult(told) && reserved)
+        if (!waiting.TryAnswer(told, here: isIdle) && reserved)
         {
-            Release(waiting);
+            Settle(Limits.Release.OfAll(waiting.Reservation, waiting.Deadline));
         }
     }
 
@@ -359,7 +388,7 @@ internal sealed partial class Lane : IDisposable
         var count = batch.Asked.Count;
         batch.Asked.RemoveAll(waiting =>
         {
-            if (!waiting.Task.IsCompleted && !over(waiting))
+            if (!waiting.IsDone && !over(waiting))
             {
                 return false;
             }
@@ -369,7 +398,7 @@ internal sealed partial class Lane : IDisposable
                 Release(waiting);
             }
 
-            waiting.TrySetException(new LimitsUnavailableException("The limits did not answer in time.", reason));
+            waiting.TryFail(new LimitsUnavailableException("The limits did not answer in time.", reason));
             return true;
         });
         return count - batch.Asked.Count;
@@ -389,7 +418,7 @@ internal sealed partial class Lane : IDisposable
     /// <summary>Redis is away: answers those that wait, as far as this instance may. Should Redis have reserved for one of them all the same, that is settled with the call, under its id.</summary>
     private void AnswerOneself(LaneBatch batch) => batch.Asked.RemoveAll(waiting =>
     {
-        if (waiting.Task.IsCompleted || Own(waiting.Reservation) is not { } told)
+        if (waiting.IsDone || Own(waiting.Reservation) is not { } told)
         {
             return false;
         }
@@ -402,7 +431,7 @@ internal sealed partial class Lane : IDisposable
             }
         }
 
-        if (waiting.TrySetResult(told) && told.Status == LimitStatus.Admitted)
+        if (waiting.TryAnswer(told) && told.Status == LimitStatus.Admitted)
         {
             return true;
         }
@@ -448,6 +477,16 @@ internal sealed partial class Lane : IDisposable
             failing = true;
             triedAgain = services.Time.GetTimestamp() + Ticks(services.Options.TripTimeout);
             batch.Releases.Clear();
+        }
+    }
+
+    /// <summary>Has what waits depart before long. The lock is held.</summary>
+    private void Enlist()
+    {
+        if (!enlisted)
+        {
+            enlisted = true;
+            services.Departures.Enlist(this);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 
@@ -14,9 +13,10 @@ internal sealed record LogSize(long SegmentBytes, int MaxSegments);
 /// The log that this process appends to.
 /// <code>
 /// Append ──► the kernel has it: it outlives this process        SyncAsync ──► the disk has it: it outlives the machine
-///   (lock, one write)                                             (one thread; whoever comes while a sync is under way shares the next one)
+///   (lock, one write)                                             (one at a time; whoever comes while a sync is under way shares the next one)
 /// SyncSoon: the next sync takes it along; there will be one within <see cref="Soon"/>
 /// </code>
+/// Who comes first while the thread pool has nothing else to do syncs by itself: to wake the log's thread for it takes longer than the rest. Else that thread syncs.
 /// A failed write or sync ends the log for good: what the disk has then is not known, and a second sync that succeeds would not tell. The next segment is made ahead by a second
 /// thread; when there may be no more, the log is full until some are <see cref="Release">shipped</see>.
 /// </summary>
@@ -48,6 +48,7 @@ internal sealed partial class LogWriter : IDisposable
     private long synced;
     private Group waiting = new();
     private Group underWay = new();
+    private bool isSyncing;
     private bool isWanted;
     private bool isSoon;
     private bool isLooking;
@@ -165,6 +166,8 @@ internal sealed partial class LogWriter : IDisposable
     /// <exception cref="LogUnavailableException">Nobody knows whether the disk has it.</exception>
     public Task SyncAsync(long sequence)
     {
+        var isIdle = ThreadPool.PendingWorkItemCount == 0; // Else somebody else has more use for this thread.
+        Sync own;
         lock (gate)
         {
             if (sequence <= synced)
@@ -182,14 +185,26 @@ internal sealed partial class LogWriter : IDisposable
                 return underWay.Done.Task;
             }
 
-            if (!isWanted)
+            if (isSyncing || isWanted || !isIdle)
             {
-                isWanted = true;
-                syncing.Set();
+                var next = waiting.Done.Task;
+                if (!isWanted)
+                {
+                    isWanted = true;
+                    if (!isSyncing)
+                    {
+                        syncing.Set();
+                    }
+                }
+
+                return next;
             }
 
-            return waiting.Done.Task;
+            own = Begin();
         }
+
+        Run(own);
+        return own.Group.Done.Task;
     }
 
     /// <summary>Has everything that is appended synced within <see cref="Soon"/>.</summary>
@@ -202,25 +217,6 @@ internal sealed partial class LogWriter : IDisposable
             {
                 isLooking = true;
                 syncing.Set();
-            }
-        }
-    }
-
-    /// <summary>Segments before this place are not needed any more.</summary>
-    public void Release(LogPosition shipped)
-    {
-        lock (gate)
-        {
-            if (isClosing)
-            {
-                return;
-            }
-
-            while (used.Count > 1 && used[0] < shipped.Segment && used[0] < end.Segment)
-            {
-                free.Enqueue(Segment.PathOf(folder, used[0]));
-                used.RemoveAt(0);
-                making.Set();
             }
         }
     }
@@ -261,27 +257,6 @@ internal sealed partial class LogWriter : IDisposable
         unsynced.ForEach(handle => handle.Dispose());
     }
 
-    /// <summary>Goes on in the next segment.</summary>
-    private void Turn()
-    {
-        var patience = Stopwatch.GetTimestamp() + Stopwatch.Frequency;
-        while (next is null && used.Count < size.MaxSegments && failure is null && !isStuck && Stopwatch.GetTimestamp() < patience)
-        {
-            Monitor.Wait(gate, TimeSpan.FromMilliseconds(50)); // It is being made.
-        }
-
-        EnsureOpen();
-        if (next is not { } made)
-        {
-            throw new LogUnavailableException("The usage log is full.", null);
-        }
-
-        unsynced.Add(current);
-        (current, end, next) = (made.Handle, new LogPosition(made.Number, Segment.HeaderSize), null);
-        used.Add(made.Number);
-        making.Set();
-    }
-
     private void EnsureOpen()
     {
         if (failure is not null || isClosing)
@@ -295,52 +270,78 @@ internal sealed partial class LogWriter : IDisposable
         while (true)
         {
             AwaitWork();
-            Group group;
-            List<SafeFileHandle> files;
-            SafeFileHandle last;
-            LogPosition until;
+            Sync next;
             lock (gate)
             {
-                if (failure is not null || (isClosing && synced == appended))
+                if (failure is not null || (isClosing && synced == appended && !isSyncing))
                 {
                     return;
                 }
 
-                (isWanted, isSoon) = (false, false);
-                (group, waiting) = (waiting, new Group());
-                group.Target = appended;
-                underWay = group;
-                files = [.. unsynced];
-                unsynced.Clear();
-                (last, until) = (current, end);
-            }
-
-            try
-            {
-                files.ForEach(sync);
-                sync(last);
-            }
-#pragma warning disable CA1031 // Whatever it is: nobody knows what is on disk.
-            catch (Exception broken)
-#pragma warning restore CA1031
-            {
-                lock (gate)
+                if (isSyncing)
                 {
-                    Fail(broken);
+                    continue;
                 }
 
-                group.Done.TrySetException(new LogUnavailableException("The usage log could not be synced.", broken));
-                return;
+                next = Begin();
             }
 
-            files.ForEach(file => file.Dispose());
+            Run(next);
+        }
+    }
+
+    /// <summary>What the next sync takes along. The lock is held.</summary>
+    private Sync Begin()
+    {
+        (isSyncing, isWanted, isSoon) = (true, false, false);
+        (underWay, waiting) = (waiting, new Group());
+        underWay.Target = appended;
+        List<SafeFileHandle>? finished = null;
+        if (unsynced.Count > 0)
+        {
+            finished = [.. unsynced];
+            unsynced.Clear();
+        }
+
+        return new Sync(underWay, finished, current, end);
+    }
+
+    private void Run(Sync begun)
+    {
+        try
+        {
+            begun.Finished?.ForEach(sync);
+            sync(begun.Last);
+        }
+#pragma warning disable CA1031 // Whatever it is: nobody knows what is on disk.
+        catch (Exception broken)
+#pragma warning restore CA1031
+        {
             lock (gate)
             {
-                (synced, syncedEnd) = (group.Target, until);
+                isSyncing = false;
+                Fail(broken);
             }
 
-            group.Done.TrySetResult();
-            Advanced?.Invoke();
+            begun.Group.Done.TrySetException(new LogUnavailableException("The usage log could not be synced.", broken));
+            return;
+        }
+
+        begun.Finished?.ForEach(file => file.Dispose());
+        lock (gate)
+        {
+            (synced, syncedEnd) = (begun.Group.Target, begun.Until);
+        }
+
+        begun.Group.Done.TrySetResult();
+        Advanced?.Invoke();
+        lock (gate)
+        {
+            isSyncing = false;
+            if (isWanted || isClosing)
+            {
+                syncing.Set();
+            }
         }
     }
 
@@ -353,7 +354,7 @@ internal sealed partial class LogWriter : IDisposable
             TimeSpan pause;
             lock (gate)
             {
-                if (isWanted || isClosing || failure is not null || (isSoon && looks > 0))
+                if (failure is not null || (!isSyncing && (isWanted || isClosing || (isSoon && looks > 0))))
                 {
                     return;
                 }
@@ -363,74 +364,6 @@ internal sealed partial class LogWriter : IDisposable
             }
 
             looks = syncing.WaitOne(pause) ? 0 : looks + 1;
-        }
-    }
-
-    private void MakeLoop()
-    {
-        while (true)
-        {
-            uint number;
-            string? recycled;
-            string? surplus = null;
-            while (!HasToMake())
-            {
-                making.WaitOne();
-            }
-
-            lock (gate)
-            {
-                if (isClosing || failure is not null)
-                {
-                    return;
-                }
-
-                recycled = null;
-                if (next is not null || used.Count >= size.MaxSegments)
-                {
-                    surplus = free.Dequeue();
-                }
-                else
-                {
-                    free.TryDequeue(out recycled);
-                }
-
-                number = end.Segment + 1;
-            }
-
-            try
-            {
-                if (surplus is not null)
-                {
-                    File.Delete(surplus);
-                    continue;
-                }
-
-                var handle = Segment.Create(folder, id, number, size.SegmentBytes, recycled);
-                lock (gate)
-                {
-                    (next, isStuck) = ((handle, number), false);
-                    Monitor.PulseAll(gate);
-                }
-            }
-            catch (Exception broken) when (broken is IOException or UnauthorizedAccessException)
-            {
-                Log.NoSegment(logger, folder, broken);
-                lock (gate)
-                {
-                    isStuck = true;
-                }
-
-                making.WaitOne(Again);
-            }
-        }
-    }
-
-    private bool HasToMake()
-    {
-        lock (gate)
-        {
-            return isClosing || failure is not null || free.Count > 1 || (next is null && used.Count < size.MaxSegments);
         }
     }
 
@@ -448,6 +381,9 @@ internal sealed partial class LogWriter : IDisposable
         syncing.Set();
         making.Set();
     }
+
+    /// <summary>A sync: whom it serves, the files that are finished, if any, and the one that is not, up to where.</summary>
+    private readonly record struct Sync(Group Group, List<SafeFileHandle>? Finished, SafeFileHandle Last, LogPosition Until);
 
     /// <summary>Those who wait for the same sync.</summary>
     private sealed class Group
