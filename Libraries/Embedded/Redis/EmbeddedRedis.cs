@@ -122,6 +122,11 @@ public sealed class EmbeddedRedis : IAsyncDisposable
             List<InProcessConnection> open;
             lock (gate)
             {
+                if (stopped)
+                {
+                    return;
+                }
+
                 stopped = true;
                 open = [.. connections];
             }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using Garnet.networking;
@@ -133,10 +134,18 @@ internal sealed unsafe class InProcessConnection : Stream
 
     private void FlushAnswers()
     {
-        if (!isClosed)
+        if (isClosed)
         {
-            _ = answers.Writer.FlushAsync(); // Ends at once: the pipe has no bound, for a client asks no more than it waits for.
+            return;
         }
+
+        var flushed = answers.Writer.FlushAsync();
+        if (!flushed.IsCompleted)
+        {
+            throw new UnreachableException("A pipe without bound makes nobody wait.");
+        }
+
+        flushed.GetAwaiter().GetResult();
     }
 
     private void Keep(ReadOnlySpan<byte> more)

@@ -1,7 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
 using LlmMarketplace.Servers;
 using StackExchange.Redis;
+using StackExchange.Redis.Configuration;
 using Xunit;
 
 namespace LlmMarketplace.Embedded.Tests.Redis;
@@ -19,9 +22,9 @@ public abstract class RedisTests
     [Fact]
     public async Task A_script_is_atomic_however_many_connections_run_it()
     {
-        var connectionString = await ConnectAsync();
+        var options = await OptionsAsync();
         var key = (RedisKey)$"atomic:{Guid.CreateVersion7()}";
-        var connections = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => ConnectionMultiplexer.ConnectAsync(connectionString)));
+        var connections = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => ConnectionMultiplexer.ConnectAsync(options.Clone())));
         var results = await Task.WhenAll(Enumerable.Range(0, 2000)
             .Select(async i => (int)await connections[i % connections.Length].GetDatabase().ScriptEvaluateAsync(Take, [key], [500])));
         Assert.Equal(500, results.Sum());
@@ -34,7 +37,7 @@ public abstract class RedisTests
     [Fact]
     public async Task It_wants_its_password()
     {
-        var options = ConfigurationOptions.Parse(await ConnectAsync());
+        var options = await OptionsAsync();
         options.Password = "guess";
         options.AbortOnConnectFail = true;
         options.ConnectTimeout = 1000;
@@ -42,7 +45,7 @@ public abstract class RedisTests
         await Assert.ThrowsAsync<RedisConnectionException>(() => ConnectionMultiplexer.ConnectAsync(options));
     }
 
-    protected abstract Task<string> ConnectAsync();
+    protected abstract Task<ConfigurationOptions> OptionsAsync();
 }
 
 public sealed class GarnetTests(RedisServers servers) : RedisTests
@@ -67,14 +70,88 @@ public sealed class GarnetTests(RedisServers servers) : RedisTests
         Assert.True(await connection.GetDatabase().StringSetAsync("a", "b"));
     }
 
-    protected override Task<string> ConnectAsync() => servers.GarnetAsync();
+    protected override async Task<ConfigurationOptions> OptionsAsync() => ConfigurationOptions.Parse(await servers.GarnetAsync());
+}
+
+public sealed class InProcessTests : RedisTests, IAsyncDisposable
+{
+    private readonly EmbeddedRedis redis = EmbeddedRedis.Start(new() { MemoryMegabytes = 64 });
+
+    [Fact]
+    public async Task An_answer_larger_than_any_buffer_comes_whole()
+    {
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(await OptionsAsync());
+        var value = RandomNumberGenerator.GetBytes(1_500_000);
+        Assert.True(await connection.GetDatabase().StringSetAsync("large", value));
+        Assert.Equal(value, (byte[]?)await connection.GetDatabase().StringGetAsync("large"));
+    }
+
+    [Fact]
+    public async Task A_command_may_come_in_pieces()
+    {
+        await using var connection = redis.Connect();
+        foreach (var piece in Encoding.ASCII.GetBytes($"AUTH {redis.Password}\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$5\r\nhello\r\n"))
+        {
+            await connection.WriteAsync(new[] { piece }, TestContext.Current.CancellationToken);
+        }
+
+        var expected = "+OK\r\n+PONG\r\n$5\r\nhello\r\n";
+        var answer = new byte[expected.Length];
+        await connection.ReadExactlyAsync(answer, TestContext.Current.CancellationToken);
+        Assert.Equal(expected, Encoding.ASCII.GetString(answer));
+    }
+
+    [Fact]
+    public async Task It_and_its_port_are_one_store()
+    {
+        await using var inside = await ConnectionMultiplexer.ConnectAsync(await OptionsAsync());
+        await using var outside = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        await inside.GetDatabase().StringSetAsync("a", "b");
+        Assert.Equal("b", (string?)await outside.GetDatabase().StringGetAsync("a"));
+    }
+
+    [Fact]
+    public async Task What_others_publish_comes()
+    {
+        await using var inside = await ConnectionMultiplexer.ConnectAsync(await OptionsAsync());
+        await using var outside = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        var heard = await inside.GetSubscriber().SubscribeAsync(RedisChannel.Literal("news"));
+        await outside.GetSubscriber().PublishAsync(RedisChannel.Literal("news"), "here");
+        Assert.Equal("here", (string?)(await heard.ReadAsync(TestContext.Current.CancellationToken)).Message);
+    }
+
+    [Fact]
+    public async Task It_ends_with_the_server()
+    {
+        await using var connection = redis.Connect();
+        await redis.DisposeAsync();
+        Assert.Equal(0, await connection.ReadAsync(new byte[1], TestContext.Current.CancellationToken));
+        Assert.Throws<IOException>(() => connection.Write("PING\r\n"u8));
+        Assert.Throws<IOException>(redis.Connect);
+    }
+
+    public async ValueTask DisposeAsync() => await redis.DisposeAsync();
+
+    protected override Task<ConfigurationOptions> OptionsAsync()
+    {
+        var options = ConfigurationOptions.Parse(redis.ConnectionString);
+        options.Tunnel = new Within(redis);
+        return Task.FromResult(options);
+    }
+
+    private sealed class Within(EmbeddedRedis redis) : Tunnel
+    {
+        public override ValueTask<EndPoint?> GetSocketConnectEndpointAsync(EndPoint endpoint, CancellationToken cancellationToken) => new((EndPoint?)null);
+
+        public override ValueTask<Stream?> BeforeAuthenticateAsync(EndPoint endpoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken) => new(redis.Connect());
+    }
 }
 
 public sealed class RedisServerTests(RedisServers servers) : RedisTests
 {
-    protected override Task<string> ConnectAsync()
+    protected override async Task<ConfigurationOptions> OptionsAsync()
     {
         Assert.SkipWhen(RedisServers.RedisServerSkipReason is not null, RedisServers.RedisServerSkipReason ?? "");
-        return servers.RedisServerAsync();
+        return ConfigurationOptions.Parse(await servers.RedisServerAsync());
     }
 }

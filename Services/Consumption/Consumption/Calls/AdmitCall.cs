@@ -109,7 +109,7 @@ internal sealed class AdmitCall(KeyRing keys, KeyCheck check, FreshKey fresh, Pl
             VersionId = plan.Version.Id,
             ProviderOrganisationId = listing.OrganisationId,
             Service = listing.Name,
-            ServiceVersion = plan.Version.Number.ToString(),
+            ServiceVersion = plan.Version.NumberText,
             Operation = call.Surface.Name,
             Streamed = call.Request!.Stream,
             AdmittedAt = answer.Now,

@@ -76,6 +76,9 @@ internal sealed class ListedVersion : IComparable<ListedVersion>
 
     public SemVersion Number { get; }
 
+    /// <summary>The same as text.</summary>
+    public string NumberText => state.Version;
+
     public VersionFacts Facts { get; }
 
     public ServiceSpecification Specification => state.Specification;
