@@ -18,7 +18,7 @@ public sealed class LogWriterTests : IDisposable
                 await Task.Yield();
                 for (var i = 0; i < 100; i++)
                 {
-                    await log.SyncAsync(log.Append(EntryKind.Outcome, Encoding.UTF8.GetBytes($"{lane}-{i}")));
+                    await log.SyncAsync(log.Append(EntryKind.Outcome, Encoding.UTF8.GetBytes($"{lane}-{i}")), here: lane % 2 == 0);
                 }
             }));
         }
@@ -61,7 +61,28 @@ public sealed class LogWriterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_failed_sync_is_never_forgotten()
+    public async Task Who_has_nothing_else_to_do_syncs_by_itself()
+    {
+        var by = 0;
+        using var log = files.Writer(sync: file =>
+        {
+            Volatile.Write(ref by, Environment.CurrentManagedThreadId);
+            Disk.Sync(file);
+        });
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        for (var isOwn = false; !isOwn; patience.Token.ThrowIfCancellationRequested())
+        {
+            var own = Environment.CurrentManagedThreadId;
+            var synced = log.SyncAsync(log.Append(EntryKind.Outcome, "one"u8), here: true);
+            isOwn = synced.IsCompletedSuccessfully && Volatile.Read(ref by) == own; // Else the pool was busy.
+            await synced;
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_failed_sync_is_never_forgotten(bool here)
     {
         var failures = 1;
         using var log = files.Writer(sync: file =>
@@ -76,7 +97,7 @@ public sealed class LogWriterTests : IDisposable
         Assert.True(log.HasRoom);
 
         var first = log.Append(EntryKind.Outcome, "one"u8);
-        await Assert.ThrowsAsync<LogUnavailableException>(() => log.SyncAsync(first));
+        await Assert.ThrowsAsync<LogUnavailableException>(() => log.SyncAsync(first, here));
 
         Assert.IsType<IOException>(log.Failure);
         Assert.False(log.HasRoom);

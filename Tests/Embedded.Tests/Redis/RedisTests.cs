@@ -90,7 +90,7 @@ public sealed class InProcessTests : RedisTests, IAsyncDisposable
     public async Task A_command_may_come_in_pieces()
     {
         await using var connection = redis.Connect();
-        foreach (var piece in Encoding.ASCII.GetBytes($"AUTH {redis.Password}\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$5\r\nhello\r\n"))
+        foreach (var piece in Encoding.ASCII.GetBytes($"*2\r\n$4\r\nAUTH\r\n${redis.Password.Length}\r\n{redis.Password}\r\n*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$5\r\nhello\r\n"))
         {
             await connection.WriteAsync(new[] { piece }, TestContext.Current.CancellationToken);
         }

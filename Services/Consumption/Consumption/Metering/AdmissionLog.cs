@@ -86,7 +86,7 @@ internal sealed partial class AdmissionLog : BackgroundService, IAdmissionLog
         {
             var payload = new ArrayBufferWriter<byte>(1_024);
             payload.Write(settlement.Record);
-            await log!.SyncAsync(log!.Append(EntryKind.Outcome, payload.WrittenSpan));
+            await log!.SyncAsync(log!.Append(EntryKind.Outcome, payload.WrittenSpan), here: true);
         }
         catch (LogUnavailableException unavailable)
         {

@@ -16,7 +16,7 @@ internal sealed record LogSize(long SegmentBytes, int MaxSegments);
 ///   (lock, one write)                                             (one at a time; whoever comes while a sync is under way shares the next one)
 /// SyncSoon: the next sync takes it along; there will be one within <see cref="Soon"/>
 /// </code>
-/// Who comes first while the thread pool has nothing else to do syncs by itself: to wake the log's thread for it takes longer than the rest. Else that thread syncs.
+/// Who comes first, and has nothing else to do, may sync by itself: to wake the log's thread for it takes as long as the rest of it. Else that thread syncs.
 /// A failed write or sync ends the log for good: what the disk has then is not known, and a second sync that succeeds would not tell. The next segment is made ahead by a second
 /// thread; when there may be no more, the log is full until some are <see cref="Release">shipped</see>.
 /// </summary>
@@ -163,10 +163,12 @@ internal sealed partial class LogWriter : IDisposable
     }
 
     /// <summary>Ends when the disk has the entry; by itself if nobody else wants a sync.</summary>
+    /// <param name="sequence">The entry's.</param>
+    /// <param name="here">Whether this thread may make the sync, and be held up by the disk; it does when nothing waits for a thread of the pool.</param>
     /// <exception cref="LogUnavailableException">Nobody knows whether the disk has it.</exception>
-    public Task SyncAsync(long sequence)
+    public Task SyncAsync(long sequence, bool here = false)
     {
-        var isIdle = ThreadPool.PendingWorkItemCount == 0; // Else somebody else has more use for this thread.
+        here = here && ThreadPool.PendingWorkItemCount == 0;
         Sync own;
         lock (gate)
         {
@@ -185,7 +187,7 @@ internal sealed partial class LogWriter : IDisposable
                 return underWay.Done.Task;
             }
 
-            if (isSyncing || isWanted || !isIdle)
+            if (isSyncing || isWanted || !here)
             {
                 var next = waiting.Done.Task;
                 if (!isWanted)
