@@ -141,6 +141,16 @@ public sealed class LyingProvidersTests(Marketplace marketplace)
         }
     });
 
+    [Fact]
+    public async Task Answers_that_are_always_about_to_come_are_not_waited_for() => await AssertRawAsync(async (stream, stop) =>
+    {
+        var soon = "HTTP/1.1 102 Processing\r\n\r\n"u8.ToArray();
+        while (true)
+        {
+            await stream.WriteAsync(soon, stop);
+        }
+    });
+
     private async Task AssertRawAsync(Func<NetworkStream, CancellationToken, Task> answer)
     {
         var segment = Guid.CreateVersion7().ToString("n");
