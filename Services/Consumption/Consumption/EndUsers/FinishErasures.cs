@@ -16,11 +16,15 @@ internal sealed partial class FinishErasures(NpgsqlDataSource database, EraseFro
          WHERE organisation_id = $1 AND end_user IS NOT NULL AND ((now() < $2 + interval '1 day' AND admitted_at BETWEEN $2 - interval '1 day' AND $2)
             OR (admitted_at <= $2 AND request_id IN (SELECT request_id FROM usage_corrections WHERE corrected_at > $2)))
         UNION SELECT end_user FROM admissions WHERE organisation_id = $1 AND end_user IS NOT NULL AND admitted_at <= $2
-        UNION SELECT end_user FROM call_logs WHERE organisation_id = $1 AND end_user IS NOT NULL AND admitted_at <= $2
+        UNION SELECT end_user FROM call_logs WHERE organisation_id = $1 AND end_user IS NOT NULL AND now() < $2 + interval '1 day' AND admitted_at BETWEEN $2 - interval '1 day' AND $2
         """;
 
     // Logs of instances that are away are shipped when they come back, days later too: of calls that nobody knew of. To look for them takes longer.
-    private const string Shipped = Late + " UNION SELECT end_user FROM usage_records WHERE organisation_id = $1 AND end_user IS NOT NULL AND admitted_at BETWEEN $2 - interval '30 days' AND $2";
+    private const string Shipped = Late +
+        """
+         UNION SELECT end_user FROM usage_records WHERE organisation_id = $1 AND end_user IS NOT NULL AND admitted_at BETWEEN $2 - interval '30 days' AND $2
+        UNION SELECT end_user FROM call_logs WHERE organisation_id = $1 AND end_user IS NOT NULL AND admitted_at <= $2
+        """;
 
     private const string Forget = "WITH over AS (UPDATE end_user_erasures SET mark = NULL WHERE id = $1) DELETE FROM end_user_budgets WHERE organisation_id = $2 AND end_user = ANY ($3) AND amount IS NULL";
 
