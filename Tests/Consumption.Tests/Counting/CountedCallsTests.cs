@@ -60,6 +60,36 @@ public sealed partial class CountedCallsTests(Marketplace marketplace)
         Assert.Equal(status, (int)(await shop.ChatAsync(Messages)).StatusCode);
     }
 
+    [Theory]
+    [InlineData(256 * 1024, 200)]
+    [InlineData((256 * 1024) + 1, 429)]
+    public async Task Only_bodies_of_a_quarter_megabyte_at_most_are_counted(int bytes, int status)
+    {
+        using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Embedding(60_000), PerToken, "embeddings", maxOutput: null, model: OpenAis);
+        await shop.Member.SetBudgetAsync(200m); // Of 262 by bytes, and about 60 by tokens.
+        var around = shop.Body("\"input\":[\"\"]");
+        var text = string.Concat(Enumerable.Repeat("The quick brown fox jumps over the lazy dog. ", 10_000))[..(bytes - around.Length)];
+
+        var answer = await shop.Client.PostJsonAsync("/v1/embeddings", shop.Body($"\"input\":[\"{text}\"]"));
+
+        Assert.Equal(status, (int)answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData(0.000_5, false)]
+    [InlineData(0.5, true)]
+    public async Task A_call_that_no_count_would_get_in_is_refused_by_its_bytes(double left, bool counted)
+    {
+        using var shop = await OpenAsync(OpenAis);
+        await shop.Member.SetBudgetAsync((decimal)left); // A token costs 0.001.
+
+        var refused = await shop.ChatAsync(Messages);
+
+        Assert.Equal(429, (int)refused.StatusCode);
+        var most = decimal.Parse(MayCost().Match(await MessageAsync(refused)).Groups[1].Value, CultureInfo.InvariantCulture);
+        Assert.Equal(counted, most < 2m);
+    }
+
     [Fact]
     public async Task A_refusal_tells_the_output_that_fits_beside_the_counted_input()
     {
@@ -107,6 +137,9 @@ public sealed partial class CountedCallsTests(Marketplace marketplace)
     }
 
     private static async Task<string> MessageAsync(HttpResponseMessage answer) => (await answer.JsonAsync()).GetProperty("error").Text("message")!;
+
+    [GeneratedRegex("may cost ([0-9.]+) USD")]
+    private static partial Regex MayCost();
 
     [GeneratedRegex("`max_tokens` of at most ([0-9]+) ")]
     private static partial Regex AtMost();

@@ -4,7 +4,10 @@ using System.Text.Json;
 using LlmMarketplace.Consumption.Budgets;
 using LlmMarketplace.Consumption.EndUsers;
 using LlmMarketplace.Consumption.Keys;
+using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Limits;
+using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Tests.Metering;
 using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Servers;
 using Microsoft.Extensions.DependencyInjection;
@@ -88,6 +91,70 @@ public sealed class EraseEndUserTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task An_outcome_that_comes_after_the_erasure_and_corrects_a_lost_record_brings_no_id_back()
+    {
+        var (member, emil) = (await marketplace.AddOrganisationAsync(), $"emil {Guid.CreateVersion7()}");
+        var call = Call(member.Id, emil, DateTimeOffset.UtcNow.AddDays(-3)); // Longer ago than any call lasts.
+        await Store.WriteAsync(new UsageBatch([Records.Of(call, RequestOutcome.Lost)], [], [], null), CancellationToken.None);
+        using var answer = await member.Client.PostAsJsonAsync("/api/v1/end-users/erase", new { endUser = emil });
+        await Store.WriteAsync(new UsageBatch([Records.Of(call, output: 40, cost: 0.25m)], [], [], null), CancellationToken.None);
+        Assert.True(await CountAsync(Everywhere, emil) > 0);
+
+        await Finishing().RunAsync(CancellationToken.None);
+
+        Assert.Equal(0, await CountAsync(Everywhere, emil));
+        var record = await member.RecordAsync(call.RequestId);
+        Assert.Equal(((await answer.JsonAsync()).Text("pseudonym"), 0.25m), (record.Text("endUser"), record.GetProperty("cost").GetDecimal()));
+    }
+
+    [Fact]
+    public async Task Records_that_are_shipped_days_after_the_erasure_and_calls_that_are_logged_after_it_are_found()
+    {
+        var (member, fay) = (await marketplace.AddOrganisationAsync(), $"fay {Guid.CreateVersion7()}");
+        var now = DateTimeOffset.UtcNow;
+        using var answer = await member.Client.PostAsJsonAsync("/api/v1/end-users/erase", new { endUser = fay });
+        await ErasedAtAsync(member.Id, now.AddDays(-5));
+        var (before, after) = (Call(member.Id, fay, now.AddDays(-8)), Call(member.Id, fay, now.AddDays(-4)));
+        await Store.WriteAsync(new UsageBatch([Records.Of(before), Records.Of(after)], [], [], null), CancellationToken.None); // By a log that was away.
+
+        await Finishing().RunAsync(CancellationToken.None);
+
+        Assert.Equal(((await answer.JsonAsync()).Text("pseudonym"), fay), ((await member.RecordAsync(before.RequestId)).Text("endUser"), (await member.RecordAsync(after.RequestId)).Text("endUser")));
+
+        // What was logged of a call may come even later than its record.
+        foreach (var call in new[] { before, after })
+        {
+            await CountAsync(
+                "WITH made AS (INSERT INTO call_logs (organisation_id, call_id, key_id, service, operation, outcome, status_code, end_user, sealed_by, sealed, bytes, admitted_at, expires_at) VALUES ($1, $2, $2, '', '', '', 200, $3, '', '', 0, $4, now() + interval '1 day') RETURNING 1) SELECT count(*) FROM made",
+                member.Id, call.RequestId, fay, call.AdmittedAt);
+        }
+
+        await Finishing().RunAsync(CancellationToken.None);
+
+        Assert.Equal((0, 1), (await CountAsync("SELECT count(*) FROM call_logs WHERE call_id = $1", before.RequestId), await CountAsync("SELECT count(*) FROM call_logs WHERE call_id = $1", after.RequestId)));
+    }
+
+    [Fact]
+    public async Task After_thirty_days_nothing_is_kept_by_which_the_id_would_be_known()
+    {
+        var (member, gus) = (await marketplace.AddOrganisationAsync(), $"gus {Guid.CreateVersion7()}");
+        await member.Client.PutAsJsonAsync($"/api/v1/budgets/end-user?id={Uri.EscapeDataString(gus)}", new { amount = 0.5m, currency = "USD", period = "month" });
+        using var answer = await member.Client.PostAsJsonAsync("/api/v1/end-users/erase", new { endUser = gus });
+        const string Budgets = "SELECT count(*) FROM end_user_budgets WHERE end_user = $1";
+        const string Marks = "SELECT count(*) FROM end_user_erasures WHERE organisation_id = $1 AND mark IS NOT NULL";
+
+        await ErasedAtAsync(member.Id, DateTimeOffset.UtcNow.AddDays(-29));
+        await CountAsync("WITH moved AS (UPDATE end_user_budgets SET changed_at = $2 WHERE end_user = $1 RETURNING 1) SELECT count(*) FROM moved", gus, DateTimeOffset.UtcNow.AddDays(-31));
+        await Finishing().RunAsync(CancellationToken.None);
+        Assert.Equal((1, 1), (await CountAsync(Budgets, gus), await CountAsync(Marks, member.Id)));
+        await ErasedAtAsync(member.Id, DateTimeOffset.UtcNow.AddDays(-31));
+        await Finishing().RunAsync(CancellationToken.None);
+
+        Assert.Equal((0, 0), (await CountAsync(Budgets, gus), await CountAsync(Marks, member.Id)));
+        Assert.Equal(1, (await member.Client.GetFromJsonAsync<JsonElement>("/api/v1/end-users/erasures")).GetProperty("items").GetArrayLength());
+    }
+
+    [Fact]
     public async Task Nobody_erases_another_organisations_end_users()
     {
         var dora = $"dora {Guid.CreateVersion7()}";
@@ -128,6 +195,21 @@ public sealed class EraseEndUserTests(Marketplace marketplace)
 
         static int Day(DateTimeOffset at) => Periods.Day(at);
     }
+
+    private UsageStore Store => marketplace.Service.App.Services.GetRequiredService<UsageStore>();
+
+    /// <summary>As at a start: it looks for all that may have come.</summary>
+    private FinishErasures Finishing() => ActivatorUtilities.CreateInstance<FinishErasures>(marketplace.Service.App.Services);
+
+    private static AdmissionRow Call(Guid organisation, string endUser, DateTimeOffset at) => new()
+    {
+        RequestId = Guid.CreateVersion7(), InstanceId = Guid.CreateVersion7(), OrganisationId = organisation, Generation = 0, KeyId = Guid.CreateVersion7(), ListingId = Guid.CreateVersion7(),
+        VersionId = Guid.CreateVersion7(), ProviderOrganisationId = Guid.CreateVersion7(), Service = "acme/gone", Operation = "chat.completions", Streamed = false, AdmittedAt = at, Day = Periods.Day(at),
+        ReservedTokens = 0, ReservedNanos = 0, Currency = "USD", MicrosecondsPerToken = 0, EndUser = endUser,
+    };
+
+    private Task<long> ErasedAtAsync(Guid organisation, DateTimeOffset at) =>
+        CountAsync("WITH moved AS (UPDATE end_user_erasures SET requested_at = $2 WHERE organisation_id = $1 RETURNING 1) SELECT count(*) FROM moved", organisation, at);
 
     private static Task<HttpResponseMessage> CallAsync(Shop shop, string user) =>
         Json.UntilReadyAsync(() => shop.Client.PostJsonAsync("/v1/chat/completions", shop.Body($"{Shop.Hello},\"user\":\"{user}\"")));

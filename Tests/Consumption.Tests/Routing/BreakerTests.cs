@@ -102,7 +102,7 @@ public sealed class BreakerTests(Marketplace marketplace)
     }
 
     [Fact]
-    public async Task Of_calls_at_once_to_a_half_open_address_one_tries_it_and_the_others_are_refused()
+    public async Task Of_calls_at_once_to_a_half_open_address_one_tries_it_the_others_are_refused_and_those_that_name_none_go_elsewhere()
     {
         const int calls = 8;
         var clock = new FakeTimeProvider();
@@ -114,8 +114,12 @@ public sealed class BreakerTests(Marketplace marketplace)
         });
         var answers = new TaskCompletionSource();
         using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.After(answers.Task, ProviderScripts.Chat("hi", 1, 1)));
+        using var dearer = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1), Prices.PerRequest(0.02m));
+        var either = await shop.Member.CreateKeyAsync(new { name = "either", scopes = new { services = new[] { shop.Model, dearer.Model }, categories = Array.Empty<string>() } });
         var catalogue = instance.App.Services.GetRequiredService<Catalogue.Catalogue>();
-        await Until.TrueAsync(() => catalogue.Current.Listings.ContainsKey(shop.Model));
+        await Until.TrueAsync(() => catalogue.Current.Listings.ContainsKey(shop.Model) && catalogue.Current.Listings.ContainsKey(dearer.Model));
+        using var chooser = either.Client(instance);
+        await Until.TrueAsync(async () => (await chooser.GetAsync($"/v1/models/{shop.Model}")).IsSuccessStatusCode);
         using var client = shop.Key.Client(instance);
         await Until.TrueAsync(async () => (await client.GetAsync($"/v1/models/{shop.Model}")).IsSuccessStatusCode);
         var version = catalogue.Current.Listings[shop.Model].Versions[0];
@@ -130,6 +134,8 @@ public sealed class BreakerTests(Marketplace marketplace)
         try
         {
             await Until.TrueAsync(() => asked.Count(call => call.IsCompleted) == calls - 1);
+            using var elsewhere = await CheapestAsync();
+            Assert.Equal((HttpStatusCode.OK, $"{dearer.Model}@1.0.0"), (elsewhere.StatusCode, elsewhere.Header("x-marketplace-model")));
         }
         finally
         {
@@ -141,6 +147,9 @@ public sealed class BreakerTests(Marketplace marketplace)
         Assert.All(all.Where(answer => !answer.IsSuccessStatusCode), refused => Assert.Equal((HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(1)), (refused.StatusCode, refused.Headers.RetryAfter!.Delta)));
         Assert.Single(shop.Seen);
         Assert.Equal(HttpStatusCode.OK, (await shop.ChatAsync(client: client)).StatusCode);
+        Assert.Equal($"{shop.Model}@1.0.0", (await CheapestAsync()).Header("x-marketplace-model"));
+
+        Task<HttpResponseMessage> CheapestAsync() => chooser.PostJsonAsync("/v1/chat/completions", $$"""{"model":"cheapest",{{Shop.Hello}}}""");
     }
 
     /// <summary>Five streams break off, each on its own; the sixth call is not sent.</summary>

@@ -141,6 +141,22 @@ public sealed class LyingProvidersTests(Marketplace marketplace)
         }
     });
 
+    [Fact]
+    public async Task Answers_that_are_always_about_to_come_are_not_waited_for()
+    {
+        var sent = 0L;
+        await AssertRawAsync(async (stream, stop) =>
+        {
+            var soon = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 100)));
+            while (true)
+            {
+                await stream.WriteAsync(soon, stop);
+                sent += soon.Length;
+            }
+        });
+        Assert.InRange(sent, 1, 32 * 1024 * 1024); // Nearly all of it waits in the system's buffers.
+    }
+
     private async Task AssertRawAsync(Func<NetworkStream, CancellationToken, Task> answer)
     {
         var segment = Guid.CreateVersion7().ToString("n");

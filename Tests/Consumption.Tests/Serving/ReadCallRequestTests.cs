@@ -93,6 +93,33 @@ public sealed class ReadCallRequestTests
         Assert.Equal(media, Read(Surface.Messages, $$"""{"model":"a/b","tools":[{{tool}}]}""").HasMedia);
 
     [Theory]
+    [InlineData("/v1/responses", "\"tools\":[{\"type\":\"web_search\"}]", null)]
+    [InlineData("/v1/responses", "\"tools\":[{\"type\":\"web_search\"}],\"max_tool_calls\":null", null)]
+    [InlineData("/v1/responses", "\"tools\":[{\"type\":\"web_search\"}],\"max_tool_calls\":3", 3)]
+    [InlineData("/v1/responses", "\"max_tool_calls\":50,\"tools\":[{\"type\":\"web_search\"},{\"type\":\"web_search_preview\"}]", 50)]
+    [InlineData("/v1/responses", "\"max_tool_calls\":0,\"tools\":[{\"type\":\"web_search\"}]", 0)]
+    [InlineData("/v1/responses", "\"tools\":[{\"type\":\"web_search\",\"max_uses\":1}]", null)]
+    [InlineData("/v1/messages", "\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":2}]", 2)]
+    [InlineData("/v1/messages", "\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":2},{\"type\":\"web_search_20260209\",\"max_uses\":3}]", 5)]
+    [InlineData("/v1/messages", "\"tools\":[{\"type\":\"web_search_20250305\"},{\"type\":\"web_search_20260209\",\"max_uses\":3}]", null)]
+    [InlineData("/v1/messages", "\"max_tool_calls\":1,\"tools\":[{\"type\":\"web_search_20250305\"}]", null)]
+    public void Searches_are_bounded_by_what_the_protocol_has_for_it(string path, string members, int? searches) =>
+        Assert.Equal(searches, Read(Surface.All.Single(one => $"/v1/{one.Path}" == path), $$"""{"model":"a/b",{{members}}}""").MaxWebSearches);
+
+    [Theory]
+    [InlineData("\"max_tool_calls\":-1", CallFailure.InvalidField)]
+    [InlineData("\"max_tool_calls\":\"3\"", CallFailure.InvalidField)]
+    [InlineData("\"max_tool_calls\":9,\"max_tool_calls\":1", CallFailure.DuplicateField)]
+    [InlineData("\"Max_Tool_Calls\":9,\"max_tool_calls\":1", CallFailure.InvalidField)]
+    public void A_bound_of_searches_that_could_be_read_otherwise_is_refused(string members, object failure)
+    {
+        var (request, refusal) = ReadCallRequest.Read(Surface.Responses, Encoding.UTF8.GetBytes($$"""{"model":"a/b",{{members}}}"""), 64);
+
+        Assert.Null(request);
+        Assert.Equal((failure, "max_tool_calls"), (refusal!.Failure, refusal.Param));
+    }
+
+    [Theory]
     [InlineData("", 0)]
     [InlineData("""{"name":"f","input_schema":{"type":"object"}}""", 804)]
     [InlineData("""{"type":"bash_20250124","name":"bash"},{"type":"text_editor_20250429","name":"e"}""", 804 + 325 + 700)]

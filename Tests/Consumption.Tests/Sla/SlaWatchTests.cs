@@ -89,11 +89,12 @@ public sealed class SlaWatchTests(Marketplace marketplace)
         {
             var page = await provider.GetFromJsonAsync<JsonElement>($"/api/v1/sla?limit=1{cursor}");
             seen.AddRange(page.GetProperty("items").EnumerateArray().Select(item => item.Text("model")!));
+            Assert.Distinct(seen); // A page that came before would come for ever.
             cursor = page.Text("nextCursor") is { } next ? $"&cursor={next}" : "";
         }
         while (cursor.Length > 0);
 
-        Assert.Equal(seen.Order(StringComparer.Ordinal).Distinct(), seen);
+        Assert.Equal(seen.Order(StringComparer.Ordinal), seen);
         Assert.All(names, name => Assert.Contains(name, seen));
     }
 

@@ -312,6 +312,20 @@ public sealed class OpenAiSurfacesTests(Marketplace marketplace)
     }
 
     [Theory]
+    [InlineData("", HttpStatusCode.TooManyRequests)] // Ten are reserved when the caller does not say.
+    [InlineData(",\"max_tool_calls\":6", HttpStatusCode.TooManyRequests)]
+    [InlineData(",\"max_tool_calls\":3", HttpStatusCode.OK)]
+    public async Task As_many_searches_as_a_response_may_make_are_reserved(string most, HttpStatusCode status)
+    {
+        var (client, member, service) = await CallerAsync(ProviderScripts.Json(200, """{"id":"resp_1","object":"response","status":"completed","error":null,"output":[],"usage":{"input_tokens":10,"output_tokens":5}}"""), WithSearches, [ServiceSurfaces.Responses]);
+        await member.SetBudgetAsync(0.06m); // Of which all that the model may read and write takes about 0.025.
+
+        var answer = await client.PostAsync("/v1/responses", Body($$"""{"model":"acme/{{service.Name}}","input":"Hi","max_output_tokens":10,"tools":[{"type":"web_search"}]{{most}}}"""));
+
+        Assert.Equal(status, answer.StatusCode);
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task A_chat_that_searches_is_charged_one_search(bool stream)

@@ -16,7 +16,7 @@ internal static class DisguisedMember
     [
         "model", "models", "stream", "stream_options", "n", "best_of", "messages", "input", "prompt", "system", "instructions", "query", "documents", "max_tokens", "max_completion_tokens",
         "max_output_tokens", "tools", "service_tier", "background", "modalities", "web_search_options", "store", "previous_response_id", "conversation", "thread", "file", "response_format", "stream_format",
-        "prompt_embeds", "speed", "inference_geo", "mcp_servers",
+        "prompt_embeds", "max_tool_calls", "speed", "inference_geo", "mcp_servers",
     ];
 
     /// <summary>Whether a name as it stands in the body cannot be a disguise: what is written plainly is what it is.</summary>

@@ -62,19 +62,19 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     private (CallPlan? Plan, CallRefusal? Refusal) Prefer(Call call, Preference preference, string model)
     {
         var snapshot = catalogue.Current;
-        var drafts = new List<(decimal Rank, string Name, CallPlan Plan)>();
+        var drafts = new List<(bool IsTaken, decimal Rank, string Name, CallPlan Plan)>();
         foreach (var listing in snapshot.Listings.Values)
         {
             if (Resolve.Version(snapshot, call.Organisation!, call.Key!.Scopes, new ModelName(listing.Name, null)).Version is { } version
                 && (preference.Category is not { } category || version.Specification.Category == category)
                 && Draft(call, version) is { Plan: { } plan, Refusal: null })
             {
-                drafts.Add((Rank(preference.Kind, plan), listing.Name, plan));
+                drafts.Add((IsTaken(plan), Rank(preference.Kind, plan), listing.Name, plan));
             }
         }
 
         drafts.Sort(Order);
-        (decimal Rank, string Name, CallPlan Plan)? best = null;
+        (bool IsTaken, decimal Rank, string Name, CallPlan Plan)? best = null;
         foreach (var draft in drafts)
         {
             if (best is { } known && Order(draft, known) > 0)
@@ -84,7 +84,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
 
             if (Translated(call, draft.Plan).Plan is { } plan)
             {
-                var translated = (Rank(preference.Kind, plan), draft.Name, plan);
+                var translated = (draft.IsTaken, Rank(preference.Kind, plan), draft.Name, plan);
                 best = best is { } other && Order(translated, other) > 0 ? best : translated;
             }
         }
@@ -99,8 +99,11 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         _ => -plan.Version.Specification.Sla.Availability,
     };
 
-    private static int Order((decimal Rank, string Name, CallPlan Plan) one, (decimal Rank, string Name, CallPlan Plan) other) =>
-        one.Rank.CompareTo(other.Rank) is not 0 and var order ? order : string.CompareOrdinal(one.Name, other.Name);
+    /// <summary>Whether nobody would be let through to it now: it is chosen only when there is none other.</summary>
+    private static bool IsTaken(CallPlan plan) => plan.Routes.All(route => route.Health.IsBeingTried);
+
+    private static int Order((bool IsTaken, decimal Rank, string Name, CallPlan Plan) one, (bool IsTaken, decimal Rank, string Name, CallPlan Plan) other) =>
+        (one.IsTaken, one.Rank).CompareTo((other.IsTaken, other.Rank)) is not 0 and var order ? order : string.CompareOrdinal(one.Name, other.Name);
 
     private (CallPlan? Plan, CallRefusal? Refusal) Plan(Call call, ListedVersion version)
     {

@@ -33,6 +33,11 @@ internal static partial class ReadCallRequest
                     Refuse(CallFailure.NotPriced, "`background` runs on without being metered: call with a stream instead.", "background");
                 }
             }
+            else if (surface == Surface.Responses && reader.ValueTextEquals("max_tool_calls"u8))
+            {
+                Once("max_tool_calls", Seen.MaxToolCalls);
+                maxWebSearches = (int?)ReadCount("max_tool_calls", int.MaxValue, min: 0); // Of all tools that the provider runs: searches are the ones that cost.
+            }
             else if (surface == Surface.Responses && reader.ValueTextEquals("prompt"u8))
             {
                 Once("prompt", Seen.Prompt);
@@ -271,7 +276,12 @@ internal static partial class ReadCallRequest
             if (type.StartsWith("web_search", StringComparison.Ordinal))
             {
                 searchesWeb = media = true;
-                maxWebSearches = maxUses ?? maxWebSearches;
+                if (surface.Dialect == Dialect.Messages)
+                {
+                    searchesUnbounded |= maxUses is null;
+                    maxWebSearches = (int)Math.Min(int.MaxValue, (long)(maxWebSearches ?? 0) + (maxUses ?? 0)); // Each tool has a bound of its own.
+                }
+
                 return;
             }
 

@@ -55,6 +55,7 @@ internal static partial class ReadCallRequest
         private bool searchesWeb;
         private bool alwaysSearches;
         private int? maxWebSearches;
+        private bool searchesUnbounded;
         private List<(string Field, Slice Member)>? nullMaxima;
         private long characters;
         private bool? store;
@@ -111,7 +112,7 @@ internal static partial class ReadCallRequest
                 HasAudio = audio,
                 SearchesWeb = searchesWeb,
                 AlwaysSearches = alwaysSearches,
-                MaxWebSearches = maxWebSearches,
+                MaxWebSearches = searchesUnbounded ? null : maxWebSearches,
                 TextBytes = textBytes,
                 EndUser = EndUser(),
                 Characters = characters,
@@ -366,7 +367,7 @@ internal static partial class ReadCallRequest
             return count;
         }
 
-        private long? ReadCount(string name, int max)
+        private long? ReadCount(string name, int max, int min = 1)
         {
             reader.Read();
             if (reader.TokenType == JsonTokenType.Null)
@@ -374,12 +375,12 @@ internal static partial class ReadCallRequest
                 return null;
             }
 
-            if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var count) && count >= 1 && count <= max)
+            if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var count) && count >= min && count <= max)
             {
                 return count;
             }
 
-            Refuse(CallFailure.InvalidField, $"`{name}` must be a whole number from 1 to {max}.", name);
+            Refuse(CallFailure.InvalidField, $"`{name}` must be a whole number from {min} to {max}.", name);
             reader.Skip();
             return null;
         }
@@ -430,5 +431,6 @@ internal static partial class ReadCallRequest
         StreamFormat = 1 << 25,
         Store = 1 << 26,
         PreviousResponse = 1 << 27,
+        MaxToolCalls = 1 << 28,
     }
 }

@@ -20,6 +20,9 @@ internal sealed class RunningCalls(KeyRing keys)
     /// <summary>How many there are.</summary>
     public int Count => calls.Count;
 
+    /// <summary>One of them by the id that its caller was told, as long as it is under way.</summary>
+    public RunningCall? Find(Guid id) => calls.GetValueOrDefault(id);
+
     /// <summary>Takes a call in, until what is returned is disposed.</summary>
     /// <returns>Null: no call is taken any more.</returns>
     public RunningCall? Enter(HttpContext http, Guid id)
@@ -100,6 +103,9 @@ internal sealed class RunningCalls(KeyRing keys)
         private CallClock? clock;
         private CallRefusal? endedBy;
         private bool isOver;
+
+        /// <summary>What is forwarded now.</summary>
+        public Call? Call => call;
 
         /// <summary>The key of the call that is forwarded now.</summary>
         public Guid? Key => call?.Key!.Id;

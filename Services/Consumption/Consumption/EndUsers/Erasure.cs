@@ -38,8 +38,8 @@ internal sealed class EraseFromStores(Counters counters, IOptions<KeySecrets> se
         """
         WITH named AS (UPDATE usage_records SET end_user = $3 WHERE organisation_id = $1 AND end_user = $2 AND admitted_at <= $4 RETURNING request_id),
              corrected AS (UPDATE usage_corrections SET before = jsonb_set(before, '{end_user}', to_jsonb($3)) WHERE request_id IN (SELECT request_id FROM named) AND before->>'end_user' = $2),
-             told AS (UPDATE messaging.outbox SET data = jsonb_set(data::jsonb, '{endUser}', to_jsonb($3))::json
-                      WHERE topic = ANY ($5) AND data->>'endUser' = $2 AND (key IN (SELECT request_id FROM named) OR key = $1)),
+             told AS (UPDATE messaging.outbox SET data = jsonb_set(data::jsonb, CASE WHEN data->>'endUser' = $2 THEN '{endUser}' ELSE '{record,endUser}' END::text[], to_jsonb($3))::json
+                      WHERE topic = ANY ($5) AND $2 IN (data->>'endUser', data->'record'->>'endUser') AND (key IN (SELECT request_id FROM named) OR key = $1)),
              logged AS (DELETE FROM call_logs WHERE organisation_id = $1 AND end_user = $2 AND admitted_at <= $4),
              open AS (UPDATE admissions SET end_user = $3 WHERE organisation_id = $1 AND end_user = $2 AND admitted_at <= $4)
         SELECT count(*) FROM named

@@ -9,19 +9,28 @@ namespace LlmMarketplace.Consumption.EndUsers;
 /// </summary>
 internal sealed partial class FinishErasures(NpgsqlDataSource database, EraseFromStores erase, TimeProvider time, ILogger<FinishErasures> logger) : RecurringWork(time)
 {
-
-    // Streams may last an hour (Calls:LongestStream); logs of instances that are away are replayed when they come back.
+    // Streams may last a day at most (Calls:LongestStream).
     private const string Late =
         """
         SELECT end_user FROM usage_records
          WHERE organisation_id = $1 AND end_user IS NOT NULL AND ((now() < $2 + interval '1 day' AND admitted_at BETWEEN $2 - interval '1 day' AND $2)
             OR (admitted_at <= $2 AND request_id IN (SELECT request_id FROM usage_corrections WHERE corrected_at > $2)))
         UNION SELECT end_user FROM admissions WHERE organisation_id = $1 AND end_user IS NOT NULL AND admitted_at <= $2
+        UNION SELECT end_user FROM call_logs WHERE organisation_id = $1 AND end_user IS NOT NULL AND now() < $2 + interval '1 day' AND admitted_at BETWEEN $2 - interval '1 day' AND $2
+        """;
+
+    // Logs of instances that are away are shipped when they come back, days later too: of calls that nobody knew of. To look for them takes longer.
+    private const string Shipped = Late +
+        """
+         UNION SELECT end_user FROM usage_records WHERE organisation_id = $1 AND end_user IS NOT NULL AND admitted_at BETWEEN $2 - interval '30 days' AND $2
+        UNION SELECT end_user FROM call_logs WHERE organisation_id = $1 AND end_user IS NOT NULL AND admitted_at <= $2
         """;
 
     private const string Forget = "WITH over AS (UPDATE end_user_erasures SET mark = NULL WHERE id = $1) DELETE FROM end_user_budgets WHERE organisation_id = $2 AND end_user = ANY ($3) AND amount IS NULL";
 
     private static readonly TimeSpan ForgetAfter = TimeSpan.FromDays(30);
+    private static readonly TimeSpan LookForShippedEvery = TimeSpan.FromHours(1);
+    private DateTimeOffset lookedForShipped;
 
     protected override TimeSpan Every => TimeSpan.FromMinutes(1);
 
@@ -37,9 +46,11 @@ internal sealed partial class FinishErasures(NpgsqlDataSource database, EraseFro
             }
         }
 
+        var now = Time.GetUtcNow();
+        var all = now - lookedForShipped >= LookForShippedEvery;
         foreach (var erasure in open)
         {
-            foreach (var endUser in await KnownAsync(Late, erasure.Organisation, erasure.At, erasure.Mark, cancellationToken))
+            foreach (var endUser in await KnownAsync(all || now > erasure.At + ForgetAfter ? Shipped : Late, erasure.Organisation, erasure.At, erasure.Mark, cancellationToken))
             {
                 await using var connection = await database.OpenConnectionAsync(cancellationToken);
                 await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -48,7 +59,7 @@ internal sealed partial class FinishErasures(NpgsqlDataSource database, EraseFro
                 erase.RebuildCounters(erasure.Organisation);
             }
 
-            if (Time.GetUtcNow() > erasure.At + ForgetAfter)
+            if (now > erasure.At + ForgetAfter)
             {
                 var budgets = await KnownAsync("SELECT end_user FROM end_user_budgets WHERE organisation_id = $1 AND amount IS NULL AND changed_at <= $2 + interval '1 day'", erasure.Organisation, erasure.At, erasure.Mark, cancellationToken);
                 await using var forget = database.CreateCommand(Forget);
@@ -58,6 +69,8 @@ internal sealed partial class FinishErasures(NpgsqlDataSource database, EraseFro
                 await forget.ExecuteNonQueryAsync(cancellationToken);
             }
         }
+
+        lookedForShipped = all ? now : lookedForShipped;
     }
 
     /// <summary>Those of the ids that have the mark.</summary>

@@ -20,7 +20,7 @@ internal sealed partial class ShipUsage(
     private Guid registered;
 
     /// <summary>Whether PostgreSQL knows which log the instance writes that holds the lease.</summary>
-    public bool Knows(InstanceLease holder) => holder.Leased && registered == holder.InstanceId;
+    public bool Knows(InstanceLease holder) => holder.Holds(registered);
 
     /// <summary>Ships until <paramref name="stoppingToken"/>, and then what is left, once.</summary>
     public async Task RunAsync(LogWriter log, LogFolder folder, CancellationToken stoppingToken)

@@ -41,6 +41,9 @@ internal sealed class EndpointHealth(TimeProvider time)
         }
     }
 
+    /// <summary>Whether a call finds out if it may be asked again: no other is let through until that has an outcome.</summary>
+    public bool IsBeingTried => Volatile.Read(ref openUntil) != 0 && Volatile.Read(ref trying);
+
     /// <summary>Whether a call may be sent now. After an opening, only one is let through until it has an outcome.</summary>
     public bool TryEnter()
     {
