@@ -34,8 +34,9 @@ internal sealed partial class ServeCached(
     {
         if (!lease.Holds(call.Admission!.InstanceId))
         {
+            call.Refused = new CallRefusal(CallFailure.NotReady, RelayAnswer.Fenced);
             await settle.SettleAsync(call, CallOutcome.NotCharged(RequestOutcome.Failed, StatusCodes.Status503ServiceUnavailable));
-            return new CallRefusal(CallFailure.NotReady, RelayAnswer.Fenced);
+            return call.Refused;
         }
 
         var (answer, age) = call.Cache!.Found!.Value;
