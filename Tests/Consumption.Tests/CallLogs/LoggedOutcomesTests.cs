@@ -44,7 +44,7 @@ public sealed class LoggedOutcomesTests(Marketplace marketplace)
         Guid id;
         using (var left = await shop.StreamAsync())
         {
-            await left.Content.ReadAsStreamAsync().Result.ReadExactlyAsync(new byte[1]);
+            await (await left.Content.ReadAsStreamAsync()).ReadExactlyAsync(new byte[1]);
             id = left.RequestId();
         }
 
