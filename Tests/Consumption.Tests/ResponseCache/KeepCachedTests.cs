@@ -1,6 +1,9 @@
+using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
+using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.ResponseCache;
+using LlmMarketplace.Consumption.Tests.Limits;
 using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Servers;
 using Microsoft.Extensions.DependencyInjection;
@@ -45,6 +48,26 @@ public sealed class KeepCachedTests(Marketplace marketplace)
         await Until.TrueAsync(async () => (await CallAsync(Shop.Hello)).Header(ServeCached.Header) == "hit");
 
         Task<HttpResponseMessage> CallAsync(string members) => Json.UntilReadyAsync(() => shop.ChatAsync(members, client, isShipped: false));
+    }
+
+    [Fact]
+    public async Task While_PostgreSQL_says_nothing_a_call_waits_long_for_neither_the_cache_nor_its_idempotency_key()
+    {
+        var direct = new NpgsqlConnectionStringBuilder(marketplace.Database.AppConnectionString);
+        await using var proxy = HoldingProxy.Before($"127.0.0.1:{direct.Port},");
+        var through = new NpgsqlConnectionStringBuilder(direct.ConnectionString) { Port = int.Parse(proxy.ConnectionString.Split(':', ',')[1], CultureInfo.InvariantCulture), Timeout = 60 };
+        await using var instance = await marketplace.StartInstanceAsync(settings: [new("ConnectionStrings:consumption", through.ConnectionString), new("ResponseCache:LookFor", "00:00:00.100")]);
+        using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1));
+        using var client = shop.Key.Client(instance);
+        await marketplace.CacheAsync(shop.Member, instance);
+        (await Json.UntilReadyAsync(() => shop.ChatAsync(client: client, isShipped: false))).Dispose();
+        client.DefaultRequestHeaders.Add(ReadClaim.Header, "k");
+
+        proxy.HoldAnswers();
+        using var answer = await shop.ChatAsync(client: client, isShipped: false).WaitAsync(TimeSpan.FromSeconds(30)); // Npgsql would take leave after a minute.
+        proxy.Release();
+
+        Assert.Equal((HttpStatusCode.OK, "miss", "not-kept"), (answer.StatusCode, answer.Header(ServeCached.Header), answer.Header("x-marketplace-idempotency")));
     }
 
     [Fact]

@@ -76,7 +76,7 @@ internal sealed partial class ServeCached(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, call.Left);
         try
         {
-            return await FindAsync(call.Organisation!.Id, use, either.Token).WaitAsync(either.Token); // Npgsql hears of it later: when it is given up, it asks PostgreSQL first.
+            return await FindAsync(call.Organisation!.Id, use, either.Token).WaitAsync(either.Token); // Of a server that says nothing, Npgsql takes leave much later.
         }
         catch (Exception away) when ((away is NpgsqlException or TimeoutException or OperationCanceledException && !call.Left.IsCancellationRequested) || away is CryptographicException)
         {
