@@ -164,7 +164,7 @@ public static class ConsumptionService
         services.AddOptions<CallLogOptions>().BindConfiguration("CallLogs").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<OptedIn<LoggingPolicy>>();
         services.AddSingleton<TidyCallLogs>().AddHostedService(provider => provider.GetRequiredService<TidyCallLogs>());
-        services.AddSingleton<KeepCallLogs>().AddHostedService(provider => provider.GetRequiredService<KeepCallLogs>());
+        services.AddSingleton<WriteCallLogs>().AddSingleton<KeepCallLogs>().AddHostedService(provider => provider.GetRequiredService<KeepCallLogs>());
         services.AddSingleton<KeepResponses>().AddHostedService(provider => provider.GetRequiredService<KeepResponses>());
         services.AddSingleton<ReadStoredCall>().AddHostedService<ForgetResponses>();
         services.AddSingleton<RestApis>().AddSingleton<ReadInvocation>().AddSingleton<RelayInvocation>();

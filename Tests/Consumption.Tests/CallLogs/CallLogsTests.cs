@@ -1,11 +1,9 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
-using LlmMarketplace.Consumption.CallLogs;
 using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Servers;
-using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace LlmMarketplace.Consumption.Tests.CallLogs;
@@ -13,19 +11,19 @@ namespace LlmMarketplace.Consumption.Tests.CallLogs;
 /// <summary>Calls of organisations that have switched logging on.</summary>
 public sealed class CallLogsTests(Marketplace marketplace)
 {
-    private const string Setting = "/api/v1/call-logging";
-    private const string Logs = "/api/v1/call-logs";
+    private const string Setting = Logging.Setting;
+    private const string Logs = Logging.Logs;
     private const string Asked = "\"messages\":[{\"role\":\"user\",\"content\":\"I am anna\\u0040mail.example of PRJ-77\"}]";
 
     [Fact]
     public async Task A_call_is_logged_redacted_and_encrypted_for_its_organisation_alone()
     {
-        using var shop = await LoggingAsync(ProviderScripts.Chat("pay 4111 1111 1111 1111", 5, 2), new { patterns = new[] { @"PRJ-\d+" }, daysKept = 7 });
+        using var shop = await marketplace.LoggingAsync(ProviderScripts.Chat("pay 4111 1111 1111 1111", 5, 2), new { patterns = new[] { @"PRJ-\d+" }, daysKept = 7 });
         var stranger = await marketplace.AddOrganisationAsync();
 
         using var answer = await shop.ChatAsync(Asked);
         Assert.Contains("4111 1111", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal); // The caller gets it as it is.
-        var log = await LogAsync(shop, answer);
+        var log = await shop.LogAsync(answer);
 
         Assert.Equal($$"""{"model":"{{shop.Model}}","messages":[{"role":"user","content":"I am [redacted:email] of [redacted:own]"}]}""", log.GetProperty("request").Text("body"));
         Assert.Contains("pay [redacted:card]", log.GetProperty("answer").Text("body"), StringComparison.Ordinal);
@@ -42,11 +40,11 @@ public sealed class CallLogsTests(Marketplace marketplace)
     [Fact]
     public async Task A_stream_is_logged_as_its_reader_saw_it()
     {
-        using var shop = await LoggingAsync(ProviderScripts.Stream(["mail an", "na@mail.", "example"], 5, 2), new { });
+        using var shop = await marketplace.LoggingAsync(ProviderScripts.Stream(["mail an", "na@mail.", "example"], 5, 2), new { });
         using var answer = await shop.StreamAsync();
         Assert.Contains("na@mail.", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
 
-        var log = await LogAsync(shop, answer);
+        var log = await shop.LogAsync(answer);
 
         Assert.Contains("\"content\":\"mail [redacted:email]\"", log.GetProperty("answer").Text("body"), StringComparison.Ordinal);
         Assert.Equal("text/event-stream", log.GetProperty("answer").Text("contentType"));
@@ -56,10 +54,10 @@ public sealed class CallLogsTests(Marketplace marketplace)
     [Fact]
     public async Task What_a_provider_refuses_is_logged_with_its_reason()
     {
-        using var shop = await LoggingAsync(ProviderScripts.Fail(422), new { });
+        using var shop = await marketplace.LoggingAsync(ProviderScripts.Fail(422), new { });
         using var refused = await shop.ChatAsync();
 
-        var log = await LogAsync(shop, refused);
+        var log = await shop.LogAsync(refused);
 
         Assert.Equal(("refused-by-provider", 422), (log.GetProperty("call").Text("outcome"), log.GetProperty("call").GetProperty("statusCode").GetInt32()));
         Assert.Equal(await refused.Content.ReadAsStringAsync(), log.GetProperty("answer").Text("body"));
@@ -68,12 +66,12 @@ public sealed class CallLogsTests(Marketplace marketplace)
     [Fact]
     public async Task Logged_calls_are_listed_by_page_key_service_and_time_and_erased()
     {
-        using var shop = await LoggingAsync(ProviderScripts.Chat("hi", 1, 1), new { });
+        using var shop = await marketplace.LoggingAsync(ProviderScripts.Chat("hi", 1, 1), new { });
         var answers = new List<string>();
         for (var i = 0; i < 3; i++)
         {
             using var answer = await shop.ChatAsync();
-            await LogAsync(shop, answer);
+            await shop.LogAsync(answer);
             answers.Add($"{answer.RequestId()}");
         }
 
@@ -88,7 +86,7 @@ public sealed class CallLogsTests(Marketplace marketplace)
         Assert.Equal(HttpStatusCode.NoContent, (await shop.Member.Client.DeleteAsync(Logs)).StatusCode);
         Assert.Equal(0, (await shop.Member.Client.GetFromJsonAsync<JsonElement>(Logs)).GetProperty("items").GetArrayLength());
         using var after = await shop.ChatAsync();
-        await LogAsync(shop, after); // It is still on.
+        await shop.LogAsync(after); // It is still on.
     }
 
     [Fact]
@@ -98,20 +96,20 @@ public sealed class CallLogsTests(Marketplace marketplace)
         using var named = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1));
         Assert.Equal((404, "not_found"), await (await shop.Member.Client.GetAsync(Setting)).ProblemAsync());
         (await shop.ChatAsync()).Dispose();
-        await SwitchOnAsync(shop, new { share = 0 });
+        await marketplace.SwitchOnAsync(shop.Member, new { share = 0 });
         (await shop.ChatAsync()).Dispose();
-        await SwitchOnAsync(shop, new { services = new[] { named.Model } });
+        await marketplace.SwitchOnAsync(shop.Member, new { services = new[] { named.Model } });
         (await shop.ChatAsync()).Dispose();
         using var logged = await shop.Client.PostJsonAsync("/v1/chat/completions", named.Body());
-        await LogAsync(shop, logged);
+        await shop.LogAsync(logged);
         Assert.Equal(HttpStatusCode.NoContent, (await shop.Member.Client.DeleteAsync(Setting)).StatusCode);
-        await Until.TrueAsync(() => Policies.Of(shop.Member.Id) is null);
+        await Until.TrueAsync(() => marketplace.Service.Policies().Of(shop.Member.Id) is null);
         (await shop.ChatAsync()).Dispose();
 
         // One after the other they are written: another organisation's call comes after all of these.
-        using var other = await LoggingAsync(ProviderScripts.Chat("hi", 1, 1), new { });
+        using var other = await marketplace.LoggingAsync(ProviderScripts.Chat("hi", 1, 1), new { });
         using var last = await other.ChatAsync();
-        await LogAsync(other, last);
+        await other.LogAsync(last);
         Assert.Equal(1, await QueryAsync<long>("SELECT count(*) FROM call_logs WHERE organisation_id = $1", shop));
         Assert.Equal(HttpStatusCode.NotFound, (await shop.Member.Client.GetAsync(Setting)).StatusCode);
     }
@@ -119,11 +117,11 @@ public sealed class CallLogsTests(Marketplace marketplace)
     [Fact]
     public async Task What_an_erased_end_user_asked_is_erased()
     {
-        using var shop = await LoggingAsync(ProviderScripts.Chat("hi", 1, 1), new { });
+        using var shop = await marketplace.LoggingAsync(ProviderScripts.Chat("hi", 1, 1), new { });
         using var theirs = await shop.ChatAsync(Shop.Hello + ",\"user\":\"u-1\"");
         using var others = await shop.ChatAsync(Shop.Hello + ",\"user\":\"u-2\"");
-        await LogAsync(shop, theirs);
-        await LogAsync(shop, others);
+        await shop.LogAsync(theirs);
+        await shop.LogAsync(others);
 
         Assert.True((await shop.Member.Client.PostAsJsonAsync("/api/v1/end-users/erase", new { endUser = "u-1" })).IsSuccessStatusCode);
 
@@ -135,9 +133,9 @@ public sealed class CallLogsTests(Marketplace marketplace)
     public async Task Calls_are_removed_after_their_days()
     {
         await using var instance = await marketplace.StartInstanceAsync(settings: [new KeyValuePair<string, string?>("CallLogs:TidyEvery", "00:00:00.100")]);
-        using var shop = await LoggingAsync(ProviderScripts.Chat("hi", 1, 1), new { });
+        using var shop = await marketplace.LoggingAsync(ProviderScripts.Chat("hi", 1, 1), new { });
         using var answer = await shop.ChatAsync();
-        await LogAsync(shop, answer);
+        await shop.LogAsync(answer);
 
         await QueryAsync<object>("UPDATE call_logs SET expires_at = now() WHERE organisation_id = $1", shop);
 
@@ -154,31 +152,6 @@ public sealed class CallLogsTests(Marketplace marketplace)
         Assert.Equal(HttpStatusCode.Forbidden, (await provider.GetAsync(Logs)).StatusCode);
         Assert.Equal((400, "invalid_pattern"), await (await member.Client.PutAsJsonAsync(Setting, new { patterns = new[] { "(?=a)" } })).ProblemAsync());
         Assert.Equal((400, "invalid_days_kept"), await (await member.Client.PutAsJsonAsync(Setting, new { daysKept = 91 })).ProblemAsync());
-    }
-
-    private OptedIn<LoggingPolicy> Policies => marketplace.Service.App.Services.GetRequiredService<OptedIn<LoggingPolicy>>();
-
-    private async Task<Shop> LoggingAsync(Func<ReceivedCall, Task> answer, object setting)
-    {
-        var shop = await Shop.OpenAsync(marketplace, answer);
-        await SwitchOnAsync(shop, setting);
-        return shop;
-    }
-
-    private async Task SwitchOnAsync(Shop shop, object setting)
-    {
-        var before = Policies.Of(shop.Member.Id);
-        var answer = await shop.Member.Client.PutAsJsonAsync(Setting, setting);
-        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
-        await Until.TrueAsync(() => Policies.Of(shop.Member.Id) is { } policy && !ReferenceEquals(policy, before));
-    }
-
-    /// <summary>The log of a call, once it is written.</summary>
-    private static async Task<JsonElement> LogAsync(Shop shop, HttpResponseMessage answer)
-    {
-        var path = $"{Logs}/{answer.RequestId()}";
-        await Until.TrueAsync(async () => (await shop.Member.Client.GetAsync(path)).StatusCode == HttpStatusCode.OK);
-        return await shop.Member.Client.GetFromJsonAsync<JsonElement>(path);
     }
 
     private async Task<T?> QueryAsync<T>(string sql, Shop shop)

@@ -112,6 +112,28 @@ public sealed class RedactionTests
         Assert.Equal("""[{"type":"response.output_text.delta","item_id":"i","output_index":0,"content_index":0,"delta":"[redacted:email]"}]""", responses);
     }
 
+    [Fact]
+    public void A_stream_of_many_pieces_and_many_places_is_joined()
+    {
+        var events = Enumerable.Range(0, 30_000).Select(i => $$$"""{"choices":[{"index":{{{i % 10_000}}},"delta":{"content":"{{{i / 10_000}}}"}},{"index":20000,"delta":{"content":"abc"}}]}""");
+
+        var joined = JoinEvents.Of(Encoding.UTF8.GetBytes(string.Concat(events.Select(data => $"data: {data}\n\n"))), default)[0]!["choices"]!.AsArray();
+
+        Assert.Equal(10_001, joined.Count);
+        Assert.Equal("012", joined[0]!["delta"]!["content"]!.GetValue<string>());
+        Assert.Equal(90_000, joined[1]!["delta"]!["content"]!.GetValue<string>().Length);
+    }
+
+    [Theory]
+    [InlineData("{\"a\":\"\\ud800\"}")]
+    [InlineData("{\"a\":{\"a\":1,\"a\":2}}")]
+    public void Events_that_cannot_be_read_are_no_way_around(string odd)
+    {
+        var kept = Stream([Chunk("anna@"), odd, Chunk("mail.example")])!;
+
+        Assert.DoesNotContain("anna", kept, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("(?<=a)b", "invalid_pattern")]
     [InlineData(@"(a)\1", "invalid_pattern")]

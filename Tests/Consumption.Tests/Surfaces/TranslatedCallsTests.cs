@@ -99,6 +99,20 @@ public sealed class TranslatedCallsTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task Whom_a_message_is_for_is_kept_with_its_record_where_the_provider_knows_no_end_users()
+    {
+        const string Answer = """{"candidates":[{"content":{"role":"model","parts":[{"text":"Hello"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2}}""";
+        var (client, member, service) = await CallerAsync(ProviderScripts.Json(200, Answer), EndpointProtocol.Gemini);
+        var user = $"user_{Guid.CreateVersion7():n}_account__session_{Guid.CreateVersion7()}";
+
+        var answer = await client.PostAsync("/v1/messages", Body($$"""{"model":"acme/{{service.Name}}","max_tokens":50,"metadata":{"user_id":"{{user}}"},"messages":[{"role":"user","content":"Hi"}]}"""));
+
+        Assert.Equal((HttpStatusCode.OK, "metadata.user_id"), (answer.StatusCode, answer.Headers.GetValues("x-marketplace-dropped").Single()));
+        Assert.DoesNotContain(user, Assert.Single(marketplace.Provider.Calls, call => call.Headers["x-request-id"] == answer.RequestId().ToString()).Body, StringComparison.Ordinal);
+        Assert.Equal(user, (await member.RecordAsync(answer.RequestId())).GetProperty("endUser").GetString());
+    }
+
+    [Fact]
     public async Task What_cannot_be_translated_is_refused_by_name_or_left_out_when_the_caller_says_so()
     {
         var (client, member, service) = await CallerAsync(ProviderScripts.Json(200, Message), EndpointProtocol.Anthropic);

@@ -71,7 +71,6 @@ public class TranslationTests
     [InlineData("Responses", """{"model":"m","input":"a","store":true}""", "store")]
     [InlineData("Chat to Gemini", """{"model":"m","messages":[],"n":2}""", "n")]
     [InlineData("Chat to Gemini", """{"model":"m","messages":[],"parallel_tool_calls":false}""", "parallel_tool_calls")]
-    [InlineData("Chat to Gemini", """{"model":"m","messages":[],"user":"bob"}""", "user")]
     [InlineData("Chat to Gemini", """{"model":"m","messages":[],"logit_bias":{}}""", "logit_bias")]
     [InlineData("Chat to Gemini", """{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}""", "messages[0].content[0].image_url.url")]
     [InlineData("Chat to Gemini", """{"model":"m","messages":[{"role":"user","content":"a"},{"role":"system","content":"b"}]}""", "messages[1].role")]
@@ -83,7 +82,7 @@ public class TranslationTests
     [InlineData("Chat to Converse", """{"model":"m","messages":[],"tools":[],"tool_choice":"none"}""", "tool_choice")]
     [InlineData("Chat to Converse", """{"model":"m","messages":[],"response_format":{"type":"json_object"}}""", "response_format.type")]
     [InlineData("Chat to Converse", """{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}""", "messages[0].content[0].image_url.url")]
-    [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"metadata":{"user_id":"u"}}""", "metadata.user_id")]
+    [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"metadata":{"other":"u"}}""", "metadata.other")]
     [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"tool_choice":{"type":"auto","disable_parallel_tool_use":true}}""", "tool_choice.disable_parallel_tool_use")]
     [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"output_config":{"effort":"max"}}""", "output_config.effort")]
     [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"thinking":{"type":"adaptive","much":1}}""", "thinking.much")]
@@ -118,6 +117,36 @@ public class TranslationTests
         Assert.Null(lenient.Refusal);
         Assert.Equal([param], lenient.Dropped);
         using var valid = JsonDocument.Parse(lenient.Body);
+    }
+
+    [Theory]
+    [InlineData("Chat to Gemini", """{"model":"m","messages":[],"user":"bob"}""", "user")]
+    [InlineData("Chat to Converse", """{"model":"m","messages":[],"safety_identifier":"bob","user":"b"}""", "safety_identifier", "user")]
+    [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"metadata":{"user_id":"bob"}}""", "metadata.user_id")]
+    [InlineData("Messages to Converse", """{"model":"m","max_tokens":1,"messages":[],"metadata":{"user_id":"bob"}}""", "metadata.user_id")]
+    [InlineData("Responses to Gemini", """{"model":"m","input":"a","user":"bob"}""", "user")]
+    [InlineData("Responses to Converse", """{"model":"m","input":"a","safety_identifier":"bob"}""", "safety_identifier")]
+    [InlineData("Chat", """{"model":"m","max_tokens":1,"messages":[],"user":"bob","safety_identifier":"ann"}""", "user")]
+    public void The_end_user_is_withheld_from_a_provider_that_knows_none_and_the_caller_is_told(string pair, string body, params string[] withheld)
+    {
+        var (caller, provider) = Pair(pair);
+
+        var translated = Translators.Request(caller, provider, Encoding.UTF8.GetBytes(body), new TranslationOptions(MaxTokens: 9));
+
+        Assert.Null(translated.Refusal);
+        Assert.Equal(withheld, translated.Dropped);
+        Assert.DoesNotContain("bob", Encoding.UTF8.GetString(translated.Body.Span), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"model":"m","max_tokens":1,"messages":[],"user":"bob","safety_identifier":"ann"}""", "ann")]
+    [InlineData("""{"model":"m","max_tokens":1,"messages":[],"safety_identifier":"ann"}""", "ann")]
+    [InlineData("""{"model":"m","max_tokens":1,"messages":[],"safety_identifier":"","user":"bob"}""", "bob")]
+    public void The_end_user_of_a_chat_is_the_one_of_its_record_at_providers_of_messages(string body, string user)
+    {
+        var translated = Translators.Request(Dialect.Chat, Dialect.Messages, Encoding.UTF8.GetBytes(body), new TranslationOptions());
+
+        Assert.Equal(user, JsonNode.Parse(translated.Body.Span)!["metadata"]!["user_id"]!.GetValue<string>());
     }
 
     [Theory]

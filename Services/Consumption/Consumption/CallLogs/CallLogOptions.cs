@@ -20,6 +20,10 @@ internal sealed class CallLogOptions
     [Range(1_024, 1024 * 1024 * 1024, ErrorMessage = "CallLogs:MaxWaitingBytes must lie between 1024 and 1073741824.")]
     public long MaxWaitingBytes { get; set; } = 32 * 1024 * 1024;
 
+    /// <summary>How long an instance that stops goes on to write what waits; the rest is counted as dropped.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:01:00", ErrorMessage = "CallLogs:StopWithin must lie between 0 and 00:01:00.")]
+    public TimeSpan StopWithin { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Bytes that are kept of an organisation, compressed. Beyond it the oldest are removed.</summary>
     [Range(1_024, 1_000_000_000_000, ErrorMessage = "CallLogs:MaxOrganisationBytes must lie between 1024 and 1000000000000.")]
     public long MaxOrganisationBytes { get; set; } = 1024 * 1024 * 1024;

@@ -37,7 +37,7 @@ internal static class GetCallLog
 
         try
         {
-            var opened = new AnswerProtector(secrets.Value.ApiKeyHmacBytes).Unprotect(organisation, KeepCallLogs.Bound, callId, log.Sealed);
+            var opened = new AnswerProtector(secrets.Value.ApiKeyHmacBytes).Unprotect(organisation, WriteCallLogs.Bound, callId, log.Sealed);
             var bodies = JsonSerializer.Deserialize<LoggedBodies>(opened.Body.Span, Json.Options)!;
             return TypedResults.Ok(new Response(
                 new ListCallLogs.Item(log.CallId, log.KeyId, log.Service, log.Operation, log.Outcome, log.StatusCode, log.EndUser, log.AdmittedAt, log.ExpiresAt), bodies.Request, bodies.Answer));

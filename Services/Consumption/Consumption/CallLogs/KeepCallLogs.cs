@@ -1,6 +1,5 @@
-using System.Text.Json;
+using System.Buffers.Binary;
 using System.Threading.Channels;
-using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Idempotency;
 using LlmMarketplace.Consumption.Metering;
@@ -8,38 +7,35 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace LlmMarketplace.Consumption.CallLogs;
 
-/// <summary>What of a call is to be logged.</summary>
-/// <param name="Policy">By which setting.</param>
-/// <param name="Request">Its body; null when it had none, or one too long to be read.</param>
-/// <param name="RequestType">The media type of its body.</param>
-/// <param name="RequestBytes">How long that is.</param>
-internal sealed record CallToLog(LoggingPolicy Policy, byte[]? Request, string? RequestType, long RequestBytes);
-
 /// <summary>
-/// Logs calls of organisations that have switched it on, one after the other and beside the calls, which never wait for it:
+/// Logs calls of organisations that have switched it on, beside the calls, which never wait for it:
 /// <code>
-/// admitted ─► drawn? its body copied ─► … settled ─► waits here (a full queue drops it) ─► redacted ─► sealed ─► one INSERT, if logging is still on and was not erased since
+/// admitted ─► drawn? its body copied ─► … settled ─► waits here (a full queue drops it) ─► those that wait, together: redacted, sealed, one INSERT (<see cref="WriteCallLogs"/>)
 /// </code>
-/// What cannot be written is given up.
+/// While PostgreSQL is away they wait, and what then finds the queue full is dropped; so is what cannot be written within <see cref="CallLogOptions.StopWithin"/> when the instance stops. All that is
+/// dropped is counted, and told.
 /// </summary>
 internal sealed partial class KeepCallLogs(
-    OptedIn<LoggingPolicy> policies, NpgsqlDataSource database, AnswerProtector protector, TidyCallLogs tidy, ConsumptionTelemetry telemetry, IOptions<CallLogOptions> options, TimeProvider time,
-    ILogger<KeepCallLogs> logger) : BackgroundService
+    OptedIn<LoggingPolicy> policies, WriteCallLogs writing, TidyCallLogs tidy, ConsumptionTelemetry telemetry, IOptions<CallLogOptions> options, TimeProvider time, ILogger<KeepCallLogs> logger)
+    : BackgroundService
 {
-    /// <summary>To what a logged call is bound, beside its organisation and its id.</summary>
-    internal const string Bound = "call log";
+    private const int MaxTogether = 100;
+    private const long MaxBytesTogether = 4 * 1024 * 1024;
+    private static readonly TimeSpan UntilTriedAgain = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<Waiting> waiting = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(options.Value.MaxWaiting) { SingleReader = true });
+    private readonly Channel<EndedCall> waiting = Channel.CreateBounded<EndedCall>(new BoundedChannelOptions(options.Value.MaxWaiting) { SingleReader = true });
+    private readonly List<EndedCall> together = new(MaxTogether);
+    private int inHand; // Of these, neither written nor given up.
     private long bytesWaiting;
+    private long dropped; // Since it was told last.
 
     /// <summary>Remembers of an admitted call what is needed to log it, if it is to be logged.</summary>
     public void Begin(Call call)
     {
-        if (policies.Of(call.Organisation!.Id) is not { } policy || policy.Services?.Contains(call.Plan!.Version.Listing.Name) == false || !IsDrawn(policy.Share))
+        if (policies.Of(call.Organisation!.Id) is not { } policy || policy.Services?.Contains(call.Plan!.Version.Listing.Name) == false || !IsDrawn(policy.Share, call.Id))
         {
             return;
         }
@@ -59,89 +55,162 @@ internal sealed partial class KeepCallLogs(
             return;
         }
 
-        var one = new Waiting(log, record, call.Copy!.ContentType, call.Copy.Bytes, time.GetTimestamp());
+        var (type, answer) = call.Refused is { } refused && call.Copy!.Bytes is { Length: 0 } ? ErrorBodies.Whole(call, refused) : (call.Copy!.ContentType, call.Copy.Bytes);
+        var one = new EndedCall(log, record, type, answer, time.GetTimestamp());
         if (Interlocked.Add(ref bytesWaiting, one.Bytes) > options.Value.MaxWaitingBytes || !waiting.Writer.TryWrite(one))
         {
             Interlocked.Add(ref bytesWaiting, -one.Bytes);
-            telemetry.CallLogDropped();
+            Dropped();
         }
+    }
+
+    /// <summary>Whether a call belongs to the share that is logged: by the bits of its id (version 7) that are random.</summary>
+    internal static bool IsDrawn(double share, Guid call)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        call.TryWriteBytes(bytes, bigEndian: true, out _);
+        return share >= 1 || (BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]) & (ulong.MaxValue >> 2)) * Math.Pow(2, -62) < share;
+    }
+
+    /// <summary>Calls have ended by now: what still waits is written, and what cannot be is counted.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        waiting.Writer.TryComplete();
+        await (ExecuteTask ?? Task.CompletedTask).WaitAsync(options.Value.StopWithin, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await base.StopAsync(cancellationToken);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         try
         {
-            await foreach (var one in waiting.Reader.ReadAllAsync(stoppingToken))
+            while (await waiting.Reader.WaitToReadAsync(stoppingToken))
             {
-                try
-                {
-                    await WriteAsync(one, stoppingToken);
-                    tidy.Touched(one.Record.OrganisationId);
-                }
-#pragma warning disable CA1031 // Whatever a body does to its redaction: that call is not logged, and others are.
-                catch (Exception failed) when (failed is not OperationCanceledException)
-#pragma warning restore CA1031
-                {
-                    telemetry.CallLogDropped();
-                    Log.NotKept(logger, one.Record.RequestId, failed);
-                }
-                finally
-                {
-                    Interlocked.Add(ref bytesWaiting, -one.Bytes);
-                }
+                var bytes = Take();
+                await WriteAsync([.. together.Select(Seal).OfType<SealedCall>()], stoppingToken);
+                together.Clear();
+                Interlocked.Add(ref bytesWaiting, -bytes);
+                Tell();
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // Stopped: what still waits is not logged.
+            // Stopped.
+        }
+        finally
+        {
+            waiting.Writer.TryComplete();
+            while (inHand > 0 || waiting.Reader.TryRead(out _))
+            {
+                inHand = Math.Max(0, inHand - 1);
+                Dropped();
+            }
+
+            Tell();
         }
     }
 
-#pragma warning disable CA5394 // Nothing secret hangs on which calls are logged.
-    private static bool IsDrawn(double share) => share >= 1 || Random.Shared.NextDouble() < share;
-#pragma warning restore CA5394
-
-    private async Task WriteAsync(Waiting one, CancellationToken cancellationToken)
+    private long Take()
     {
-        var (record, redaction) = (one.Record, one.Log.Policy.Redaction);
-        var bodies = new LoggedBodies(
-            one.Log.RequestType is null ? null : one.Log.Request is { } asked ? RedactBody.Of(one.Log.RequestType, asked, redaction) : new LoggedBody(one.Log.RequestType, one.Log.RequestBytes, true, null),
-            one.AnswerType is null ? null : one.Answer is { } answered ? RedactBody.Of(one.AnswerType, answered, redaction) : new LoggedBody(one.AnswerType, null, true, null));
-        var body = JsonSerializer.SerializeToUtf8Bytes(bodies, Json.Options);
-        var bytes = protector.Protect(record.OrganisationId, Bound, record.RequestId, new Answer("application/json", new Dictionary<string, string>(), body));
-        await using var write = database.CreateCommand(
-            """
-            WITH setting AS (
-                SELECT days_kept FROM call_logging_settings
-                WHERE organisation_id = $1 AND days_kept IS NOT NULL AND (erased_at IS NULL OR erased_at < clock_timestamp() - $12) FOR SHARE)
-            INSERT INTO call_logs (organisation_id, call_id, key_id, service, operation, outcome, status_code, end_user, sealed_by, sealed, bytes, admitted_at, expires_at)
-            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, clock_timestamp() + make_interval(days => days_kept) FROM setting
-            ON CONFLICT DO NOTHING
-            """);
-        write.Parameters.Add(new() { Value = record.OrganisationId });
-        write.Parameters.Add(new() { Value = record.RequestId });
-        write.Parameters.Add(new() { Value = record.KeyId });
-        write.Parameters.Add(new() { Value = record.Service });
-        write.Parameters.Add(new() { Value = record.Operation });
-        write.Parameters.Add(new() { Value = Usage.UsageOutcomes.NameOf(record.Outcome) });
-        write.Parameters.Add(new() { Value = record.StatusCode });
-        write.Parameters.Add(new() { Value = (object?)record.EndUser ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
-        write.Parameters.Add(new() { Value = protector.KeyId });
-        write.Parameters.Add(new() { Value = bytes });
-        write.Parameters.Add(new() { Value = bytes.Length });
-        write.Parameters.Add(new() { Value = time.GetElapsedTime(one.Since) });
-        write.Parameters.Add(new() { Value = record.AdmittedAt });
-        await write.ExecuteNonQueryAsync(cancellationToken);
+        var bytes = 0L;
+        while (together.Count < MaxTogether && bytes < MaxBytesTogether && waiting.Reader.TryRead(out var one))
+        {
+            together.Add(one);
+            bytes += one.Bytes;
+        }
+
+        inHand = together.Count;
+        return bytes;
     }
 
-    private sealed record Waiting(CallToLog Log, UsageRecord Record, string? AnswerType, ReadOnlyMemory<byte>? Answer, long Since)
+    private SealedCall? Seal(EndedCall one)
     {
-        public long Bytes => (Log.Request?.Length ?? 0) + (Answer?.Length ?? 0);
+        try
+        {
+            return writing.Seal(one);
+        }
+#pragma warning disable CA1031 // Whatever a body does to its redaction: that call is not logged, and others are.
+        catch (Exception failed)
+#pragma warning restore CA1031
+        {
+            GiveUp(one.Record.RequestId, failed);
+            return null;
+        }
+    }
+
+    /// <summary>Writes calls, as often as it takes. What is kept from it by nothing but its own content is given up.</summary>
+    private async Task WriteAsync(IReadOnlyList<SealedCall> calls, CancellationToken cancellationToken)
+    {
+        for (var isAway = false; calls.Count > 0;)
+        {
+            try
+            {
+                await writing.WriteAsync(calls, cancellationToken);
+                inHand -= calls.Count;
+                foreach (var organisation in calls.Select(one => one.Record.OrganisationId).Distinct())
+                {
+                    tidy.Touched(organisation);
+                }
+
+                return;
+            }
+            catch (Exception away) when (away is NpgsqlException { IsTransient: true } or TimeoutException)
+            {
+                if (!isAway)
+                {
+                    isAway = true;
+                    Log.Away(logger, calls.Count, away);
+                }
+
+                await Task.Delay(UntilTriedAgain, time, cancellationToken);
+            }
+            catch (NpgsqlException refused) when (calls.Count == 1)
+            {
+                GiveUp(calls[0].Record.RequestId, refused);
+                return;
+            }
+            catch (NpgsqlException)
+            {
+                foreach (var one in calls)
+                {
+                    await WriteAsync([one], cancellationToken); // One of them it is.
+                }
+
+                return;
+            }
+        }
+    }
+
+    private void GiveUp(Guid call, Exception failed)
+    {
+        inHand--;
+        Dropped();
+        Log.NotKept(logger, call, failed);
+    }
+
+    private void Dropped()
+    {
+        telemetry.CallLogDropped();
+        Interlocked.Increment(ref dropped);
+    }
+
+    private void Tell()
+    {
+        if (Interlocked.Exchange(ref dropped, 0) is > 0 and var count)
+        {
+            Log.Dropped(logger, count);
+        }
     }
 
     private static partial class Log
     {
         [LoggerMessage(5321, LogLevel.Warning, "The call {Call} could not be logged.")]
         public static partial void NotKept(ILogger logger, Guid call, Exception failed);
+
+        [LoggerMessage(5323, LogLevel.Warning, "{Count} calls cannot be logged now; they wait until PostgreSQL takes them.")]
+        public static partial void Away(ILogger logger, int count, Exception away);
+
+        [LoggerMessage(5324, LogLevel.Warning, "{Count} calls were not logged: too many waited, or they could not be written.")]
+        public static partial void Dropped(ILogger logger, long count);
     }
 }

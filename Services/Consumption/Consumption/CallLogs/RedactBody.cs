@@ -17,7 +17,7 @@ internal static class RedactBody
     // What a model might have said instead, token by token: what is redacted in the text stands there in pieces.
     private const string LogProbabilities = "logprobs";
 
-    private static readonly JsonDocumentOptions Reading = new() { MaxDepth = MaxDepth };
+    private static readonly JsonDocumentOptions Reading = new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false };
     private static readonly JsonSerializerOptions Writing = new() { MaxDepth = MaxDepth, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static LoggedBody Of(string? contentType, ReadOnlyMemory<byte> body, Redaction redaction)
@@ -25,8 +25,8 @@ internal static class RedactBody
         var type = contentType?.Split(';')[0].Trim().ToLowerInvariant();
         var text = type switch
         {
-            "text/event-stream" => Json(JoinEvents.Of(body, Reading), redaction),
-            { } json when json == "application/json" || json.EndsWith("+json", StringComparison.Ordinal) => Json(body, redaction),
+            "text/event-stream" => Json(() => JoinEvents.Of(body, Reading), body, redaction),
+            { } json when json == "application/json" || json.EndsWith("+json", StringComparison.Ordinal) => Json(() => JsonNode.Parse(body.Span, documentOptions: Reading), body, redaction),
             { } plain when plain.StartsWith("text/", StringComparison.Ordinal) => redaction.Redact(Encoding.UTF8.GetString(body.Span)),
             _ => Measure(body),
         };
@@ -34,19 +34,17 @@ internal static class RedactBody
         return new LoggedBody(type, body.Length, kept.Length < text.Length, kept);
     }
 
-    private static string Json(ReadOnlyMemory<byte> body, Redaction redaction)
+    private static string Json(Func<JsonNode?> read, ReadOnlyMemory<byte> body, Redaction redaction)
     {
         try
         {
-            return Json(JsonNode.Parse(body.Span, documentOptions: Reading), redaction);
+            return Redact(read(), redaction)?.ToJsonString(Writing) ?? "null";
         }
         catch (Exception wrong) when (wrong is JsonException or ArgumentException or InvalidOperationException) // Not JSON, a member given twice, half a surrogate pair.
         {
             return Measure(body);
         }
     }
-
-    private static string Json(JsonNode? node, Redaction redaction) => Redact(node, redaction)?.ToJsonString(Writing) ?? "null";
 
     private static JsonNode? Redact(JsonNode? node, Redaction redaction)
     {

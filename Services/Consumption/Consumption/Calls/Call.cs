@@ -109,6 +109,9 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
 
     public bool Settled { get; set; }
 
+    /// <summary>What its caller is told in place of an answer; null while there is one, or may be.</summary>
+    public CallRefusal? Refused { get; set; }
+
     private volatile CallRefusal? endedBy;
 
     /// <summary>Why it does not go on, when it was ended by us: its key was revoked together with the calls that run, or this instance stops.</summary>

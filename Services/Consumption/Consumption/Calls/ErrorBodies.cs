@@ -10,6 +10,11 @@ internal static class ErrorBodies
 {
     private static readonly JsonSerializerOptions SnakeCase = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
+    /// <summary>A refusal as the caller of a call reads it.</summary>
+    public static (string ContentType, ReadOnlyMemory<byte> Body) Whole(Call call, CallRefusal refusal) => call.Surface == Surface.Invoke
+        ? ("application/problem+json", JsonSerializer.SerializeToUtf8Bytes(Problem(refusal).ProblemDetails, JsonSerializerOptions.Web))
+        : ("application/json", Surface.IsAnthropic(call.Http.Request) ? Anthropic(refusal, call.Id.ToString()) : OpenAi(refusal));
+
     /// <summary>OpenAI: <c>{"error":{"message","type","param","code"}}</c>.</summary>
     public static byte[] OpenAi(CallRefusal refusal)
     {

@@ -46,16 +46,13 @@ internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, In
         using var translator = call.Plan!.Translated is null ? null : Translators.Stream(call.Surface.Dialect, call.Plan.Upstream.Dialect, Translate.Head(call, time.GetUtcNow()));
         var progress = new Progress { Translator = translator };
         var end = await PassOnAsync(call, answer, buffer, progress, clock, stop);
-        if (end.Kind == AnswerEndKind.Whole)
-        {
-            call.Copy?.Append(progress.Done);
-        }
-
+        var last = end.Kind == AnswerEndKind.Whole ? progress.Done! : progress.HasBegun && !progress.CallerLeft ? progress.Error(call, end.Why) : [];
+        call.Copy?.Append(last);
         var (refusal, isHeard) = await endings.SettleAsync(call, answer, end, progress, clock);
         await (progress.Keeping ?? Task.CompletedTask);
         if (isHeard)
         {
-            await TellAsync(call, end, end.Kind == AnswerEndKind.Whole ? progress.Done! : progress.Error(call, end.Why));
+            await TellAsync(call, end, last);
         }
 
         return refusal;

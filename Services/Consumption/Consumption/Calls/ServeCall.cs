@@ -90,6 +90,7 @@ internal sealed partial class ServeCall(
 #pragma warning restore CA1031
         {
             Log.Failed(logger, call.Id, unexpected);
+            call.Refused = new CallRefusal(CallFailure.Internal);
             await LeaveAsync(call, RequestOutcome.Failed, StatusCodes.Status500InternalServerError);
             if (http.Response.HasStarted)
             {
@@ -97,7 +98,7 @@ internal sealed partial class ServeCall(
             }
             else
             {
-                await CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.Internal));
+                await CallAnswers.RefuseAsync(http, call.Refused);
             }
         }
         finally
@@ -224,6 +225,7 @@ internal sealed partial class ServeCall(
                     call.Route!.Health.Failed(); // Begun well, and not brought to its end.
                 }
 
+                call.Refused = refusal;
                 var error = CallErrors.Of(refusal.Failure);
                 var outcome = refusal.Failure is CallFailure.ProviderRateLimited or CallFailure.ResponseNotFound ? RequestOutcome.RefusedByProvider : RequestOutcome.Failed;
                 await settle.SettleAsync(call, CallOutcome.NotCharged(outcome, error.Status));

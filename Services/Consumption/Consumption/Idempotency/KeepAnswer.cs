@@ -30,7 +30,7 @@ internal sealed partial class KeepAnswer(NpgsqlDataSource database, AnswerProtec
         try
         {
             using var patience = new CancellationTokenSource(Patience, time);
-            await WriteAsync(database, organisation, claim, call.Id, protector.KeyId, answer, patience.Token);
+            await WriteAsync(database, organisation, claim, call.Id, protector.KeyId, answer, patience.Token).WaitAsync(patience.Token); // Of a server that says nothing, Npgsql takes leave much later.
             tidy.Touched(organisation);
             return new EndedClaim(claim, IsKept: answer is not null);
         }

@@ -43,6 +43,7 @@ internal sealed class RelayInvocation(SettleCall settle, RelayBinary binaries, I
         }
 
         var type = answer.Content.Headers.ContentType?.ToString();
+        call.Copy?.Take(type ?? "", body.Memory.Span, status);
         if (isRefusal)
         {
             await settle.SettleAsync(call, CallOutcome.NotCharged(RequestOutcome.RefusedByProvider, status));
@@ -50,7 +51,6 @@ internal sealed class RelayInvocation(SettleCall settle, RelayBinary binaries, I
         else
         {
             call.Route!.Health.Succeeded();
-            call.Copy?.Take(type ?? "", body.Memory.Span, status);
             var (outcome, told) = call.Left.IsCancellationRequested ? (RequestOutcome.Abandoned, 0) : (RequestOutcome.Completed, status);
             await settle.SettleAsync(call, new CallOutcome(outcome, told, default(TokenUsage), Counted: false));
         }

@@ -65,16 +65,18 @@ internal sealed partial class KeepCached(
     private async Task WriteAsync(Waiting one, CancellationToken cancellationToken)
     {
         var bytes = protector.Protect(one.Organisation, Bound(one.Use.Key), one.Call, one.Answer);
-        await using var write = database.CreateCommand(
+        await using var connection = await database.OpenConnectionAsync(cancellationToken); // First of all, for it may be waited for.
+        await using var write = new NpgsqlCommand(
             """
             WITH setting AS (
-                SELECT clock_timestamp() - $7 AS answered FROM response_cache_settings
-                WHERE organisation_id = $1 AND time_to_live_seconds IS NOT NULL AND (erased_at IS NULL OR erased_at < clock_timestamp() - $7) FOR SHARE)
+                SELECT statement_timestamp() - $7 AS answered FROM response_cache_settings
+                WHERE organisation_id = $1 AND time_to_live_seconds IS NOT NULL AND (erased_at IS NULL OR erased_at < statement_timestamp() - $7) FOR SHARE)
             INSERT INTO cached_answers AS c (organisation_id, cache_key, call_id, key_id, answer, bytes, created_at, expires_at)
             SELECT $1, $2, $3, $4, $5, $6, answered, answered + $8 FROM setting
             ON CONFLICT (organisation_id, cache_key) DO UPDATE SET call_id = excluded.call_id, key_id = excluded.key_id, answer = excluded.answer, bytes = excluded.bytes,
                 created_at = excluded.created_at, expires_at = excluded.expires_at WHERE c.created_at < excluded.created_at
-            """);
+            """,
+            connection);
         write.Parameters.Add(new() { Value = one.Organisation });
         write.Parameters.Add(new() { Value = one.Use.Key });
         write.Parameters.Add(new() { Value = one.Call });

@@ -34,8 +34,9 @@ internal sealed partial class ServeCached(
     {
         if (!lease.Holds(call.Admission!.InstanceId))
         {
+            call.Refused = new CallRefusal(CallFailure.NotReady, RelayAnswer.Fenced);
             await settle.SettleAsync(call, CallOutcome.NotCharged(RequestOutcome.Failed, StatusCodes.Status503ServiceUnavailable));
-            return new CallRefusal(CallFailure.NotReady, RelayAnswer.Fenced);
+            return call.Refused;
         }
 
         var (answer, age) = call.Cache!.Found!.Value;
@@ -75,7 +76,7 @@ internal sealed partial class ServeCached(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, call.Left);
         try
         {
-            return await FindAsync(call.Organisation!.Id, use, either.Token);
+            return await FindAsync(call.Organisation!.Id, use, either.Token).WaitAsync(either.Token); // Of a server that says nothing, Npgsql takes leave much later.
         }
         catch (Exception away) when ((away is NpgsqlException or TimeoutException or OperationCanceledException && !call.Left.IsCancellationRequested) || away is CryptographicException)
         {

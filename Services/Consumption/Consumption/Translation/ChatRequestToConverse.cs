@@ -86,6 +86,9 @@ internal sealed partial class ChatRequestToConverse : ChatRequestReading
             case "response_format":
                 format = value;
                 break;
+            case "user" or "safety_identifier":
+                Withhold(value, name);
+                break;
             case "stream":
                 Flag(value, name);
                 break;

@@ -96,6 +96,9 @@ internal sealed partial class ChatRequestToGemini : ChatRequestReading
             case "include_reasoning":
                 showsThoughts = Flag(value, name) == true;
                 break;
+            case "user" or "safety_identifier":
+                Withhold(value, name);
+                break;
             case "stream":
                 Flag(value, name);
                 break;

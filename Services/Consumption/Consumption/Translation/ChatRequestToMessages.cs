@@ -13,6 +13,7 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
     private JsonElement? format;
     private bool parallel = true;
     private bool hasTools;
+    private bool isIdentifiedSafely;
     private long? maximum;
 
     private ChatRequestToMessages(TranslationOptions options)
@@ -24,6 +25,7 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
 
     protected override void Translate(JsonElement root)
     {
+        isIdentifiedSafely = root.ValueKind == JsonValueKind.Object && root.TryGetProperty("safety_identifier", out var safely) && safely.ValueKind == JsonValueKind.String && safely.GetString()!.Length > 0;
         foreach (var member in Members(root, ""))
         {
             Member(member.Name, member.Value);
@@ -101,7 +103,10 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
             case "reasoning_effort":
                 effort = value;
                 break;
-            case "user":
+            case "user" when isIdentifiedSafely:
+                Withhold(value, name); // The other one replaces it.
+                break;
+            case "user" or "safety_identifier" when value.ValueKind != JsonValueKind.String || value.GetString()!.Length > 0:
                 Json.WriteStartObject("metadata");
                 Json.WriteString("user_id", Text(value, name));
                 Json.WriteEndObject();
@@ -110,7 +115,7 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
             case "logprobs" or "store" when value.ValueKind == JsonValueKind.False:
             case "presence_penalty" or "frequency_penalty" when Number(value, name) == 0:
             case "modalities" when value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(one => one.ValueKind == JsonValueKind.String && one.ValueEquals("text")):
-            case "stream":
+            case "stream" or "user" or "safety_identifier":
                 break; // What the provider does anyway.
             default:
                 Gap(name);

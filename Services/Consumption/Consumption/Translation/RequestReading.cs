@@ -78,6 +78,18 @@ internal abstract class RequestReading(TranslationOptions options)
     /// <summary>It cannot be said in the other protocol: for members that nobody here knows.</summary>
     protected void Gap(string path) => Gap(path, $"`{path}` has no counterpart in the provider's protocol.");
 
+    /// <summary>
+    /// Whom the call is made for, which the provider has no member for and which changes no answer: kept with the call's record (<see cref="Attribution.ReadAttribution"/>), not sent, and the caller is
+    /// told so without having asked for it.
+    /// </summary>
+    protected void Withhold(JsonElement endUser, string path)
+    {
+        if (Is(endUser, JsonValueKind.String, path))
+        {
+            dropped.Add(path);
+        }
+    }
+
     /// <summary>It is wrong in its own protocol.</summary>
     protected void Malformed(string path, string reason)
     {
