@@ -20,7 +20,7 @@ internal static class GetCallLog
 {
     /// <param name="Call">The call.</param>
     /// <param name="Request">What was asked; null when the call had no body.</param>
-    /// <param name="Answer">What was answered; null when nothing of the provider's came to the caller.</param>
+    /// <param name="Answer">What was answered, by the provider or by the marketplace itself; null when nothing came to the caller.</param>
     internal sealed record Response(ListCallLogs.Item Call, LoggedBody? Request, LoggedBody? Answer);
 
     public static void Map(IEndpointRouteBuilder logs) => logs.MapGet("/{callId:guid}", HandleAsync).WithName("GetCallLog").WithSummary("What a call asked and was answered, redacted");
