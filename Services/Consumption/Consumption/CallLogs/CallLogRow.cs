@@ -45,5 +45,5 @@ internal sealed record LoggedBody(string? ContentType, long? Bytes, bool IsCut, 
 
 /// <summary>What is encrypted of a logged call.</summary>
 /// <param name="Request">What was asked; null when the call had no body.</param>
-/// <param name="Answer">What was answered; null when nothing came from the provider.</param>
+/// <param name="Answer">What was answered; null when nothing came.</param>
 internal sealed record LoggedBodies(LoggedBody? Request, LoggedBody? Answer);
