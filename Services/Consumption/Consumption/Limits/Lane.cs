@@ -162,8 +162,14 @@ internal sealed partial class Lane : IDisposable
     {
         while (true)
         {
+            var ready = last;
+            last = null; // From here on it may be another trip's: with nothing left to take, the next caller starts one.
             var batch = Take();
-            TellLast(isIdle: batch is null);
+            if (ready is var (waiting, told))
+            {
+                Tell(waiting, told, here: batch is null);
+            }
+
             if (batch is null)
             {
                 return;
@@ -309,17 +315,10 @@ internal sealed partial class Lane : IDisposable
         var (built, again) = Deliver(batch, answer);
         batch.Asked.Clear();
         batch.Asked.AddRange(again);
-        if (built && again.Count == 0)
-        {
-            generation = Math.Max(generation, expected);
-            return true;
-        }
-
-        TellLast(isIdle: false);
         if (built)
         {
             generation = Math.Max(generation, expected);
-            return false;
+            return again.Count == 0;
         }
 
         await counters.ReestablishAsync(organisation, expected).WaitAsync(services.Options.Timeout, time);
@@ -348,9 +347,11 @@ internal sealed partial class Lane : IDisposable
                 case LimitStatus.Late:
                     waiting.TryFail(new LimitsUnavailableException("The limits did not answer in time.", null));
                     break;
-                default:
-                    TellLast(isIdle: false);
+                case var _ when i == batch.Asked.Count - 1 && again.Count == 0:
                     last = (waiting, told);
+                    break;
+                default:
+                    Tell(waiting, told, here: false);
                     break;
             }
         }
@@ -358,15 +359,9 @@ internal sealed partial class Lane : IDisposable
         return (built, again);
     }
 
-    /// <summary>Tells the last caller its answer. With nothing else to do here, that caller goes on on this thread: to wake another one for it costs more than most of what it does there.</summary>
-    private void TellLast(bool isIdle)
+    /// <summary>Tells a caller its answer. With nothing else to do here, it goes on on this thread: to wake another one for it costs more than most of what it does there.</summary>
+    private void Tell(WaitingCall waiting, LimitAnswer told, bool here)
     {
-        if (last is not var (waiting, told))
-        {
-            return;
-        }
-
-        last = null;
         var reserved = told.Status == LimitStatus.Admitted;
         if (reserved && waiting.Times > 1)
         {
@@ -376,7 +371,7 @@ internal sealed partial class Lane : IDisposable
             }
         }
 
-        if (!waiting.TryAnswer(told, here: isIdle) && reserved)
+        if (!waiting.TryAnswer(told, here) && reserved)
         {
             Settle(Limits.Release.OfAll(waiting.Reservation, waiting.Deadline));
         }
