@@ -12,6 +12,7 @@ namespace LlmMarketplace.Benchmarks.Streams;
 internal sealed class HeldStreams : IDisposable
 {
     private const int OpenedAtOnce = 32;
+    private const int PerSecond = 800; // For each key: its organisation admits 1 000.
     private readonly HttpClient shared = new(new SocketsHttpHandler { UseProxy = false, EnableMultipleHttp2Connections = true }) { Timeout = Timeout.InfiniteTimeSpan };
     private readonly List<Task<Answered>> answers = [];
 
@@ -21,7 +22,7 @@ internal sealed class HeldStreams : IDisposable
     /// <summary>How many have had one.</summary>
     public int Begun { get; private set; }
 
-    /// <summary>Opens them, a few at once.</summary>
+    /// <summary>Opens them, a few at once, and no faster than their organisations may call.</summary>
     /// <param name="address">Of the product.</param>
     /// <param name="keys">Taken in turn.</param>
     /// <param name="model">The model.</param>
@@ -38,6 +39,12 @@ internal sealed class HeldStreams : IDisposable
         for (var number = 0; number < alone + together; number++)
         {
             await places.WaitAsync(cancellation);
+            var early = TimeSpan.FromSeconds((double)number / (keys.Count * PerSecond)) - Stopwatch.GetElapsedTime(started);
+            if (early > TimeSpan.Zero)
+            {
+                await Task.Delay(early, cancellation);
+            }
+
             var begun = Once(places);
             var answer = number < alone ? AloneAsync(address, requests[number % requests.Length], begun, cancellation) : TogetherAsync(address, keys[number % keys.Count], body, begun, cancellation);
             answers.Add(answer);
