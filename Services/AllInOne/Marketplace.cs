@@ -12,6 +12,7 @@ internal static class Marketplace
     public static async Task<int> RunAsync(RunOptions options)
     {
         ForgetHostVariables();
+        Environment.SetEnvironmentVariable("DOTNET_hostBuilder__reloadConfigOnChange", "false"); // No application here reads a settings file: without it each would watch the program's folder.
         using var stop = new StopSignal();
         try
         {
@@ -102,8 +103,6 @@ internal static class Marketplace
         {
             Environment.SetEnvironmentVariable(name, null);
         }
-
-        Environment.SetEnvironmentVariable("DOTNET_hostBuilder__reloadConfigOnChange", "false"); // None of them reads a file: without it each would watch the program's folder.
     }
 
     private sealed class Said(Progress progress) : IProgress<string>
