@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
@@ -6,10 +7,26 @@ namespace LlmMarketplace.Embedded;
 /// <summary>Ports of the loopback address.</summary>
 public static class FreePort
 {
-    /// <summary>A port that nobody listened on a moment ago. Somebody may take it before you do: be ready to ask again.</summary>
+    private const int Lowest = 10_000; // Below are the well-known ones.
+    private static readonly int LentFrom = ReadLentFrom();
+    private static int last = Random.Shared.Next(Lowest, ushort.MaxValue);
+
+    /// <summary>
+    /// A port that nobody listened on a moment ago, and another one each time. Somebody may take it before you do: be ready to ask again. No connection does, for it is none of those that the kernel lends to connections
+    /// (<c>net.ipv4.ip_local_port_range</c>), so that a server that is down for a while comes back to its own.
+    /// </summary>
     public static int Choose()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        for (var attempt = 0; attempt < LentFrom - Lowest; attempt++)
+        {
+            var port = Lowest + ((Interlocked.Increment(ref last) & int.MaxValue) % (LentFrom - Lowest));
+            if (IsFree(port))
+            {
+                return port;
+            }
+        }
+
+        using var listener = new TcpListener(IPAddress.Loopback, 0); // The kernel lends all, or all are taken.
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
@@ -26,6 +43,18 @@ public static class FreePort
         catch (SocketException)
         {
             return false;
+        }
+    }
+
+    private static int ReadLentFrom()
+    {
+        try
+        {
+            return int.Parse(File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range").Split('\t')[0], CultureInfo.InvariantCulture);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
+        {
+            return Lowest; // Another system: ask it for one.
         }
     }
 }

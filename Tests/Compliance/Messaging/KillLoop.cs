@@ -199,7 +199,7 @@ internal sealed class Victim : IAsyncDisposable
     {
         if (child.Exited.IsCompleted)
         {
-            Assert.Contains("DatabaseMigrator.MigrateDatabasesAsync", ToString(), StringComparison.Ordinal);
+            Assert.True(child.LastLines.Any(line => line.Contains("DatabaseMigrator.MigrateDatabasesAsync", StringComparison.Ordinal)), ToString());
             await KillAsync();
         }
     }
