@@ -1,6 +1,6 @@
 namespace LlmMarketplace.Consumption.Keys;
 
-/// <summary>What a key may call. Nothing named: everything that its organisation may.</summary>
+/// <summary>What a key may call. Nothing named: everything that its organisation may. Of the two lists one may be left out.</summary>
 /// <param name="Services">By <c>provider/service</c>.</param>
 /// <param name="Categories">By category.</param>
 internal sealed record KeyScopes(IReadOnlyList<string> Services, IReadOnlyList<string> Categories)
