@@ -89,16 +89,23 @@ internal sealed partial class ChatRequestToConverse : ChatRequestReading
             case "user" or "safety_identifier":
                 Withhold(value, name);
                 break;
+            case "thinking" when Options.ReadsMiddle:
+                Withhold(value, name, JsonValueKind.Object); // Its models think as they do.
+                break;
             case "stream":
                 Flag(value, name);
                 break;
             case "model" or "temperature" or "top_p":
             case "parallel_tool_calls" when value.ValueKind == JsonValueKind.True:
             case "n" when value.ValueKind == JsonValueKind.Number && value.GetRawText() == "1":
-            case "logprobs" or "store" when value.ValueKind == JsonValueKind.False:
             case "presence_penalty" or "frequency_penalty" when Number(value, name) == 0:
             case "modalities" when value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(one => one.ValueKind == JsonValueKind.String && one.ValueEquals("text")):
                 break; // What the provider does anyway, and what is refused already.
+            case var _ when Asides.IsUsual(name, value):
+                break;
+            case var _ when Asides.OfChat(name, value) is { } kind:
+                Withhold(value, name, kind);
+                break;
             default:
                 Gap(name);
                 break;
@@ -183,7 +190,7 @@ internal sealed partial class ChatRequestToConverse : ChatRequestReading
 
         Json.WriteStartObject("toolConfig");
         Json.WriteStartArray("tools");
-        foreach (var (function, at) in Functions(given))
+        foreach (var (function, at, _) in Functions(given))
         {
             WriteTool(function, at);
         }
@@ -195,7 +202,7 @@ internal sealed partial class ChatRequestToConverse : ChatRequestReading
 
     private void WriteTool(JsonElement function, string at)
     {
-        Others(function, at, "name", "description", "parameters", "strict");
+        Others(function, at, "name", "description", "parameters", "strict", CacheControl);
         Json.WriteStartObject();
         Json.WriteStartObject("toolSpec");
         if (Required(function, "name", at) is { } name)
