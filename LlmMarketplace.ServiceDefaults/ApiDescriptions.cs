@@ -37,6 +37,10 @@ internal static partial class ApiDescriptions
         if (context.JsonPropertyInfo is not { } property)
         {
             schema.Description ??= Summary(type);
+            if (ApiDocumentExtensions.SchemaId(context.JsonTypeInfo) is { } id)
+            {
+                OptionalMembers.Note(id, context.JsonTypeInfo);
+            }
         }
         else if (property.AttributeProvider is PropertyInfo member && OfMember(member) is { } text)
         {

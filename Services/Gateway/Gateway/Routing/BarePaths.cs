@@ -15,13 +15,9 @@ internal sealed class BarePaths(RequestDelegate next)
     public Task InvokeAsync(HttpContext context)
     {
         var path = context.Request.Path;
-        foreach (var call in Calls)
+        if (path.Value is not ['/', 'v', '1', ..] && Calls.Any(call => path.StartsWithSegments(call, StringComparison.OrdinalIgnoreCase)))
         {
-            if (path.StartsWithSegments(call, StringComparison.OrdinalIgnoreCase))
-            {
-                context.Request.Path = "/v1" + path;
-                break;
-            }
+            context.Request.Path = "/v1" + path;
         }
 
         return next(context);
