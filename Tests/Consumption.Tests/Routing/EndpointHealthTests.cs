@@ -68,6 +68,31 @@ public sealed class EndpointHealthTests
     }
 
     [Fact]
+    public void A_try_that_is_given_back_lets_another_one_try_and_gives_back_no_other()
+    {
+        Fail(5);
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.True(health.TryEnter(out var first));
+        Assert.NotEqual(0, first);
+
+        health.GiveBack(first);
+        Assert.True(health.TryEnter(out var second));
+        health.GiveBack(first);
+
+        Assert.False(health.TryEnter());
+        health.GiveBack(second);
+        Assert.True(health.TryEnter());
+    }
+
+    [Fact]
+    public void Where_all_may_call_nobody_tries()
+    {
+        Assert.True(health.TryEnter(out var number));
+
+        Assert.Equal(0, number);
+    }
+
+    [Fact]
     public void An_answer_that_begins_and_breaks_off_is_a_failure_like_any_other()
     {
         for (var call = 0; call < 5; call++)

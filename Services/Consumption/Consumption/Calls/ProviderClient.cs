@@ -45,7 +45,7 @@ internal sealed class ProviderClient : IDisposable
     public async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> SendAsync(Call call, CallClock clock, CancellationToken deadline)
     {
         var routes = call.Plan!.Routes;
-        var route = routes.FirstOrDefault(route => route.TryEnter()) ?? LastResort(routes, []);
+        var route = (call.TakeEntry() ?? Entry.First(routes) ?? Entry.LastResort(routes, []))?.Route;
         if (route is null)
         {
             return (null, routes.All(one => one.CredentialHealth.BusyFor > TimeSpan.Zero) ? AttemptFailure.Busy : AttemptFailure.Closed);
@@ -101,13 +101,9 @@ internal sealed class ProviderClient : IDisposable
     {
         var last = tried[^1];
         var others = routes.SkipWhile(route => !ReferenceEquals(route, last)).Concat(routes.TakeWhile(route => !ReferenceEquals(route, last))).Where(route => !ReferenceEquals(route, last));
-        return (isOfCredential ? others.OrderByDescending(route => route.Endpoint == last.Endpoint) : others.Where(route => route.Endpoint != last.Endpoint)).FirstOrDefault(route => route.TryEnter())
-            ?? LastResort(routes, tried);
+        var ordered = isOfCredential ? others.OrderByDescending(route => route.Endpoint == last.Endpoint) : others.Where(route => route.Endpoint != last.Endpoint);
+        return (Entry.First(ordered) ?? Entry.LastResort(routes, tried))?.Route;
     }
-
-    /// <summary>A way whose credential was refused a short time ago: it may have been the call's fault, not the credential's.</summary>
-    private static Route? LastResort(IReadOnlyList<Route> routes, List<Route> tried) =>
-        routes.FirstOrDefault(route => route.CredentialHealth.IsAside && route.CredentialHealth.BusyFor == TimeSpan.Zero && !tried.Contains(route) && route.Health.TryEnter());
 
     private void Note(Route route, HttpResponseMessage? answer, AttemptFailure failure, Call call)
     {
@@ -287,7 +283,7 @@ internal enum AttemptFailure
     /// <summary>The caller left.</summary>
     Left,
 
-    /// <summary>Since the call was planned, its address was closed, or another call tries it: nothing was sent.</summary>
+    /// <summary>Since the call was planned, its address was closed: nothing was sent.</summary>
     Closed,
 
     /// <summary>Since the call was planned, the provider asked to be spared: nothing was sent.</summary>

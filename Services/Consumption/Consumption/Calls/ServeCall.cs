@@ -110,6 +110,18 @@ internal sealed partial class ServeCall(
     /// <summary>Plans, admits and forwards to one model. Null: the caller has an answer.</summary>
     private async Task<CallRefusal?> AttemptAsync(Call call, string model)
     {
+        try
+        {
+            return await TryAsync(call, model);
+        }
+        finally
+        {
+            call.GiveBackEntry(); // If it was not forwarded.
+        }
+    }
+
+    private async Task<CallRefusal?> TryAsync(Call call, string model)
+    {
         call.Model = model;
         (call.Plan, var refusal) = plans.Plan(call);
         refusal ??= Fallback.Check(call);
@@ -121,6 +133,11 @@ internal sealed partial class ServeCall(
 
         refusal ??= await admission.AdmitAsync(call);
         CallAnswers.SetHeaders(call);
+        if (refusal is not null || call.Admission is null || call.Cache?.Found is not null)
+        {
+            call.GiveBackEntry(); // Now, for what is sent instead may take long.
+        }
+
         if (call.Claim is not null && (!isPlanned || refusal?.Failure == CallFailure.IdempotencyInProgress) && await replay.TrySendAsync(call) is { Known: true, Refusal: var reason })
         {
             return reason;
