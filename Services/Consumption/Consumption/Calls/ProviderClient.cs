@@ -102,7 +102,7 @@ internal sealed class ProviderClient : IDisposable
         var last = tried[^1];
         var others = routes.SkipWhile(route => !ReferenceEquals(route, last)).Concat(routes.TakeWhile(route => !ReferenceEquals(route, last))).Where(route => !ReferenceEquals(route, last));
         var ordered = isOfCredential ? others.OrderByDescending(route => route.Endpoint == last.Endpoint) : others.Where(route => route.Endpoint != last.Endpoint);
-        return (Entry.First(ordered) ?? Entry.LastResort(routes, tried))?.Route;
+        return (Entry.First([.. ordered]) ?? Entry.LastResort(routes, tried))?.Route;
     }
 
     private void Note(Route route, HttpResponseMessage? answer, AttemptFailure failure, Call call)

@@ -13,10 +13,11 @@ internal readonly record struct Entry(Route Route, long AddressTry, long Credent
     public bool IsTry => AddressTry != 0 || CredentialTry != 0;
 
     /// <summary>The first way that lets a call in.</summary>
-    public static Entry? First(IEnumerable<Route> routes)
+    public static Entry? First(IReadOnlyList<Route> routes)
     {
-        foreach (var route in routes)
+        for (var at = 0; at < routes.Count; at++)
         {
+            var route = routes[at];
             if (!route.CredentialHealth.TryEnter(out var credential))
             {
                 continue;
