@@ -60,9 +60,9 @@ public sealed class EndpointHealthTests
     {
         Fail(5);
         time.Advance(TimeSpan.FromSeconds(30));
-        Assert.True(health.TryEnter());
+        Assert.True(health.TryEnter(out var number));
 
-        health.Unknown();
+        health.GiveBack(number);
 
         Assert.True(health.TryEnter());
     }
@@ -90,6 +90,19 @@ public sealed class EndpointHealthTests
         Assert.True(health.TryEnter(out var number));
 
         Assert.Equal(0, number);
+    }
+
+    [Fact]
+    public void Who_came_before_the_failures_and_leaves_gives_nobodys_try_back()
+    {
+        Assert.True(health.TryEnter(out var early));
+        Fail(5);
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.True(health.TryEnter());
+
+        health.GiveBack(early);
+
+        Assert.False(health.TryEnter());
     }
 
     [Fact]

@@ -80,9 +80,18 @@ internal sealed class EndpointHealth(TimeProvider time)
         }
     }
 
-    /// <summary>The call that was to try it is not sent: another one may.</summary>
+    /// <summary>
+    /// Nothing was found out: the call that was to try it was not sent, its caller left before there was an outcome, or the provider is too busy to tell. Another one may try. A call that had no try
+    /// gives none back, least of all another's.
+    /// </summary>
+    /// <param name="number">See <see cref="TryEnter(out long)"/>.</param>
     public void GiveBack(long number)
     {
+        if (number == 0)
+        {
+            return;
+        }
+
         lock (gate)
         {
             trying = trying == number ? 0 : trying;
@@ -133,18 +142,6 @@ internal sealed class EndpointHealth(TimeProvider time)
             if (trying != 0 || failures >= FailuresToOpen)
             {
                 openUntil = now + Ticks(OpenFor);
-                trying = 0;
-            }
-        }
-    }
-
-    /// <summary>Nobody knows: the caller left before there was an outcome, or the provider is too busy to tell.</summary>
-    public void Unknown()
-    {
-        if (Volatile.Read(ref openUntil) != 0)
-        {
-            lock (gate)
-            {
                 trying = 0;
             }
         }

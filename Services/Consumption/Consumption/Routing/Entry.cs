@@ -57,9 +57,6 @@ internal readonly record struct Entry(Route Route, long AddressTry, long Credent
             Route.CredentialHealth.GiveBack(CredentialTry);
         }
 
-        if (AddressTry != 0)
-        {
-            Route.Health.GiveBack(AddressTry);
-        }
+        Route.Health.GiveBack(AddressTry);
     }
 }
