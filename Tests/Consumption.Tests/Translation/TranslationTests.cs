@@ -144,7 +144,6 @@ public class TranslationTests
     [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[],"thinking":{"type":"enabled","budget_tokens":1024}}""", "thinking")]
     [InlineData("Messages", """{"model":"m","max_tokens":1,"messages":[],"thinking":{"type":"adaptive"},"context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"}]}}""", "thinking", "context_management")]
     [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"context_management":{"edits":[{"type":"clear_thinking_20251015"}]}}""", "context_management")]
-    [InlineData("Messages to Converse", """{"model":"m","max_tokens":1,"messages":[],"thinking":{"type":"adaptive"}}""", "thinking")]
     [InlineData("Responses", """{"model":"m","input":"a","reasoning":{"summary":"auto"},"prompt_cache_retention":"24h","client_metadata":{"a":"bob"}}""", "reasoning.summary", "prompt_cache_retention", "client_metadata")]
     [InlineData("Responses to Messages", """{"model":"m","input":"a","prompt_cache_key":"bob","reasoning":{"summary":"auto"}}""", "reasoning.summary", "prompt_cache_key")]
     [InlineData("Responses to Messages", """{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"a"},{"type":"input_image","image_url":"https://example.com/a.png","detail":"low"}]}]}""", "input[0].content[1].detail")]

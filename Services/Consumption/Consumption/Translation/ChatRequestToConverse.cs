@@ -97,9 +97,6 @@ internal sealed partial class ChatRequestToConverse : ChatRequestReading
             case "user" or "safety_identifier":
                 Withhold(value, name);
                 break;
-            case "thinking" when Options.ReadsMiddle:
-                Withhold(value, name, JsonValueKind.Object); // Its models think as they do.
-                break;
             case "stream":
                 Flag(value, name);
                 break;
