@@ -24,6 +24,7 @@ internal static partial class ApiDescriptions
     public static Task DescribeAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
+        schema.AdditionalPropertiesAllowed = true; // Answers may come to have more members; requests are told of each that is not known.
         if (type == typeof(decimal))
         {
             schema.Format = "decimal"; // Money is exact; https://spec.openapis.org/registry/format/decimal
@@ -36,6 +37,10 @@ internal static partial class ApiDescriptions
         if (context.JsonPropertyInfo is not { } property)
         {
             schema.Description ??= Summary(type);
+            if (ApiDocumentExtensions.SchemaId(context.JsonTypeInfo) is { } id)
+            {
+                OptionalMembers.Note(id, context.JsonTypeInfo);
+            }
         }
         else if (property.AttributeProvider is PropertyInfo member && OfMember(member) is { } text)
         {

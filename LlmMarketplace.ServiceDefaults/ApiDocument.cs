@@ -59,6 +59,7 @@ internal static class ApiDocumentExtensions
                 document.Components.Schemas ??= new Dictionary<string, IOpenApiSchema>();
                 document.Components.Schemas.Remove("ProblemDetails");
                 document.Components.Schemas[Problem] = ProblemSchema();
+                OptionalMembers.Apply(document);
                 document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
                 {
                     [Token] = TokenScheme(),
@@ -149,7 +150,7 @@ internal static class ApiDocumentExtensions
     /// A nested type is named after the operation that it belongs to: <c>GetUsage.Response</c> is <c>GetUsageResponse</c>. The generator's own names leave the operation
     /// out, and of two types with one name it shows the first for both.
     /// </summary>
-    private static string? SchemaId(JsonTypeInfo type)
+    public static string? SchemaId(JsonTypeInfo type)
     {
         return type.Type == typeof(JsonElement) || OpenApiOptions.CreateDefaultSchemaReferenceId(type) is null ? null : Name(Nullable.GetUnderlyingType(type.Type) ?? type.Type);
 

@@ -13,8 +13,19 @@ internal static class ProblemsExtensions
         {
             var problem = context.ProblemDetails;
             problem.Extensions.TryAdd("code", CodeOf(problem.Status ?? StatusCodes.Status500InternalServerError));
+            problem.Detail ??= DetailOf(problem.Status, context.HttpContext);
             problem.Extensions["traceId"] = Activity.Current?.TraceId.ToString() ?? context.HttpContext.TraceIdentifier;
         });
+
+    /// <summary>What to do about a refusal of the framework, which says nothing but the status.</summary>
+    private static string? DetailOf(int? status, HttpContext http) => status switch
+    {
+        StatusCodes.Status401Unauthorized => "Send an access token (POST /connect/token), or an API key where one is taken, as `Authorization: Bearer …`.",
+        StatusCodes.Status404NotFound => "There is nothing at this address: /docs shows what there is.",
+        StatusCodes.Status405MethodNotAllowed => $"This address is called by {http.Response.Headers.Allow}.",
+        StatusCodes.Status415UnsupportedMediaType => "The body must be JSON: send it with `Content-Type: application/json`.",
+        _ => null,
+    };
 
     private static string CodeOf(int status) => status switch
     {

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Storage;
 using Microsoft.AspNetCore.Builder;
@@ -18,7 +19,11 @@ public static class ServiceDefaultsExtensions
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddSingleton(new ServiceName(service));
         builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.ConfigureHttpJsonOptions(json => Json.Configure(json.SerializerOptions));
+        builder.Services.ConfigureHttpJsonOptions(json =>
+        {
+            Json.Configure(json.SerializerOptions);
+            json.SerializerOptions.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow; // A misspelt limit would be no limit.
+        });
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
 
         // What comes of a socket is already on a thread of the pool: to hand it to another one for the application, and back for the answer, costs two wake-ups a request. (It is unsafe only where sockets' completions run inline too.)
@@ -29,6 +34,7 @@ public static class ServiceDefaultsExtensions
         builder.AddTokenValidation(service);
         builder.AddInternalClients();
         builder.AddProblems();
+        builder.AddUnreadableRequests();
         builder.AddApiDocument(service);
         return builder;
     }

@@ -3,11 +3,14 @@ using System.Text.Json.Serialization;
 
 namespace LlmMarketplace.ApiConventions;
 
-/// <summary>The one JSON dialect of every REST endpoint and event: camelCase, enums by their wire names, unknown members ignored.</summary>
+/// <summary>The one JSON dialect of every REST endpoint and event: camelCase, enums by their wire names, unknown members ignored (in events and answers; bodies of requests are refused for them).</summary>
 public static class Json
 {
     /// <summary>Shared, read-only options.</summary>
-    public static JsonSerializerOptions Options { get; } = Make();
+    public static JsonSerializerOptions Options { get; } = Make(JsonUnmappedMemberHandling.Skip);
+
+    /// <summary>The same for parts of a request that are read one by one: an unknown member is a <see cref="JsonException"/>.</summary>
+    public static JsonSerializerOptions StrictOptions { get; } = Make(JsonUnmappedMemberHandling.Disallow);
 
     /// <summary>Brings <paramref name="options"/> to this dialect.</summary>
     public static void Configure(JsonSerializerOptions options)
@@ -21,9 +24,9 @@ public static class Json
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));
     }
 
-    private static JsonSerializerOptions Make()
+    private static JsonSerializerOptions Make(JsonUnmappedMemberHandling unknown)
     {
-        var options = new JsonSerializerOptions(JsonSerializerDefaults.Web);
+        var options = new JsonSerializerOptions(JsonSerializerDefaults.Web) { UnmappedMemberHandling = unknown };
         Configure(options);
         options.MakeReadOnly(populateMissingResolver: true);
         return options;

@@ -197,7 +197,7 @@ public static class ConsumptionService
         v1.MapGet("/models/{**id}", ListModels.HandleOneAsync).WithName("GetModel").Produces<ListModels.Model>().WithSummary("One of them; ids contain a slash");
         v1.MapGet("/generations/{id:guid}", ShowGeneration.HandleAsync).WithName("GetGeneration").Produces<ListRecords.Item>().WithSummary("The record of one call, by its x-request-id");
         v1.MapGet("/key", ShowKey.HandleAsync).WithName("ShowKey").Produces<ShowKey.Response>().WithSummary("What this key may do, and what is left of its limits");
-        v1.Map("/{**rest}", (HttpContext http) => CallAnswers.RefuseAsync(http, new CallRefusal(CallFailure.UnknownRoute))).ExcludeFromDescription();
+        v1.Map("/{**rest}", RefuseUnknownRoute.HandleAsync).ExcludeFromDescription();
         return app;
     }
 

@@ -16,6 +16,7 @@ internal sealed class FrontDoor : IStartupFilter
         app.UseMiddleware<SecurityHeaders>();
         app.UseExceptionHandler();
         app.UseMiddleware<PathGuard>();
+        app.UseMiddleware<BarePaths>();
         app.UseMiddleware<RequestSizeGuard>();
         app.UseConfiguredCors();
         app.UseAuthentication(); // The rate limit is for those who have not shown who they are.

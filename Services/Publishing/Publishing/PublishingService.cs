@@ -89,6 +89,7 @@ public static class PublishingService
     /// <summary>The rules, in the order in which their issues are reported.</summary>
     private static IServiceCollection AddSpecificationRules(this IServiceCollection services) => services
         .AddSingleton<ISpecificationRule, SizeRule>()
+        .AddSingleton<ISpecificationRule, KnownMembersRule>()
         .AddSingleton<ISpecificationRule, VersionRule>()
         .AddSingleton<CredentialFormats>()
         .AddSingleton<ISpecificationRule, EndpointRule>()

@@ -153,7 +153,7 @@ public sealed class KeysTests(Marketplace marketplace)
     [InlineData("""{"name":"a","scopes":{"services":["no-slash"],"categories":[]}}""", "invalid_scopes", "/scopes/services")]
     [InlineData("""{"name":"a","scopes":{"services":["acme/x@1"],"categories":[]}}""", "invalid_scopes", "/scopes/services")]
     [InlineData("""{"name":"a","scopes":{"services":[],"categories":["cooking"]}}""", "invalid_scopes", "/scopes/categories")]
-    [InlineData("""{"name":"a","scopes":{"services":[]}}""", "invalid_scopes", "/scopes")]
+    [InlineData("""{"name":"a","scopes":{}}""", "invalid_scopes", "/scopes")]
     [InlineData("""{"name":"a","budget":{"amount":-1,"currency":"USD","period":"total"}}""", "invalid_amount", "/budget/amount")]
     [InlineData("""{"name":"a","budget":{"amount":0.0000000001,"currency":"USD","period":"total"}}""", "invalid_amount", "/budget/amount")]
     [InlineData("""{"name":"a","budget":{"amount":1,"currency":"EUR","period":"total"}}""", "invalid_currency", "/budget/currency")]
@@ -169,12 +169,56 @@ public sealed class KeysTests(Marketplace marketplace)
     }
 
     [Theory]
-    [InlineData("""{"name":"a","budget":{"amount":1,"currency":"USD","period":"week"}}""")]
-    [InlineData("""{"name":"a","expiresAt":"tomorrow"}""")]
-    [InlineData("""null""")]
-    [InlineData("""[""")]
-    public async Task A_body_of_another_shape_is_a_bad_request(string body) =>
-        Assert.Equal(HttpStatusCode.BadRequest, (await (await marketplace.AddOrganisationAsync()).Client.PostJsonAsync("/api/v1/keys", body)).StatusCode);
+    [InlineData("""{"name":"a","budget":{"amount":1,"currency":"USD","period":"week"}}""", "/budget/period", "`budget.period` must be one of \"day\", \"month\", \"total\".")]
+    [InlineData("""{"name":"a","budget":{"amount":"1","currency":"USD","period":"day"}}""", "/budget/amount", "`budget.amount` must be a number.")]
+    [InlineData("""{"name":"a","budget":1}""", "/budget", "`budget` must be an object with amount, currency, period.")]
+    [InlineData("""{"name":"a","scopes":{"services":"acme/x"}}""", "/scopes/services", "`scopes.services` must be an array.")]
+    [InlineData("""{"name":"a","expiresAt":"tomorrow"}""", "/expiresAt", "`expiresAt` must be a time (RFC 3339), for instance 2026-11-01T00:00:00Z.")]
+    [InlineData("""{"name":"a","limits":{"concurrent":5}}""", "/limits/concurrent", "`concurrent` is no member of this: requestsPerMinute, tokensPerMinute, concurrentCalls are.")]
+    [InlineData("""{"name":"a","budgett":null}""", "/budgett", "`budgett` is no member of this: name, labels, expiresAt, scopes, limits, budget, endUserBudget are.")]
+    [InlineData("""{"name":"a","name":"b"}""", "/name", "`name` is given twice.")]
+    [InlineData("""null""", "", "The body is missing: send a JSON object.")]
+    [InlineData("""[]""", "", "The body must be an object with name, labels, expiresAt, scopes, limits, budget, endUserBudget.")]
+    [InlineData("""{"name":"a",""", "", "The body is not JSON: ")]
+    public async Task A_body_of_another_shape_is_refused_with_the_member_and_what_it_must_be(string body, string path, string message)
+    {
+        var member = await marketplace.AddOrganisationAsync();
+
+        var answer = await member.Client.PostJsonAsync("/api/v1/keys", body);
+
+        Assert.Equal((400, "invalid_request"), await answer.ProblemAsync());
+        var problem = await answer.JsonAsync();
+        var issue = Assert.Single(problem.GetProperty("issues").EnumerateArray());
+        Assert.Equal(path, issue.Text("path"));
+        Assert.StartsWith(message, issue.Text("message"), StringComparison.Ordinal);
+        Assert.Equal(issue.Text("message"), problem.Text("detail"));
+        Assert.Empty((await member.Client.GetFromJsonAsync<JsonElement>("/api/v1/keys")).GetProperty("items").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task Of_the_scopes_one_list_may_be_left_out()
+    {
+        var member = await marketplace.AddOrganisationAsync();
+
+        var answer = await member.Client.PostJsonAsync("/api/v1/keys", """{"name":"a","scopes":{"services":["acme/x"]}}""");
+
+        Assert.Equal("""{"services":["acme/x"],"categories":[]}""", (await answer.JsonAsync()).GetProperty("scopes").GetRawText());
+    }
+
+    [Fact]
+    public async Task A_body_that_is_not_sent_as_JSON_and_a_parameter_that_cannot_be_read_say_what_would_be_right()
+    {
+        var member = await marketplace.AddOrganisationAsync();
+        using var form = new StringContent("""{"name":"a"}""", Encoding.UTF8, "application/x-www-form-urlencoded");
+
+        var sent = await member.Client.PostAsync("/api/v1/keys", form);
+        Assert.Equal((415, "unsupported_media_type"), await sent.ProblemAsync());
+        Assert.Equal("The body must be JSON: send it with `Content-Type: application/json`.", (await sent.JsonAsync()).Text("detail"));
+
+        var asked = await member.Client.GetAsync("/api/v1/usage?from=yesterday");
+        Assert.Equal((400, "invalid_request"), await asked.ProblemAsync());
+        Assert.Equal("`from` cannot be `yesterday`: it must be a time (RFC 3339), for instance 2026-11-01T00:00:00Z.", (await asked.JsonAsync()).Text("detail"));
+    }
 
     [Fact]
     public async Task A_change_keeps_what_it_does_not_name_and_null_takes_away()
@@ -197,6 +241,7 @@ public sealed class KeysTests(Marketplace marketplace)
     [InlineData("""{"name":7}""", "invalid_patch")]
     [InlineData("""{"expiresAt":"2001-01-01T00:00:00Z"}""", "invalid_expiry")]
     [InlineData("""{"key":"llm_mk_mine"}""", "unknown_field")]
+    [InlineData("""{"limits":{"concurrent":5}}""", "invalid_patch")]
     [InlineData("""{"organisationId":"00000000-0000-0000-0000-000000000000"}""", "unknown_field")]
     [InlineData("""[]""", "invalid_patch")]
     public async Task A_change_that_cannot_be_changes_nothing(string patch, string code)

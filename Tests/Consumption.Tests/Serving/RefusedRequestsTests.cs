@@ -114,17 +114,32 @@ public sealed class RefusedRequestsTests(Marketplace marketplace)
     }
 
     [Theory]
-    [InlineData("GET", "/v1/chat/completions")]
-    [InlineData("POST", "/v1/made-up")]
-    [InlineData("DELETE", "/v1/models")]
-    [InlineData("GET", "/v1/")]
-    public async Task What_is_not_there_is_said_in_the_same_shape(string method, string path)
+    [InlineData("GET", "/v1/chat/completions", 405, "method_not_allowed", "/v1/chat/completions is called by POST, not by GET.")]
+    [InlineData("DELETE", "/v1/models", 405, "method_not_allowed", "/v1/models is called by GET, not by DELETE.")]
+    [InlineData("POST", "/v1/made-up", 404, "unknown_url", "There is no POST /v1/made-up here. /docs shows what there is.")]
+    [InlineData("GET", "/v1/", 404, "unknown_url", "There is no GET /v1/ here. /docs shows what there is.")]
+    [InlineData("POST", "/v1/v1/chat/completions", 404, "unknown_url", "There is no POST /v1/v1/chat/completions here. Take /v1 off the end of the client's base address: /v1/chat/completions is meant.")]
+    public async Task What_is_not_there_is_said_in_the_same_shape_with_what_was_meant(string method, string path, int status, string code, string message)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path);
 
         var answer = await marketplace.Service.Client.SendAsync(request);
 
-        Assert.Equal((404, "unknown_url"), ((int)answer.StatusCode, (await answer.Content.ReadAsStringAsync()) is var body && body.Contains("unknown_url", StringComparison.Ordinal) ? "unknown_url" : body));
+        var error = (await answer.JsonAsync()).GetProperty("error");
+        Assert.Equal((status, "invalid_request_error", code, message), ((int)answer.StatusCode, error.Text("type"), error.Text("code"), error.Text("message")));
+        Assert.Equal(status == 405, answer.Content.Headers.Allow.Count == 1);
+    }
+
+    [Theory]
+    [InlineData("gpt-4o", "The model `gpt-4o` does not exist or you do not have access to it. Name a service as `provider/service` (GET /v1/models lists them), or let the name stand for one: PUT /api/v1/aliases/gpt-4o.")]
+    [InlineData("acme/nothing", "The model `acme/nothing` does not exist or you do not have access to it. GET /v1/models lists those that this key may call.")]
+    public async Task A_model_that_is_not_there_is_told_in_readable_text_with_what_to_do(string model, string message)
+    {
+        using var client = (await (await marketplace.AddOrganisationAsync()).CreateKeyAsync()).Client();
+
+        var answer = await client.PostJsonAsync("/v1/chat/completions", $$"""{"model":"{{model}}","messages":[]}""");
+
+        Assert.Contains($"\"message\":\"{message}\"", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal); // As it is sent: nothing escaped that needs it not.
     }
 
     [Fact]

@@ -40,6 +40,45 @@ public sealed class TranslatedCallsTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task A_chat_says_where_a_provider_of_messages_caches_and_pays_for_what_was_written_there()
+    {
+        const string Cached = """
+            {"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","stop_sequence":null,
+             "usage":{"input_tokens":10,"cache_creation_input_tokens":2000,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":2000},"output_tokens":5}}
+            """;
+        var pricing = Pricing with { Rates = [Pricing.Rates[0] with { CacheWrite = 3.75m, CacheWrite1h = 6m }] };
+        var (client, member, service) = await CallerAsync(ProviderScripts.Json(200, Cached), EndpointProtocol.Anthropic, pricing);
+
+        var answer = await client.PostAsync("/v1/chat/completions", Body($$$"""
+            {"model":"acme/{{{service.Name}}}","prompt_cache_key":"k","messages":[{"role":"system","content":[{"type":"text","text":"A long book.","cache_control":{"type":"ephemeral","ttl":"1h"}}]},{"role":"user","content":"Hi"}]}
+            """));
+
+        Assert.Equal((HttpStatusCode.OK, "prompt_cache_key"), (answer.StatusCode, answer.Headers.GetValues("x-marketplace-dropped").Single()));
+        var sent = JsonElement.Parse(marketplace.Seen(answer).Call.Body);
+        Assert.Equal("""{"type":"ephemeral","ttl":"1h"}""", sent.GetProperty("system")[0].GetProperty("cache_control").GetRawText());
+        Assert.Equal(((10 * 3m) + (2000 * 6m) + (5 * 15m)) / 1_000_000m, (await member.RecordAsync(answer.RequestId())).GetProperty("cost").GetDecimal());
+    }
+
+    [Fact]
+    public async Task What_Claude_Code_sends_is_served_by_a_provider_of_chats()
+    {
+        var (client, _, service) = await CallerAsync(Chunks("Bon", "jour"), EndpointProtocol.OpenAi);
+
+        var answer = await client.PostAsync("/v1/messages?beta=true", Body($$$"""
+            {"model":"acme/{{{service.Name}}}","max_tokens":32000,"stream":true,"metadata":{"user_id":"user_1"},"thinking":{"type":"enabled","budget_tokens":31999},
+             "context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"}]},"output_config":{"effort":"high"},
+             "system":[{"type":"text","text":"You are an agent.","cache_control":{"type":"ephemeral","ttl":"1h"}}],
+             "tools":[{"name":"Bash","description":"Runs.","input_schema":{"type":"object","properties":{"command":{"type":"string"} } },"eager_input_streaming":true}],
+             "messages":[{"role":"user","content":[{"type":"text","text":"Hi","cache_control":{"type":"ephemeral"}}]}]}
+            """));
+
+        Assert.Equal((HttpStatusCode.OK, "thinking, context_management"), (answer.StatusCode, answer.Headers.GetValues("x-marketplace-dropped").Single()));
+        Assert.Equal("message_stop", Events(await answer.Content.ReadAsStringAsync())[^1].GetProperty("type").GetString());
+        var sent = JsonElement.Parse(marketplace.Seen(answer).Call.Body);
+        Assert.Equal(("high", false), (sent.GetProperty("reasoning_effort").GetString(), sent.TryGetProperty("thinking", out var _)));
+    }
+
+    [Fact]
     public async Task A_message_is_served_by_a_provider_of_chats()
     {
         var (client, member, service) = await CallerAsync(ProviderScripts.Chat("Bonjour", 20, 4, cachedTokens: 8), EndpointProtocol.OpenAi);
@@ -143,9 +182,9 @@ public sealed class TranslatedCallsTests(Marketplace marketplace)
         Assert.Equal(("invalid_request_error", "messages: roles must alternate"), (error.GetProperty("type").GetString(), error.GetProperty("message").GetString()));
     }
 
-    private async Task<(HttpClient Client, Member Member, ListingChanged Service)> CallerAsync(Func<ReceivedCall, Task> script, EndpointProtocol protocol)
+    private async Task<(HttpClient Client, Member Member, ListingChanged Service)> CallerAsync(Func<ReceivedCall, Task> script, EndpointProtocol protocol, ServicePricing? pricing = null)
     {
-        var service = await marketplace.AddServiceAsync(script, Pricing, protocol);
+        var service = await marketplace.AddServiceAsync(script, pricing ?? Pricing, protocol);
         var member = await marketplace.AddOrganisationAsync();
         return ((await member.CreateKeyAsync()).Client(), member, service);
     }

@@ -57,6 +57,19 @@ public sealed class ApiDocumentTests(SharedMarketplace marketplace)
         }
     }
 
+    [Theory]
+    [InlineData("consumption", "CreateKeyRequest")]
+    [InlineData("consumption", "PutAliasRequest", "target")]
+    [InlineData("consumption", "Budget", "amount", "currency", "period")]
+    [InlineData("identity", "NewOrganisation", "slug", "name")]
+    [InlineData("publishing", "CreateListingRequest", "name", "visibility")]
+    public async Task Of_a_request_only_what_has_to_be_there_is_required(string name, string schema, params string[] required)
+    {
+        var result = OpenApiDocument.Parse(await DocumentAsync(name), OpenApiConstants.Json, new OpenApiReaderSettings());
+
+        Assert.Equal(required.Order(), (result.Document!.Components!.Schemas![schema].Required ?? new HashSet<string>()).Order());
+    }
+
     private async Task<string> DocumentAsync(string name)
     {
         using var client = new HttpClient { BaseAddress = (await marketplace.StartedAsync()).Process.Facts.Url };

@@ -116,6 +116,21 @@ public sealed class ResponsesTests(GatewayFixture fixture)
     }
 
     [Fact]
+    public async Task A_call_without_v1_in_front_is_the_same_call()
+    {
+        await using var gateway = await StartedGateway.StartAsync(map: app => app.MapGet("/v1/models/{**id}", (HttpContext http) => http.Request.Path.Value!).AllowAnonymous());
+
+        foreach (var (path, seen) in new[] { ("/models", "/v1/models"), ("/models/acme/chat", "/v1/models/acme/chat"), ("/v1/models", "/v1/models") })
+        {
+            using var answer = await gateway.GetAsync(path, "llm_mk_x");
+            Assert.Equal(seen, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        }
+
+        using var other = await gateway.GetAsync("/modelsx", "llm_mk_x");
+        Assert.Equal(HttpStatusCode.Unauthorized, other.StatusCode);
+    }
+
+    [Fact]
     public async Task An_exception_below_v1_has_OpenAIs_shape_and_says_nothing_of_itself()
     {
         await using var gateway = await StartedGateway.StartAsync(map: app =>

@@ -48,6 +48,21 @@ public sealed class SpecificationRulesTests
     }
 
     [Fact]
+    public async Task Members_that_nobody_knows_are_refused_by_name_wherever_they_are()
+    {
+        var declaration = Declarations.Embeddings();
+        declaration["pricing"]!["rates"]![0]!["cacheWrite5m"] = 3.75;
+        declaration["endpoint"]!["timeout"] = new JsonObject { ["totalMs"] = 5_000 };
+        declaration["colour"] = "red";
+        declaration["examples"] = new JsonArray(new JsonObject { ["title"] = "One", ["request"] = new JsonObject { ["whatever"] = 1 }, ["response"] = null }); // What is the provider's own is not looked into.
+
+        var issues = (await ValidateAsync(declaration)).Issues;
+
+        Assert.Equal(["unknown_member /colour", "unknown_member /endpoint/timeout", "unknown_member /pricing/rates/0/cacheWrite5m"], issues.Select(issue => $"{issue.Code} {issue.Path}").Order(StringComparer.Ordinal));
+        Assert.Contains("cacheWrite1h", issues.Single(issue => issue.Path.EndsWith("5m", StringComparison.Ordinal)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Time_outs_and_what_becomes_of_answers_whose_callers_leave_are_the_listings()
     {
         var declaration = Declarations.Embeddings();
@@ -433,6 +448,6 @@ public sealed class SpecificationRulesTests
         });
         var guard = new EndpointGuard(new LocalProviders(configuration), names);
         return new SpecificationValidator(
-            [new SizeRule(), new VersionRule(), new EndpointRule(guard, new CredentialFormats(guard)), new PricingRule(), new ComplianceRule(), new OpenApiRule(), new ParameterSchemaRule()]);
+            [new SizeRule(), new KnownMembersRule(), new VersionRule(), new EndpointRule(guard, new CredentialFormats(guard)), new PricingRule(), new ComplianceRule(), new OpenApiRule(), new ParameterSchemaRule()]);
     }
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Identity.Contracts;
@@ -85,5 +86,5 @@ internal static class DecideApproval
 
     /// <summary>A decision.</summary>
     /// <param name="Reason">Why; the provider reads it. 1 to 2000 characters.</param>
-    internal sealed record Request(string? Reason);
+    internal sealed record Request([property: Required] string? Reason);
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Identity.Contracts;
@@ -14,7 +15,7 @@ namespace LlmMarketplace.Consumption.Aliases;
 internal static class PutAlias
 {
     /// <param name="Target">What the name stands for: <c>provider/service</c>, <c>provider/service@1.2</c>, or a preference. It need not be published yet.</param>
-    internal sealed record Request(string? Target);
+    internal sealed record Request([property: Required] string? Target);
 
     public static void Map(IEndpointRouteBuilder aliases) => aliases.MapPut("/{name}", HandleAsync).WithName("PutAlias").WithSummary("Define what a bare model name stands for");
 

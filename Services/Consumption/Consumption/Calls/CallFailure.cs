@@ -69,6 +69,7 @@ internal enum CallFailure
     ProviderRateLimited,
     ProviderMisconfigured,
     UnknownRoute,
+    WrongMethod,
     NoSuchCall,
     ResponseNotFound,
     PreviousResponseNotFound,
@@ -159,6 +160,7 @@ internal static class CallErrors
         CallFailure.KeptElsewhere => new(StatusCodes.Status400BadRequest, Invalid, "previous_response_elsewhere", "The response to go on from is kept by another service.", Fault.Client),
         CallFailure.NoSuchCall => new(StatusCodes.Status404NotFound, Invalid, "call_not_found", "This API key made no such call, or it has not ended: the record of a call is there a moment after its last byte.", Fault.Client),
         CallFailure.UnknownRoute => new(StatusCodes.Status404NotFound, Invalid, "unknown_url", "There is nothing at this address.", Fault.Client),
+        CallFailure.WrongMethod => new(StatusCodes.Status405MethodNotAllowed, Invalid, "method_not_allowed", "This address is called by another method.", Fault.Client),
         _ => new(StatusCodes.Status500InternalServerError, Server, "internal_error", "Something of ours failed.", Fault.Us),
     };
 

@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using LlmMarketplace.ApiConventions;
 using Microsoft.AspNetCore.Http;
@@ -8,11 +9,13 @@ namespace LlmMarketplace.Consumption.Calls;
 /// <summary>Refusals as the protocol in use writes them.</summary>
 internal static class ErrorBodies
 {
-    private static readonly JsonSerializerOptions SnakeCase = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    // These are read by people too, in terminals: `gpt-4o`, not \u0060gpt-4o\u0060. They are sent as JSON, and never stand in a page.
+    private static readonly JsonSerializerOptions Readable = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions SnakeCase = new(Readable) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     /// <summary>A refusal as the caller of a call reads it.</summary>
     public static (string ContentType, ReadOnlyMemory<byte> Body) Whole(Call call, CallRefusal refusal) => call.Surface == Surface.Invoke
-        ? ("application/problem+json", JsonSerializer.SerializeToUtf8Bytes(Problem(refusal).ProblemDetails, JsonSerializerOptions.Web))
+        ? ("application/problem+json", JsonSerializer.SerializeToUtf8Bytes(Problem(refusal).ProblemDetails, Readable))
         : ("application/json", Surface.IsAnthropic(call.Http.Request) ? Anthropic(refusal, call.Id.ToString()) : OpenAi(refusal));
 
     /// <summary>OpenAI: <c>{"error":{"message","type","param","code"}}</c>.</summary>

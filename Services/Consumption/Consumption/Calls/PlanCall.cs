@@ -343,8 +343,9 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     private static (CallPlan?, CallRefusal?) NotFound(string asked, string model)
     {
         var name = model.Length > 100 ? model[..100] + "…" : model;
+        var next = model.Contains('/', StringComparison.Ordinal) ? "GET /v1/models lists those that this key may call." : $"Name a service as `provider/service` (GET /v1/models lists them), or let the name stand for one: PUT /api/v1/aliases/{name}.";
         return (null, new CallRefusal(
-            CallFailure.ModelNotFound, $"The model `{name}`{(asked == model ? "" : $", for which `{asked}` stands,")} does not exist or you do not have access to it.", "model"));
+            CallFailure.ModelNotFound, $"The model `{name}`{(asked == model ? "" : $", for which `{asked}` stands,")} does not exist or you do not have access to it. {next}", "model"));
     }
 
     private static (CallPlan?, CallRefusal?) Refuse(CallFailure failure, string detail) => (null, new CallRefusal(failure, detail, "model"));

@@ -33,7 +33,9 @@ internal static class Translate
             specification.Model.Id, cap?.Value, Lenient: call.Http.Request.Headers[DropHeader] == "true", MaxTokensField: PlanCall.ChatMaximum(specification));
         var translated = Translators.Request(call.Surface.Dialect, upstream.Dialect, body, options);
         return translated.Refusal is { } gap
-            ? (null, new CallRefusal(gap.IsMalformed ? CallFailure.InvalidField : CallFailure.Untranslatable, gap.Reason, gap.Param))
+            ? (null, gap.IsMalformed
+                ? new CallRefusal(CallFailure.InvalidField, gap.Reason, gap.Param)
+                : new CallRefusal(CallFailure.Untranslatable, $"{gap.Reason} To have it left out, send the header `{DropHeader}: true`.", gap.Param))
             : (translated, null);
     }
 

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Budgets;
@@ -17,7 +18,7 @@ namespace LlmMarketplace.Consumption.EndUsers;
 internal static class EraseEndUser
 {
     /// <param name="EndUser">The end user's id, as calls give it.</param>
-    internal sealed record Request(string? EndUser);
+    internal sealed record Request([property: Required] string? EndUser);
 
     /// <param name="Id">Of the erasure, by which it is listed.</param>
     /// <param name="Pseudonym">What stands in the id's place.</param>

@@ -97,12 +97,12 @@ internal static class ChangeKey
             return KeyLimits.None;
         }
 
-        var given = patch.Deserialize<KeyLimits>(Json.Options)!;
+        var given = patch.Deserialize<KeyLimits>(Json.StrictOptions)!;
         return new KeyLimits(
             patch.TryGetProperty("requestsPerMinute", out _) ? given.RequestsPerMinute : limits.RequestsPerMinute,
             patch.TryGetProperty("tokensPerMinute", out _) ? given.TokensPerMinute : limits.TokensPerMinute,
             patch.TryGetProperty("concurrentCalls", out _) ? given.ConcurrentCalls : limits.ConcurrentCalls);
     }
 
-    private static T? Read<T>(JsonProperty member) => member.Value.Deserialize<T>(Json.Options);
+    private static T? Read<T>(JsonProperty member) => member.Value.Deserialize<T>(Json.StrictOptions);
 }

@@ -99,18 +99,18 @@ internal static class KeyRules
             yield break;
         }
 
-        if (scopes.Services is null || scopes.Categories is null || scopes.Services.Count + scopes.Categories.Count > MaxScopes)
+        if ((scopes.Services is null && scopes.Categories is null) || (scopes.Services?.Count ?? 0) + (scopes.Categories?.Count ?? 0) > MaxScopes)
         {
-            yield return new Issue("invalid_scopes", "/scopes", $"The scopes need the lists `services` and `categories`, with at most {MaxScopes} entries together.");
+            yield return new Issue("invalid_scopes", "/scopes", $"The scopes need a list `services`, or `categories`, or both, with at most {MaxScopes} entries together.");
             yield break;
         }
 
-        foreach (var service in scopes.Services.Where(service => !Catalogue.ModelName.TryParse(service, out var name) || name.Version is not null))
+        foreach (var service in (scopes.Services ?? []).Where(service => !Catalogue.ModelName.TryParse(service, out var name) || name.Version is not null))
         {
             yield return new Issue("invalid_scopes", "/scopes/services", $"'{service}' is not the name of a service: write `provider/service`.");
         }
 
-        foreach (var category in scopes.Categories.Except(ServiceCategories.All))
+        foreach (var category in (scopes.Categories ?? []).Except(ServiceCategories.All))
         {
             yield return new Issue("invalid_scopes", "/scopes/categories", $"'{category}' is not a category: {string.Join(", ", ServiceCategories.All)}.");
         }

@@ -5,8 +5,14 @@ namespace LlmMarketplace.Consumption.Translation;
 /// <summary>What requests of Chat Completions have in common on their way to any protocol: the conversation in turns, its parts, and its functions.</summary>
 internal abstract class ChatRequestReading(TranslationOptions options, string messagesName, string assistantRole, string contentName) : RequestReading(options)
 {
-    /// <summary>Contents of the messages that come before the conversation.</summary>
-    protected List<(JsonElement Content, string Path)> SystemTexts { get; } = [];
+    /// <summary>Where to cache, as Anthropic has it, on parts, messages and tools of Chat, as gateways take it. It never says what to answer: providers without it cache by themselves.</summary>
+    protected const string CacheControl = "cache_control";
+
+    /// <summary>Contents of the messages that come before the conversation, and whether to cache up to there.</summary>
+    protected List<(JsonElement Content, string Path, JsonElement? Hint)> SystemTexts { get; } = [];
+
+    /// <summary>The <see cref="CacheControl"/> of the part that is being written.</summary>
+    protected JsonElement? Hint { get; private set; }
 
     /// <summary>Whether messages of one side that follow each other have to be one: the protocol has the sides take turns.</summary>
     protected virtual bool MergesTurns => false;
@@ -27,10 +33,10 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
 
                 if (Required(message, "content", path) is { } content)
                 {
-                    SystemTexts.Add((content, $"{path}.content"));
+                    SystemTexts.Add((content, $"{path}.content", HintOf(message, path)));
                 }
 
-                Others(message, path, "role", "content");
+                Others(message, path, "role", "content", CacheControl);
                 continue;
             }
 
@@ -51,10 +57,10 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
                 case "user":
                     if (Required(message, "content", path) is { } said)
                     {
-                        WriteContent(said, $"{path}.content");
+                        WriteContent(said, $"{path}.content", HintOf(message, path));
                     }
 
-                    Others(message, path, "role", "content");
+                    Others(message, path, "role", "content", CacheControl);
                     break;
                 case "assistant":
                     WriteAssistant(message, path);
@@ -76,20 +82,26 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
         Json.WriteEndArray();
     }
 
-    protected void WriteContent(JsonElement content, string path)
+    /// <param name="content">A text, or parts.</param>
+    /// <param name="path">Its own.</param>
+    /// <param name="last">The hint of the whole message: that of its last part.</param>
+    protected void WriteContent(JsonElement content, string path, JsonElement? last = null)
     {
         if (content.ValueKind == JsonValueKind.String)
         {
+            Hint = last;
             WriteText(content, path);
             return;
         }
 
+        var left = content.ValueKind == JsonValueKind.Array ? content.GetArrayLength() : 0;
         foreach (var (part, at) in Items(content, path))
         {
+            Hint = HintOf(part, at) ?? (--left == 0 ? last : null);
             switch (Kind(part, at))
             {
                 case "text":
-                    Others(part, at, "type", "text");
+                    Others(part, at, "type", "text", CacheControl);
                     if (Required(part, "text", at) is { } text)
                     {
                         WriteText(text, $"{at}.text");
@@ -97,7 +109,7 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
 
                     break;
                 case "image_url":
-                    Others(part, at, "type", "image_url");
+                    Others(part, at, "type", "image_url", CacheControl);
                     if (Required(part, "image_url", at) is { } image)
                     {
                         WriteImage(image, $"{at}.image_url");
@@ -105,7 +117,7 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
 
                     break;
                 case "file":
-                    Others(part, at, "type", "file");
+                    Others(part, at, "type", "file", CacheControl);
                     if (Required(part, "file", at) is { } file)
                     {
                         WriteFile(file, $"{at}.file");
@@ -123,7 +135,7 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
 
     protected void WriteSystemTexts()
     {
-        foreach (var (content, path) in SystemTexts)
+        foreach (var (content, path, hint) in SystemTexts)
         {
             foreach (var (part, at) in content.ValueKind == JsonValueKind.String ? [] : Items(content, path))
             {
@@ -133,25 +145,29 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
                 }
             }
 
-            WriteContent(content, path);
+            WriteContent(content, path, hint);
         }
     }
 
-    /// <summary>An image's members beside its address: `detail` may say what goes without saying.</summary>
+    /// <summary>What stands beside the text of an assistant's message because answers have it: no model reads it again. Reasoning without a signature is shown, and left out when it is sent back.</summary>
+    protected static bool IsSaidOfAnswers(string name) => name is Parsed or "annotations" or "reasoning_content" or "reasoning" or "reasoning_details";
+
+    /// <summary>Where a part, message or tool says to cache.</summary>
+    protected JsonElement? HintOf(JsonElement value, string path) =>
+        value.ValueKind == JsonValueKind.Object && value.TryGetProperty(CacheControl, out var hint) && hint.ValueKind != JsonValueKind.Null && Is(hint, JsonValueKind.Object, $"{path}.{CacheControl}") ? hint : null;
+
+    /// <summary>An image's members beside its address. How closely OpenAI's models look at it (`detail`) no other provider can be told.</summary>
     protected void OthersOfImage(JsonElement image, string path)
     {
-        if (image.ValueKind == JsonValueKind.Object && image.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.String && detail.ValueEquals("auto"))
+        Others(image, path, "url", "detail");
+        if (image.ValueKind == JsonValueKind.Object && image.TryGetProperty("detail", out var detail) && detail.ValueKind != JsonValueKind.Null && !(detail.ValueKind == JsonValueKind.String && detail.ValueEquals("auto")))
         {
-            Others(image, path, "url", "detail");
-        }
-        else
-        {
-            Others(image, path, "url");
+            Withhold(detail, $"{path}.detail");
         }
     }
 
     /// <summary>The functions among the tools.</summary>
-    protected IEnumerable<(JsonElement Function, string Path)> Functions(JsonElement tools)
+    protected IEnumerable<(JsonElement Function, string Path, JsonElement? Hint)> Functions(JsonElement tools)
     {
         foreach (var (tool, path) in Items(tools, "tools"))
         {
@@ -161,10 +177,10 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
                 continue;
             }
 
-            Others(tool, path, "type", "function");
+            Others(tool, path, "type", "function", CacheControl);
             if (Required(tool, "function", path) is { } function)
             {
-                yield return (function, $"{path}.function");
+                yield return (function, $"{path}.function", HintOf(tool, path));
             }
         }
     }

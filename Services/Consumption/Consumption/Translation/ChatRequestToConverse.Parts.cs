@@ -64,8 +64,8 @@ internal sealed partial class ChatRequestToConverse
             var at = $"{path}.{member.Name}";
             switch (member.Name)
             {
-                case "role" or Parsed:
-                case "reasoning_content" when message.TryGetProperty("thinking_blocks", out _): // The same once more, unsigned.
+                case "role" or CacheControl:
+                case var name when IsSaidOfAnswers(name):
                     break;
                 case "content":
                     WriteContent(member.Value, at);
@@ -93,7 +93,7 @@ internal sealed partial class ChatRequestToConverse
 
     protected override void WriteResult(JsonElement message, string path)
     {
-        Others(message, path, "role", "tool_call_id", "content", "is_error");
+        Others(message, path, "role", "tool_call_id", "name", "content", "is_error", CacheControl);
         Json.WriteStartObject();
         Json.WriteStartObject("toolResult");
         if (IsFailed(message, path))

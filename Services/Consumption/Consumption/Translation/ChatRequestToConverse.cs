@@ -103,10 +103,14 @@ internal sealed partial class ChatRequestToConverse : ChatRequestReading
             case "model" or "temperature" or "top_p" or "thinking":
             case "parallel_tool_calls" when value.ValueKind == JsonValueKind.True:
             case "n" when value.ValueKind == JsonValueKind.Number && value.GetRawText() == "1":
-            case "logprobs" or "store" when value.ValueKind == JsonValueKind.False:
             case "presence_penalty" or "frequency_penalty" when Number(value, name) == 0:
             case "modalities" when value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(one => one.ValueKind == JsonValueKind.String && one.ValueEquals("text")):
                 break; // What the provider does anyway, and what is refused already.
+            case var _ when Asides.IsUsual(name, value):
+                break;
+            case var _ when Asides.OfChat(name, value) is { } kind:
+                Withhold(value, name, kind);
+                break;
             default:
                 Gap(name);
                 break;
@@ -191,7 +195,7 @@ internal sealed partial class ChatRequestToConverse : ChatRequestReading
 
         Json.WriteStartObject("toolConfig");
         Json.WriteStartArray("tools");
-        foreach (var (function, at) in Functions(given))
+        foreach (var (function, at, _) in Functions(given))
         {
             WriteTool(function, at);
         }
@@ -203,7 +207,7 @@ internal sealed partial class ChatRequestToConverse : ChatRequestReading
 
     private void WriteTool(JsonElement function, string at)
     {
-        Others(function, at, "name", "description", "parameters", "strict");
+        Others(function, at, "name", "description", "parameters", "strict", CacheControl);
         Json.WriteStartObject();
         Json.WriteStartObject("toolSpec");
         if (Required(function, "name", at) is { } name)

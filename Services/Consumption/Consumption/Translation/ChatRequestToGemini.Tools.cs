@@ -11,7 +11,8 @@ internal sealed partial class ChatRequestToGemini
             var at = $"{path}.{member.Name}";
             switch (member.Name)
             {
-                case "role" or Parsed:
+                case "role" or CacheControl:
+                case var name when name != "reasoning_content" && IsSaidOfAnswers(name):
                 case "content" when member.Value.ValueKind == JsonValueKind.String && member.Value.ValueEquals(""): // The provider takes no empty text.
                     break;
                 case "content":
@@ -81,7 +82,7 @@ internal sealed partial class ChatRequestToGemini
 
     protected override void WriteResult(JsonElement message, string path)
     {
-        Others(message, path, "role", "tool_call_id", "content", "is_error");
+        Others(message, path, "role", "tool_call_id", "name", "content", "is_error", CacheControl);
         if (Required(message, "tool_call_id", path) is not { } id || Required(message, "content", path) is not { } content)
         {
             return;
@@ -131,7 +132,7 @@ internal sealed partial class ChatRequestToGemini
         Json.WriteStartArray("tools");
         Json.WriteStartObject();
         Json.WriteStartArray("functionDeclarations");
-        foreach (var (function, at) in Functions(tools))
+        foreach (var (function, at, _) in Functions(tools))
         {
             hasTools = true;
             Json.WriteStartObject();
@@ -147,6 +148,8 @@ internal sealed partial class ChatRequestToGemini
                         break;
                     case "strict":
                         strict |= Flag(member.Value, $"{at}.strict") == true;
+                        break;
+                    case CacheControl:
                         break;
                     default:
                         Gap($"{at}.{member.Name}");

@@ -105,9 +105,13 @@ internal sealed partial class ChatRequestToGemini : ChatRequestReading
             case "model" or "temperature" or "seed" or "top_p" or "top_k" or "presence_penalty" or "frequency_penalty":
             case "parallel_tool_calls" when value.ValueKind == JsonValueKind.True:
             case "n" when value.ValueKind == JsonValueKind.Number && value.GetRawText() == "1":
-            case "logprobs" or "store" when value.ValueKind == JsonValueKind.False:
             case "modalities" when value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(one => one.ValueKind == JsonValueKind.String && one.ValueEquals("text")):
                 break; // What the provider does anyway, and what is refused already.
+            case var _ when Asides.IsUsual(name, value):
+                break;
+            case var _ when Asides.OfChat(name, value) is { } kind:
+                Withhold(value, name, kind);
+                break;
             default:
                 Gap(name);
                 break;

@@ -7,7 +7,7 @@ internal sealed partial class ChatRequestToMessages
     private void WriteTools(JsonElement tools)
     {
         Json.WriteStartArray("tools");
-        foreach (var (function, at) in Functions(tools))
+        foreach (var (function, at, hint) in Functions(tools))
         {
             hasTools = true;
             Json.WriteStartObject();
@@ -24,6 +24,8 @@ internal sealed partial class ChatRequestToMessages
                     case "strict" when Flag(member.Value, $"{at}.strict") is { } strict:
                         Json.WriteBoolean("strict", strict);
                         break;
+                    case CacheControl:
+                        break;
                     default:
                         Gap($"{at}.{member.Name}");
                         break;
@@ -36,6 +38,7 @@ internal sealed partial class ChatRequestToMessages
                 Json.WriteRawValue("""{"type":"object","properties":{}}""");
             }
 
+            WriteCacheHint(hint ?? HintOf(function, at));
             Json.WriteEndObject();
         }
 

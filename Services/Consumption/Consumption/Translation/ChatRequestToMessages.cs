@@ -100,8 +100,16 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
             case "response_format":
                 format = value;
                 break;
+            case "reasoning_effort" when value.ValueKind == JsonValueKind.String && value.ValueEquals("none"):
+                break; // So it is there unless asked for.
             case "reasoning_effort":
                 effort = value;
+                break;
+            case "thinking":
+                Copy(name, value, JsonValueKind.Object, name);
+                break;
+            case "top_k":
+                Copy(name, value, JsonValueKind.Number, name);
                 break;
             case "user" when isIdentifiedSafely:
                 Withhold(value, name); // The other one replaces it.
@@ -112,11 +120,15 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
                 Json.WriteEndObject();
                 break;
             case "n" when value.ValueKind == JsonValueKind.Number && value.GetRawText() == "1":
-            case "logprobs" or "store" when value.ValueKind == JsonValueKind.False:
             case "presence_penalty" or "frequency_penalty" when Number(value, name) == 0:
             case "modalities" when value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(one => one.ValueKind == JsonValueKind.String && one.ValueEquals("text")):
             case "stream" or "user" or "safety_identifier":
                 break; // What the provider does anyway.
+            case var _ when Asides.IsUsual(name, value):
+                break;
+            case var _ when Asides.OfChat(name, value) is { } kind:
+                Withhold(value, name, kind);
+                break;
             default:
                 Gap(name);
                 break;
@@ -128,6 +140,7 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
         Json.WriteStartObject();
         Json.WriteString("type", "text");
         Copy("text", text, JsonValueKind.String, path);
+        WriteCacheHint();
         Json.WriteEndObject();
     }
 
@@ -150,6 +163,7 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
         Json.WriteStartObject();
         Json.WriteString("type", "image");
         WriteSource(data, url);
+        WriteCacheHint();
         Json.WriteEndObject();
     }
 
@@ -175,6 +189,7 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
             Copy("title", name, JsonValueKind.String, $"{path}.filename");
         }
 
+        WriteCacheHint();
         Json.WriteEndObject();
     }
 
@@ -203,12 +218,12 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
             var at = $"{path}.{member.Name}";
             switch (member.Name)
             {
-                case "role" or Parsed:
-                case "reasoning_content" when message.TryGetProperty("thinking_blocks", out _): // The same once more, unsigned.
+                case "role" or CacheControl:
+                case var name when IsSaidOfAnswers(name):
                 case "content" when member.Value.ValueKind == JsonValueKind.String && member.Value.ValueEquals(""): // The provider takes no empty text.
                     break;
                 case "content":
-                    WriteContent(member.Value, at);
+                    WriteContent(member.Value, at, HintOf(message, path));
                     break;
                 case "thinking_blocks":
                     foreach (var (block, blockPath) in Items(member.Value, at))
@@ -267,7 +282,7 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
 
     protected override void WriteResult(JsonElement message, string path)
     {
-        Others(message, path, "role", "tool_call_id", "content", "is_error");
+        Others(message, path, "role", "tool_call_id", "name", "content", "is_error", CacheControl);
         Json.WriteStartObject();
         Json.WriteString("type", "tool_result");
         if (IsFailed(message, path))
@@ -294,7 +309,19 @@ internal sealed partial class ChatRequestToMessages : ChatRequestReading
             }
         }
 
+        WriteCacheHint(HintOf(message, path));
         Json.WriteEndObject();
+    }
+
+    private void WriteCacheHint() => WriteCacheHint(Hint);
+
+    private void WriteCacheHint(JsonElement? hint)
+    {
+        if (hint is { } where)
+        {
+            Json.WritePropertyName(CacheControl);
+            Raw(where);
+        }
     }
 
     private void WriteSystem()

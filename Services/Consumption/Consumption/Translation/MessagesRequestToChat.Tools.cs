@@ -25,6 +25,8 @@ internal sealed partial class MessagesRequestToChat
                 switch (member.Name)
                 {
                     case "type":
+                    case "eager_input_streaming": // How small the pieces of a stream are.
+                    case "defer_loading" when member.Value.ValueKind == JsonValueKind.False:
                         break;
                     case "name" or "description":
                         Copy(member.Name, member.Value, JsonValueKind.String, at);

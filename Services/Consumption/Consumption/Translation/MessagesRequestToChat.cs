@@ -95,6 +95,12 @@ internal sealed partial class MessagesRequestToChat : RequestReading
             case "thinking" when Middle is not null:
                 Copy(name, value, JsonValueKind.Object, name);
                 break;
+            case "thinking" when Kind(value, name) is "adaptive" or "enabled":
+                Withhold(value, name, JsonValueKind.Object); // A leave to think, which Chat's models have: they think as they do, or as `output_config.effort` says.
+                break;
+            case "context_management" when Asides.OnlyForgetsThoughts(value):
+                Withhold(value, name, JsonValueKind.Object);
+                break;
             case "top_k" when Middle is not null:
                 Copy(name, value, JsonValueKind.Number, name);
                 break;
@@ -103,6 +109,8 @@ internal sealed partial class MessagesRequestToChat : RequestReading
                 break;
             case "cache_control":
                 Is(value, JsonValueKind.Object, name);
+                break;
+            case var _ when Asides.IsUsual(name, value):
                 break;
             default:
                 Gap(name);

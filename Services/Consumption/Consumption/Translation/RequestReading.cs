@@ -79,12 +79,12 @@ internal abstract class RequestReading(TranslationOptions options)
     protected void Gap(string path) => Gap(path, $"`{path}` has no counterpart in the provider's protocol.");
 
     /// <summary>
-    /// Whom the call is made for, which the provider has no member for and which changes no answer: kept with the call's record (<see cref="Attribution.ReadAttribution"/>), not sent, and the caller is
-    /// told so without having asked for it.
+    /// Whom the call is made for (which is kept with the call's record, <see cref="Attribution.ReadAttribution"/>), or how it is cached, kept or labelled (<see cref="Asides"/>): the provider has no
+    /// member for it, and it changes no answer. It is not sent, and the caller is told so without having asked for it.
     /// </summary>
-    protected void Withhold(JsonElement endUser, string path)
+    protected void Withhold(JsonElement value, string path, JsonValueKind kind = JsonValueKind.String)
     {
-        if (Is(endUser, JsonValueKind.String, path))
+        if (Is(value, kind, path))
         {
             dropped.Add(path);
         }
@@ -228,6 +228,7 @@ internal abstract class RequestReading(TranslationOptions options)
         JsonValueKind.Object => "an object",
         JsonValueKind.Array => "an array",
         JsonValueKind.String => "a string",
+        JsonValueKind.True => "true or false",
         _ => "a number",
     };
 }

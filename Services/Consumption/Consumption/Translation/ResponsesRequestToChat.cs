@@ -138,6 +138,10 @@ internal sealed partial class ResponsesRequestToChat : RequestReading
                         From("reasoning.summary");
                         Json.WriteBoolean("include_reasoning", true);
                     }
+                    else if (option.Name is "summary" or "generate_summary")
+                    {
+                        Withhold(option.Value, $"reasoning.{option.Name}"); // A leave to show what there is: nothing, or all of it.
+                    }
                     else
                     {
                         Gap($"reasoning.{option.Name}");
@@ -145,11 +149,23 @@ internal sealed partial class ResponsesRequestToChat : RequestReading
                 }
 
                 break;
+            case "stream_options":
+                foreach (var option in Members(value, name).Where(option => option.Value.ValueKind != JsonValueKind.False))
+                {
+                    Gap($"{name}.{option.Name}");
+                }
+
+                break;
+            case "max_tool_calls": // Of the provider's own tools, of which it has none.
             case "stream":
-            case "store" or "background" when value.ValueKind == JsonValueKind.False:
             case "truncation" when value.ValueKind == JsonValueKind.String && value.ValueEquals("disabled"):
             case "include" when value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(one => one.ValueKind == JsonValueKind.String && one.ValueEquals("reasoning.encrypted_content")):
                 break; // What the provider does anyway; and what it signs is always included.
+            case var _ when Asides.IsUsual(name, value):
+                break;
+            case var _ when Asides.OfResponses(name) is { } kind:
+                Withhold(value, name, kind);
+                break;
             default:
                 Gap(name);
                 break;

@@ -9,6 +9,9 @@ namespace LlmMarketplace.Gateway.Responses;
 /// <summary>A refusal of the gateway's own: an RFC 9457 problem with a stable code, or OpenAI's error shape below <c>/v1</c>, where OpenAI's clients listen.</summary>
 internal static class Refusal
 {
+    // Read by people too: without it a backtick is \u0060.
+    private static readonly JsonSerializerOptions Readable = new(Json.Options) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static bool IsCall(HttpRequest request) => request.Path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase);
 
     public static Task WriteAsync(HttpContext context, int status, string code, string detail)
@@ -16,7 +19,7 @@ internal static class Refusal
         context.Response.StatusCode = status;
         if (IsCall(context.Request))
         {
-            return context.Response.WriteAsJsonAsync(new { error = new { message = detail, type = OpenAiType(status), param = (string?)null, code } }, Json.Options, context.RequestAborted);
+            return context.Response.WriteAsJsonAsync(new { error = new { message = detail, type = OpenAiType(status), param = (string?)null, code } }, Readable, context.RequestAborted);
         }
 
         var problem = new ProblemDetails

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using LlmMarketplace.Identity.Access;
 using LlmMarketplace.Identity.Organisations;
 using OpenIddict.Abstractions;
@@ -8,7 +9,7 @@ namespace LlmMarketplace.Identity.Clients;
 /// <param name="Name">Name for people.</param>
 /// <param name="OrganisationId">The organisation that it acts for; the caller's when not said, and another's only by an administrator.</param>
 /// <param name="Roles">What it may do there: for an administrator any role that the organisation can hold, for everybody else roles of their own.</param>
-internal sealed record NewClient(string? Name, Guid? OrganisationId, IReadOnlyList<string>? Roles);
+internal sealed record NewClient([property: Required] string? Name, Guid? OrganisationId, [property: Required] IReadOnlyList<string>? Roles);
 
 /// <summary>POST /api/v1/clients. The answer is the only place where the secret stands.</summary>
 internal static partial class CreateClient

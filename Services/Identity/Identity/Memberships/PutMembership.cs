@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using LlmMarketplace.Identity.Access;
 using LlmMarketplace.Identity.Users;
 
@@ -5,7 +6,7 @@ namespace LlmMarketplace.Identity.Memberships;
 
 /// <summary>All roles that the person shall have in the organisation.</summary>
 /// <param name="Roles">One or more; admin, approver and auditor only in the operator's organisation.</param>
-internal sealed record GivenRoles(IReadOnlyList<string>? Roles);
+internal sealed record GivenRoles([property: Required] IReadOnlyList<string>? Roles);
 
 /// <summary>PUT /api/v1/users/{id}/memberships/{organisationId}. Idempotent. Nobody gives to themselves.</summary>
 internal static partial class PutMembership

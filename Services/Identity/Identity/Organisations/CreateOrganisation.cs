@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using LlmMarketplace.Identity.Access;
 using LlmMarketplace.Messaging;
 using Npgsql;
@@ -9,7 +10,7 @@ namespace LlmMarketplace.Identity.Organisations;
 /// <param name="Name">Name for people.</param>
 /// <param name="Clearance">The highest compliance level of listings that it may see; <c>public</c> when not said.</param>
 /// <param name="Tier">Decides rate limits; <c>basic</c> when not said.</param>
-internal sealed record NewOrganisation(string? Slug, string? Name, ComplianceLevel? Clearance, OrganisationTier? Tier);
+internal sealed record NewOrganisation([property: Required] string? Slug, [property: Required] string? Name, ComplianceLevel? Clearance, OrganisationTier? Tier);
 
 /// <summary>POST /api/v1/organisations.</summary>
 internal static class CreateOrganisation

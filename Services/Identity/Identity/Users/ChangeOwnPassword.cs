@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using LlmMarketplace.Identity.Access;
 using LlmMarketplace.Identity.SignIn;
 using LlmMarketplace.Identity.Tokens;
@@ -8,7 +9,7 @@ namespace LlmMarketplace.Identity.Users;
 /// <summary>The present and the new password.</summary>
 /// <param name="CurrentPassword">As it is now.</param>
 /// <param name="NewPassword">12 to 256 characters.</param>
-internal sealed record PasswordChange(string? CurrentPassword, string? NewPassword);
+internal sealed record PasswordChange([property: Required] string? CurrentPassword, [property: Required] string? NewPassword);
 
 /// <summary>POST /api/v1/me/password: ends one's sessions and refresh tokens everywhere. Wrong attempts count towards the lock-out.</summary>
 internal static class ChangeOwnPassword

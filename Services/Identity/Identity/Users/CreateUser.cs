@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using LlmMarketplace.Identity.Access;
 using Microsoft.AspNetCore.Identity;
 
@@ -7,7 +8,7 @@ namespace LlmMarketplace.Identity.Users;
 /// <param name="Email">Address that they sign in with.</param>
 /// <param name="Name">Name for people; the address when not said.</param>
 /// <param name="Password">12 to 256 characters.</param>
-internal sealed record NewUser(string? Email, string? Name, string? Password);
+internal sealed record NewUser([property: Required] string? Email, string? Name, [property: Required] string? Password);
 
 /// <summary>POST /api/v1/users.</summary>
 internal static class CreateUser

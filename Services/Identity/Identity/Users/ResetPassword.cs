@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using LlmMarketplace.Identity.Access;
 using LlmMarketplace.Identity.Tokens;
 using Microsoft.AspNetCore.Identity;
@@ -6,7 +7,7 @@ namespace LlmMarketplace.Identity.Users;
 
 /// <summary>A password that an administrator gives.</summary>
 /// <param name="Password">12 to 256 characters.</param>
-internal sealed record NewPassword(string? Password);
+internal sealed record NewPassword([property: Required] string? Password);
 
 /// <summary>POST /api/v1/users/{id}/password: ends the person's sessions and refresh tokens, and a lock-out after failed attempts.</summary>
 internal static partial class ResetPassword

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Publishing.Contracts;
@@ -44,5 +45,5 @@ internal static class ChangeVisibility
 
     /// <summary>What changes.</summary>
     /// <param name="Visibility">Who may see it from now on.</param>
-    internal sealed record Request(ListingVisibility? Visibility);
+    internal sealed record Request([property: Required] ListingVisibility? Visibility);
 }

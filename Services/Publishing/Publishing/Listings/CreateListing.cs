@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using System.Text.RegularExpressions;
 using LlmMarketplace.ApiConventions;
@@ -84,5 +85,5 @@ internal static partial class CreateListing
     /// <summary>A listing to create.</summary>
     /// <param name="Name">Unique within the provider: 1 to 64 lower-case letters, digits, dots and hyphens.</param>
     /// <param name="Visibility">Who may see it.</param>
-    internal sealed record Request(string? Name, ListingVisibility? Visibility);
+    internal sealed record Request([property: Required] string? Name, [property: Required] ListingVisibility? Visibility);
 }

@@ -22,6 +22,7 @@ internal static class IssueCodes
     public const string Required = "required";
     public const string InvalidType = "invalid_type";
     public const string InvalidText = "invalid_text";
+    public const string UnknownMember = "unknown_member";
     public const string UnknownValue = "unknown_value";
     public const string OutOfRange = "out_of_range";
     public const string TooLong = "too_long";

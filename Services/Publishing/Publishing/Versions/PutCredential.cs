@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using System.Text.RegularExpressions;
 using LlmMarketplace.ApiConventions;
@@ -24,7 +25,7 @@ internal static partial class PutCredential
     /// <summary>The credential.</summary>
     /// <param name="Secret">Written, never read.</param>
     /// <param name="Endpoint">The only address that it is sent to: <c>primary</c>, or a replica's name; null: every address that has none of its own.</param>
-    internal sealed record Request(string? Secret, string? Endpoint);
+    internal sealed record Request([property: Required] string? Secret, string? Endpoint);
 
     public static void Map(RouteGroupBuilder listings) => listings.MapPut("/{id:guid}/versions/{version}/credentials/{name}", HandleAsync).WithName("PutCredential")
         .WithSummary("Give a version one more credential, or replace one");

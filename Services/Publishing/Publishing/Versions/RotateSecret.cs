@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Publishing.Contracts;
@@ -20,7 +21,7 @@ internal static class RotateSecret
 
     /// <summary>The new credential.</summary>
     /// <param name="Secret">Written, never read.</param>
-    internal sealed record Request(string? Secret);
+    internal sealed record Request([property: Required] string? Secret);
 
     public static void Map(RouteGroupBuilder listings) => listings.MapPut("/{id:guid}/versions/{version}/secret", HandleAsync).WithName("RotateSecret")
         .WithSummary("Give a version another credential");

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using LlmMarketplace.ApiConventions;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -5,7 +6,7 @@ namespace LlmMarketplace.Publishing.Versions;
 
 /// <summary>Why something is suspended.</summary>
 /// <param name="Reason">1 to 1000 characters, for whoever is concerned.</param>
-internal sealed record StatusReason(string? Reason)
+internal sealed record StatusReason([property: Required] string? Reason)
 {
     public static ProblemHttpResult? Check(StatusReason? given) => given?.Reason is { Length: <= 1_000 } reason && !string.IsNullOrWhiteSpace(reason) && !reason.Contains('\0', StringComparison.Ordinal)
         ? null
