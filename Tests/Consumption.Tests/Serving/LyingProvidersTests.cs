@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 using Xunit;
 
@@ -104,6 +105,23 @@ public sealed class LyingProvidersTests(Marketplace marketplace)
         var record = await shop.RecordAsync(await shop.ChatAsync(Shop.Hello + ",\"max_tokens\":10"));
 
         Assert.Equal((((3 * 4m) + (output * 8m)) / 1_000_000m, exceeded), (record.GetProperty("cost").GetDecimal(), record.GetProperty("exceededReservation").GetBoolean()));
+    }
+
+    [Fact]
+    public async Task Usage_beyond_all_measure_is_charged_in_full_and_shuts_nobody_out_for_longer_than_its_limits()
+    {
+        const decimal rate = 1_000_000m; // The highest that a listing may have.
+        using var shop = await Shop.OpenAsync(
+            marketplace,
+            ProviderScripts.Json(200, Completion.Replace("$", ",\"usage\":{\"prompt_tokens\":10000000,\"completion_tokens\":10000000}", StringComparison.Ordinal)),
+            new ServicePricing(PricingModel.PerToken, "USD", [new PriceRate("default", "token", rate, rate, null)]));
+
+        var first = await shop.ChatAsync();
+        HttpResponseMessage? next = null;
+        await Until.TrueAsync(async () => (next = await shop.ChatAsync()).IsSuccessStatusCode); // Its bucket of tokens is empty now, and full again in a minute.
+
+        Assert.Equal((20_000_000 * rate, true), ((await shop.RecordAsync(first)).GetProperty("cost").GetDecimal(), (await shop.RecordAsync(next!)).GetProperty("exceededReservation").GetBoolean()));
+        await Until.TrueAsync(async () => (await (await shop.Client.GetAsync("/v1/key")).JsonAsync()).GetProperty("key").GetProperty("open_calls").GetInt64() == 0);
     }
 
     [Fact]

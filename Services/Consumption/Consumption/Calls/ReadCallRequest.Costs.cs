@@ -98,7 +98,7 @@ internal static partial class ReadCallRequest
                     return;
                 }
 
-                textBytes += reader.ValueSpan.Length;
+                textBytes += JsonText.Length(reader.ValueSpan);
                 foreach (var unused in reader.GetString()!.EnumerateRunes())
                 {
                     characters++;

@@ -177,7 +177,7 @@ internal static class ReadUsage
         {
             reader.Read();
             hasContent = true;
-            transcriptBytes += reader.TokenType == JsonTokenType.String ? reader.ValueSpan.Length : 0;
+            transcriptBytes += reader.TokenType == JsonTokenType.String ? JsonText.Length(reader.ValueSpan) : 0;
             reader.Skip();
         }
 
@@ -216,7 +216,7 @@ internal static class ReadUsage
             if (reader.TokenType == JsonTokenType.String)
             {
                 hasContent = true;
-                textBytes += reader.ValueSpan.Length;
+                textBytes += JsonText.Length(reader.ValueSpan);
                 return;
             }
 
@@ -231,7 +231,7 @@ internal static class ReadUsage
                 if (reader.TokenType == JsonTokenType.PropertyName && IsText())
                 {
                     reader.Read();
-                    textBytes += reader.TokenType == JsonTokenType.String ? reader.ValueSpan.Length : 0;
+                    textBytes += reader.TokenType == JsonTokenType.String ? JsonText.Length(reader.ValueSpan) : 0;
                 }
             }
         }

@@ -20,7 +20,9 @@
 --   that refuses (tokens or nanos), what is left of the budgets (nanos, -1 without); for each claim the call that stands against it, or ''
 local GENERATION, LATE, STALE, MONTH, BUDGET, CONCURRENT, REQUESTS, TOKENS = 1, 2, 3, 4, 5, 6, 7, 8
 local KEPT, BUSY, OTHER_BODY, NOT_KEPT = 9, 10, 11, 12
-local floor, ceil, max, format, match = math.floor, math.ceil, math.max, string.format, string.match
+local floor, ceil, max, min, format, match = math.floor, math.ceil, math.max, math.min, string.format, string.match
+local MINUTE = 60000000
+local TOP = 9007199254740991 -- What providers tell of usage has no bound: sums stay where whole numbers are exact, and any limit is long spent.
 local unpack = table.unpack or unpack
 local A, S, N = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local settlements = 4 + A * 9
@@ -130,13 +132,13 @@ local function exact(number)
 end
 
 local function add(account, day, tokens, nanos, per_token, calls)
-  if day == today then account.d = max(0, account.d + nanos) end
+  if day == today then account.d = min(TOP, max(0, account.d + nanos)) end
   if floor(day / 100) == month then
-    account.m = max(0, account.m + nanos)
-    account.used = max(0, account.used + tokens)
+    account.m = min(TOP, max(0, account.m + nanos))
+    account.used = min(TOP, max(0, account.used + tokens))
   end
-  account.t = max(0, account.t + nanos)
-  account.tokens = max(now, account.tokens + floor(tokens * per_token + 0.5))
+  account.t = min(TOP, max(0, account.t + nanos))
+  account.tokens = min(now + MINUTE, max(now, account.tokens + floor(tokens * per_token + 0.5))) -- An empty bucket is full in a minute, whatever was used beyond it.
   account.open = max(0, account.open + calls)
   account.changed = true
 end

@@ -191,7 +191,7 @@ internal sealed class ConverseStreamToChat(AnswerHead head) : ChatStreamWriting(
             return;
         }
 
-        TextBytes += text.Length;
+        TextBytes += JsonText.Length(text);
         OpenDelta();
         Json.Escaped(name, text);
         CloseDelta(null);
@@ -205,7 +205,7 @@ internal sealed class ConverseStreamToChat(AnswerHead head) : ChatStreamWriting(
         }
 
         hasArguments = true;
-        TextBytes += text.Length;
+        TextBytes += JsonText.Length(text);
         OpenCall(calls - 1);
         Json.WriteStartObject("function"u8);
         Json.Escaped("arguments"u8, text);

@@ -70,7 +70,7 @@ internal sealed class GeminiStreamToChat(AnswerHead head) : ChatStreamWriting(he
 
         foreach (var (text, isThought) in parts.Texts)
         {
-            TextBytes += JsonMarshal.GetRawUtf8Value(text).Length - 2;
+            TextBytes += JsonText.Length(JsonMarshal.GetRawUtf8Value(text)[1..^1]);
             OpenDelta();
             Json.Raw(isThought ? "reasoning_content" : "content", text);
             CloseDelta(null);

@@ -185,7 +185,7 @@ internal sealed class MessagesStreamToChat(AnswerHead head) : ChatStreamWriting(
 
     private void Content(ReadOnlySpan<byte> name, ReadOnlySpan<byte> text)
     {
-        TextBytes += text.Length;
+        TextBytes += JsonText.Length(text);
         OpenDelta();
         Json.Escaped(name, text);
         CloseDelta(null);
@@ -194,7 +194,7 @@ internal sealed class MessagesStreamToChat(AnswerHead head) : ChatStreamWriting(
     private void Arguments(ReadOnlySpan<byte> text)
     {
         hasArguments = true;
-        TextBytes += text.Length;
+        TextBytes += JsonText.Length(text);
         OpenCall(calls - 1);
         Json.WriteStartObject("function"u8);
         Json.Escaped("arguments"u8, text);

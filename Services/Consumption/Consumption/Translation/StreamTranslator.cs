@@ -39,7 +39,7 @@ internal abstract class StreamTranslator : IDisposable
     /// <summary>In a composition, what reads the provider's events: what it was told is what counts.</summary>
     public StreamTranslator? Before { get; set; }
 
-    /// <summary>Bytes of produced text so far, as they are escaped.</summary>
+    /// <summary>Bytes of produced text so far.</summary>
     public long TextBytes { get => Before?.TextBytes ?? field; private protected set; }
 
     /// <summary>Of these, how many had come when it last said something of usage.</summary>
