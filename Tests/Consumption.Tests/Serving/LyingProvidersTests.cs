@@ -144,6 +144,8 @@ public sealed class LyingProvidersTests(Marketplace marketplace)
     [InlineData("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: -1\r\n\r\n{\"cho")]
     [InlineData("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n{}")]
     [InlineData("SSH-2.0-OpenSSH_9.2\r\n")]
+    [InlineData("HTTP/1.1 100 Continue\r\n\r\n")]
+    [InlineData("HTTP/2.0 200 OK\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n")]
     [InlineData("")]
     public async Task What_is_no_HTTP_is_the_providers_failure(string said) =>
         await AssertRawAsync((stream, stop) => stream.WriteAsync(Encoding.ASCII.GetBytes(said), stop).AsTask());

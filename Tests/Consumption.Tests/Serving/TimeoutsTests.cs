@@ -108,6 +108,31 @@ public sealed class TimeoutsTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task A_caller_who_does_not_read_makes_no_provider_fall_silent()
+    {
+        var idle = TimeSpan.FromSeconds(1);
+        var event100k = ProviderScripts.Chunk(new string('x', 100_000));
+        var sentAt = TimeProvider.System.GetTimestamp();
+        using var shop = await OpenAsync(new EndpointTimeouts(null, null, (int)idle.TotalMilliseconds, null), async call =>
+        {
+            await ProviderScripts.BeginStreamAsync(call);
+            for (var sent = 0; sent < 300; sent++) // More than waits on the way, in the system's buffers.
+            {
+                await ProviderScripts.SendAsync(call, event100k);
+                Volatile.Write(ref sentAt, TimeProvider.System.GetTimestamp());
+            }
+
+            await ProviderScripts.SendAsync(call, "data: [DONE]\n\n");
+        });
+
+        using var answer = await shop.StreamAsync();
+        await Until.TrueAsync(() => TimeProvider.System.GetElapsedTime(Volatile.Read(ref sentAt)) > 2 * idle); // For so long the provider had to hold back.
+
+        Assert.EndsWith("data: [DONE]\n\n", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("completed", (await shop.RecordAsync(answer)).Text("outcome"));
+    }
+
+    [Fact]
     public async Task A_whole_answer_has_a_time_to_begin_too()
     {
         using var shop = await OpenAsync(new EndpointTimeouts(null, 1_000, null, null), ProviderScripts.After(new TaskCompletionSource().Task, ProviderScripts.Fail(500)));
