@@ -140,7 +140,7 @@ public sealed class AdminApp : IAsyncDisposable
 
     public static async Task UntilAsync(Func<Task<bool>> look, Func<string> what)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         while (!await look())
         {
             Assert.False(patience.IsCancellationRequested, $"After 60 s {what()}.");

@@ -44,7 +44,7 @@ public sealed class RunningTests(FirstLife before) : IClassFixture<FirstLife>, I
         {
             var postmaster = Postmaster();
             await marketplace.KillAsync();
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
             while (Directory.Exists($"/proc/{postmaster}"))
             {
                 await Task.Delay(20, patience.Token);

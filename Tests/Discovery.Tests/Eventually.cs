@@ -8,7 +8,7 @@ internal static class Eventually
     public static async Task TrueAsync(Func<Task<bool>> condition)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        patience.CancelAfter(TimeSpan.FromSeconds(30));
+        patience.CancelAfter(TimeSpan.FromMinutes(3));
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
         while (!await condition())
         {

@@ -3,7 +3,7 @@ namespace LlmMarketplace.Functional;
 /// <summary>Waits on conditions.</summary>
 internal static class Until
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     public static async Task<T> SomethingAsync<T>(string what, Func<Task<T?>> look)

@@ -113,7 +113,7 @@ internal sealed class EventsDb(DbContextOptions<EventsDb> options) : DbContext(o
 
 internal static class Until
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     public static async Task TrueAsync(Func<Task<bool>> look, Func<string> what)
     {

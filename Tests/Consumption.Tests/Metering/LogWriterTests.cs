@@ -43,7 +43,7 @@ public sealed class LogWriterTests : IDisposable
         log.Append(EntryKind.Intent, "intent"u8);
         log.SyncSoon();
 
-        await synced.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await synced.Task.WaitAsync(TimeSpan.FromMinutes(3));
         Assert.Equal(Segment.HeaderSize + Frame.SizeOf(6), log.SyncedEnd.Offset);
     }
 
@@ -69,7 +69,7 @@ public sealed class LogWriterTests : IDisposable
             Volatile.Write(ref by, Environment.CurrentManagedThreadId);
             Disk.Sync(file);
         });
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         for (var isOwn = false; !isOwn; patience.Token.ThrowIfCancellationRequested())
         {
             var own = Environment.CurrentManagedThreadId;

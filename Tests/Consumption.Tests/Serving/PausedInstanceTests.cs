@@ -9,7 +9,7 @@ namespace LlmMarketplace.Consumption.Tests.Serving;
 /// <summary>A process that serves calls, stopped by SIGSTOP for longer than others wait for it, and let go on by SIGCONT.</summary>
 public sealed class PausedInstanceTests(Marketplace marketplace)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     [Fact]
     public async Task A_paused_process_is_given_up_and_when_it_goes_on_its_streams_end_without_another_byte_and_nothing_is_doubled()

@@ -10,7 +10,7 @@ namespace LlmMarketplace.Consumption.Tests.Serving;
 /// <summary>An instance that is asked to stop while calls run.</summary>
 public sealed class StoppingTests(Marketplace marketplace)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     [Fact]
     public async Task It_is_unready_and_refuses_new_calls_while_those_under_way_run_to_their_end()

@@ -13,7 +13,7 @@ namespace LlmMarketplace.Consumption.Tests.Serving;
 public sealed class StreamsTests(Marketplace marketplace)
 {
     private const string Done = "data: [DONE]\n\n";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     [Fact]
     public async Task A_stream_passes_byte_for_byte_and_its_usage_chunk_stays_out_unless_asked_for()

@@ -153,7 +153,7 @@ public sealed class WholeCallsTests(Marketplace marketplace)
         await leave.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
-        await shop.Seen[0].Left.WaitAsync(TimeSpan.FromSeconds(30));
+        await shop.Seen[0].Left.WaitAsync(TimeSpan.FromMinutes(3));
         var record = await shop.Member.RecordAsync(Guid.Parse(shop.Seen[0].Headers["x-request-id"]));
         Assert.Equal(("abandoned", 0, 0.000004m), (record.Text("outcome"), record.GetProperty("statusCode").GetInt32(), record.GetProperty("cost").GetDecimal()));
     }

@@ -10,7 +10,7 @@ namespace LlmMarketplace.Consumption.Tests.Surfaces;
 
 public sealed class SpeechTests(Marketplace marketplace)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private static readonly ServicePricing ByCharacters = new(PricingModel.PerRequest, "USD", [new PriceRate("default", "request", 0m, null, null) { MillionCharacters = 15m }]);
     private static readonly ServicePricing ByTokens = new(PricingModel.PerToken, "USD", [new PriceRate("default", "1m-tokens", 0.6m, null, null) { AudioInput = 12m, AudioOutput = 12m }]);
 
@@ -103,7 +103,7 @@ public sealed class SpeechTests(Marketplace marketplace)
         var answer = await client.SendAsync(Request(service), HttpCompletionOption.ResponseHeadersRead);
         answer.Dispose();
 
-        await seen!.Left.WaitAsync(TimeSpan.FromSeconds(60));
+        await seen!.Left.WaitAsync(TimeSpan.FromMinutes(3));
         var record = await member.RecordAsync(answer.RequestId());
         Assert.Equal(("abandoned", 5 * 15m / 1_000_000m), (record.Text("outcome"), record.GetProperty("cost").GetDecimal()));
     }

@@ -70,7 +70,7 @@ public sealed class CrashTests : IDisposable
         await using (var first = await StartAsync())
         {
             Assert.Equal(0, NativeMethods.Kill(first.ProcessId, (int)ProcessSignal.Kill));
-            await first.Exited.WaitAsync(TimeSpan.FromSeconds(10), Cancellation);
+            await first.Exited.WaitAsync(TimeSpan.FromMinutes(3), Cancellation);
         }
 
         await using var second = await StartAsync();

@@ -97,7 +97,7 @@ public sealed class StreamTests(SharedMarketplace shared)
             Assert.Equal("Something to pay for.", await NextWordAsync(reader));
         }
 
-        await stopped.Task.WaitAsync(TimeSpan.FromSeconds(10), Cancellation);
+        await stopped.Task.WaitAsync(TimeSpan.FromMinutes(3), Cancellation);
         var record = await market.RecordAsync(key, requestId);
         var (outcome, input, output, cost, _) = Read(record);
         Assert.Equal("abandoned", outcome);
@@ -120,7 +120,7 @@ public sealed class StreamTests(SharedMarketplace shared)
     {
         while (true)
         {
-            var line = await reader.ReadLineAsync(Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(10), Cancellation) ?? throw new EndOfStreamException();
+            var line = await reader.ReadLineAsync(Cancellation).AsTask().WaitAsync(TimeSpan.FromMinutes(3), Cancellation) ?? throw new EndOfStreamException();
             if (line.StartsWith("data: {", StringComparison.Ordinal) && (string?)JsonNode.Parse(line["data: ".Length..])!["choices"]?[0]?["delta"]?["content"] is { } word)
             {
                 return word;

@@ -63,7 +63,7 @@ public sealed class ForwardingTests
         await body.ReadExactlyAsync(new byte[4], Cancellation);
         go.Release();
 
-        await Assert.ThrowsAnyAsync<IOException>(async () => await body.ReadExactlyAsync(new byte[1], Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(10), Cancellation));
+        await Assert.ThrowsAnyAsync<IOException>(async () => await body.ReadExactlyAsync(new byte[1], Cancellation).AsTask().WaitAsync(TimeSpan.FromMinutes(3), Cancellation));
     }
 
     [Fact]
@@ -105,7 +105,7 @@ public sealed class ForwardingTests
         // The service goes on only after its event was seen here: a buffer on the way would wait for ever.
         for (var i = 1; i <= 3; i++)
         {
-            Assert.Equal($"data: {i}", await reader.ReadLineAsync(Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(10), Cancellation));
+            Assert.Equal($"data: {i}", await reader.ReadLineAsync(Cancellation).AsTask().WaitAsync(TimeSpan.FromMinutes(3), Cancellation));
             Assert.Equal("", await reader.ReadLineAsync(Cancellation));
             go.Release();
         }

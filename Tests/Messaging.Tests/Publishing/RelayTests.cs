@@ -14,7 +14,7 @@ public sealed class RelayTests(PostgresServer postgres)
         var broken = new BrokenTransport();
         var still = new FakeTimeProvider(DateTimeOffset.UtcNow); // It never tries again: that would reset its connection.
         await using var one = await EventsService.StartAsync(postgres, database: database, before: services => services.AddSingleton<IEventTransport>(broken).AddSingleton<TimeProvider>(still));
-        await broken.Failed.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        await broken.Failed.Task.WaitAsync(TimeSpan.FromMinutes(3), TestContext.Current.CancellationToken);
 
         await using var other = await EventsService.StartAsync(postgres, database: database);
         await other.TellAsync(Guid.CreateVersion7(), 1);

@@ -34,7 +34,7 @@ internal sealed class RunJournal : IAsyncDisposable
     /// <summary>The next entry, or null at the end of the stream.</summary>
     public async Task<FollowRun.EntryView?> NextAsync()
     {
-        if (!await items.MoveNextAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30)))
+        if (!await items.MoveNextAsync().AsTask().WaitAsync(TimeSpan.FromMinutes(3)))
         {
             return null;
         }
