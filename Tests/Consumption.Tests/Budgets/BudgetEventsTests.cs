@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.Tests.Metering;
 using LlmMarketplace.Servers;
@@ -16,6 +17,7 @@ public sealed class BudgetEventsTests(Marketplace marketplace)
 {
     private readonly Guid organisation = Guid.CreateVersion7();
     private readonly Guid key = Guid.CreateVersion7();
+    private readonly DateTimeOffset today = DateTimeOffset.UtcNow; // What is told of periods that are long over is forgotten by whichever instance starts meanwhile.
 
     private UsageStore Store => marketplace.Service.App.Services.GetRequiredService<UsageStore>();
 
@@ -78,12 +80,13 @@ public sealed class BudgetEventsTests(Marketplace marketplace)
     public async Task A_period_tells_its_own_thresholds_and_a_late_call_counts_in_the_period_of_its_admission()
     {
         await SetBudgetAsync(1m, "Day");
-        await Store.WriteAsync(Batch(0.6m, day: 20260302), CancellationToken.None);
-        await Store.WriteAsync(Batch(0.9m, day: 20260301), CancellationToken.None);
-        await Store.WriteAsync(Batch(0.3m, day: 20260302), CancellationToken.None);
+        await Store.WriteAsync(Batch(0.6m), CancellationToken.None);
+        await Store.WriteAsync(Batch(0.9m, daysAgo: 1), CancellationToken.None);
+        await Store.WriteAsync(Batch(0.3m), CancellationToken.None);
 
+        var (on, before) = ($"{today:yyyy-MM-dd}", $"{today.AddDays(-1):yyyy-MM-dd}");
         Assert.Equal(
-            ["50 2026-03-02 0.6", "50 2026-03-01 0.9", "80 2026-03-01 0.9", "80 2026-03-02 0.9"],
+            [$"50 {on} 0.6", $"50 {before} 0.9", $"80 {before} 0.9", $"80 {on} 0.9"],
             (await EventsAsync(organisation)).Select(told => string.Create(CultureInfo.InvariantCulture, $"{told.GetProperty("threshold").GetInt32()} {told.Text("periodStart")} {told.GetProperty("spent").GetDecimal():0.##}")));
     }
 
@@ -123,15 +126,15 @@ public sealed class BudgetEventsTests(Marketplace marketplace)
         Assert.Equal([50], await ThresholdsAsync());
     }
 
-    private UsageBatch Batch(decimal cost, int? day = null) => new([Records.Of(Admission(day), cost: cost)], [], [], null);
+    private UsageBatch Batch(decimal cost, int daysAgo = 0) => new([Records.Of(Admission(daysAgo), cost: cost)], [], [], null);
 
-    private AdmissionRow Admission(int? day = null)
+    private AdmissionRow Admission(int daysAgo = 0)
     {
         var plain = Records.Admission(organisation, Guid.CreateVersion7());
         return new AdmissionRow
         {
             RequestId = plain.RequestId, InstanceId = plain.InstanceId, OrganisationId = organisation, Generation = 0, KeyId = key, ListingId = plain.ListingId, VersionId = plain.VersionId,
-            ProviderOrganisationId = plain.ProviderOrganisationId, Service = plain.Service, Operation = plain.Operation, Streamed = false, AdmittedAt = plain.AdmittedAt, Day = day ?? plain.Day,
+            ProviderOrganisationId = plain.ProviderOrganisationId, Service = plain.Service, Operation = plain.Operation, Streamed = false, AdmittedAt = plain.AdmittedAt, Day = Periods.Day(today.AddDays(-daysAgo)),
             ReservedTokens = 0, ReservedNanos = 0, Currency = "USD", MicrosecondsPerToken = 0,
         };
     }

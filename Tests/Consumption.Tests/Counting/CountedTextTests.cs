@@ -1,6 +1,4 @@
-using System.Text;
 using System.Text.Json;
-using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
@@ -14,15 +12,6 @@ public sealed class CountedTextTests(Marketplace marketplace)
     private const string Text = "Ещё не ночь."; // 21 bytes.
 
     private const int Tokens = 6;
-
-    [Theory]
-    [InlineData("")]
-    [InlineData("plain")]
-    [InlineData("""\"quoted\" \\ \/ \b\f\n\r\t""")]
-    [InlineData("""\u0041\u00e4\u0416\u4e2d\ud83d\ude00""")]
-    [InlineData("ä 中 😀")]
-    public void A_text_is_as_long_as_what_it_says(string escaped) =>
-        Assert.Equal(Encoding.UTF8.GetByteCount(JsonElement.Parse($"\"{escaped}\"").GetString()!), JsonText.Length(Encoding.UTF8.GetBytes(escaped)));
 
     [Theory]
     [InlineData(false)]

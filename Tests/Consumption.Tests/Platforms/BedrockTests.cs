@@ -103,6 +103,52 @@ public sealed class BedrockTests(Marketplace marketplace)
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_message_that_has_Claude_think_is_served_by_Converse_and_what_it_thought_comes_signed(bool stream)
+    {
+        byte[][] events =
+        [
+            PlatformEvents.Event("messageStart", """{"role":"assistant"}"""),
+            PlatformEvents.Event("contentBlockDelta", """{"contentBlockIndex":0,"delta":{"reasoningContent":{"text":"Hm."}}}"""),
+            PlatformEvents.Event("contentBlockDelta", """{"contentBlockIndex":0,"delta":{"reasoningContent":{"signature":"c2ln"}}}"""),
+            PlatformEvents.Event("contentBlockStop", """{"contentBlockIndex":0}"""),
+            PlatformEvents.Event("contentBlockDelta", """{"contentBlockIndex":1,"delta":{"reasoningContent":{"redactedContent":"cmVk"}}}"""),
+            PlatformEvents.Event("contentBlockStop", """{"contentBlockIndex":1}"""),
+            PlatformEvents.Event("contentBlockDelta", """{"contentBlockIndex":2,"delta":{"text":"Hello"}}"""),
+            PlatformEvents.Event("contentBlockStop", """{"contentBlockIndex":2}"""),
+            PlatformEvents.Event("messageStop", """{"stopReason":"end_turn"}"""),
+            PlatformEvents.Event("metadata", $$"""{"usage":{{Usage}} }"""),
+        ];
+        var thought = Said.Replace("[{", """[{"reasoningContent":{"reasoningText":{"text":"Hm.","signature":"c2ln"}}},{"reasoningContent":{"redactedContent":"cmVk"}},{""", StringComparison.Ordinal);
+        using var shop = await OpenAsync(Claude, stream ? Frames(events) : ProviderScripts.Json(200, thought), [ServiceSurfaces.Converse]);
+
+        var answer = await shop.MessagesAsync((stream ? Streamed : Shop.Hello) + ",\"max_tokens\":4096,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024}");
+
+        var text = await answer.Content.ReadAsStringAsync();
+        string[] blocks = stream
+            ? ["\"thinking\":\"Hm.\"", "\"signature\":\"c2ln\"", "{\"type\":\"redacted_thinking\",\"data\":\"cmVk\"}", "\"text\":\"Hello\""]
+            : ["[{\"type\":\"thinking\",\"thinking\":\"Hm.\",\"signature\":\"c2ln\"},{\"type\":\"redacted_thinking\",\"data\":\"cmVk\"},{\"type\":\"text\",\"text\":\"Hello\"}]"];
+        Assert.All(blocks, block => Assert.Contains(block, text, StringComparison.Ordinal));
+        Assert.Equal(
+            """{"messages":[{"role":"user","content":[{"text":"hi"}]}],"inferenceConfig":{"maxTokens":4096},"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":1024}}}""",
+            shop.Seen[0].Body);
+        Assert.Equal(NovaCost, await shop.CostAsync(answer));
+    }
+
+    [Fact]
+    public async Task Thinking_is_refused_by_name_where_Converse_serves_another_model()
+    {
+        using var shop = await OpenAsync(Nova, ProviderScripts.Json(200, Said));
+
+        var answer = await shop.MessagesAsync(Shop.Hello + ",\"max_tokens\":4096,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024}");
+
+        Assert.Equal(400, (int)answer.StatusCode);
+        Assert.Contains("`thinking`", (await answer.JsonAsync()).GetProperty("error").Text("message"), StringComparison.Ordinal);
+        Assert.Empty(shop.Seen);
+    }
+
+    [Theory]
     [InlineData(Nova)]
     [InlineData(Claude)]
     public async Task A_response_is_served_by_Converse_and_by_Claude(string model)

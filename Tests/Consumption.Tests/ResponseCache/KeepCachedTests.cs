@@ -23,7 +23,7 @@ public sealed class KeepCachedTests(Marketplace marketplace)
         var direct = new NpgsqlConnectionStringBuilder(marketplace.Database.AppConnectionString);
         await using var proxy = new Proxy(direct.Port);
         await using var instance = await marketplace.StartInstanceAsync(
-            settings: new KeyValuePair<string, string?>("ConnectionStrings:consumption", new NpgsqlConnectionStringBuilder(direct.ConnectionString) { Port = proxy.Port }.ConnectionString));
+            settings: [new("ConnectionStrings:consumption", new NpgsqlConnectionStringBuilder(direct.ConnectionString) { Port = proxy.Port }.ConnectionString), new("ResponseCache:PauseFor", "00:00:00.100")]);
         using var dropped = new Counted(instance, "marketplace.cache.dropped");
         using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1));
         using var client = shop.Key.Client(instance);
@@ -51,22 +51,32 @@ public sealed class KeepCachedTests(Marketplace marketplace)
     }
 
     [Fact]
-    public async Task While_PostgreSQL_says_nothing_a_call_waits_long_for_neither_the_cache_nor_its_idempotency_key()
+    public async Task While_PostgreSQL_says_nothing_a_call_waits_long_for_neither_the_cache_nor_its_idempotency_key_and_the_next_ones_do_without_the_cache()
     {
         var direct = new NpgsqlConnectionStringBuilder(marketplace.Database.AppConnectionString);
         await using var proxy = HoldingProxy.Before($"127.0.0.1:{direct.Port},");
         var through = new NpgsqlConnectionStringBuilder(direct.ConnectionString) { Port = int.Parse(proxy.ConnectionString.Split(':', ',')[1], CultureInfo.InvariantCulture), Timeout = 60 };
-        await using var instance = await marketplace.StartInstanceAsync(settings: [new("ConnectionStrings:consumption", through.ConnectionString), new("ResponseCache:LookFor", "00:00:00.100")]);
+        await using var instance = await marketplace.StartInstanceAsync(settings: [new("ConnectionStrings:consumption", through.ConnectionString), new("ResponseCache:LookFor", "00:00:00.100"), new("ResponseCache:PauseFor", "00:10:00")]);
         using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1));
         using var client = shop.Key.Client(instance);
         await marketplace.CacheAsync(shop.Member, instance);
-        (await Json.UntilReadyAsync(() => shop.ChatAsync(client: client, isShipped: false))).Dispose();
+        const string Kept = $"{Shop.Hello},\"seed\":1";
+        using var other = shop.Key.Client(instance);
+        (await Json.UntilReadyAsync(() => shop.ChatAsync(Kept, client, isShipped: false))).Dispose();
+        await marketplace.KeptAsync(shop.Member);
+        using (var hit = await shop.ChatAsync(Kept, client, isShipped: false))
+        {
+            Assert.Equal("hit", hit.Header(ServeCached.Header));
+        }
+
         client.DefaultRequestHeaders.Add(ReadClaim.Header, "k");
 
         proxy.HoldAnswers();
         using var answer = await shop.ChatAsync(client: client, isShipped: false).WaitAsync(TimeSpan.FromSeconds(30)); // Npgsql would take leave after a minute.
         proxy.Release();
+        using var next = await shop.ChatAsync(Kept, other, isShipped: false);
 
+        Assert.Equal("miss", next.Header(ServeCached.Header)); // Though it could be found again: it was not looked for.
         Assert.Equal((HttpStatusCode.OK, "miss", "not-kept"), (answer.StatusCode, answer.Header(ServeCached.Header), answer.Header("x-marketplace-idempotency")));
     }
 

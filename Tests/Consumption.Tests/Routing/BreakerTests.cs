@@ -68,11 +68,7 @@ public sealed class BreakerTests(Marketplace marketplace)
     {
         var clock = new FakeTimeProvider();
         var routes = new Routes(clock);
-        await using var instance = await marketplace.StartInstanceAsync(builder =>
-        {
-            builder.AddConsumption();
-            builder.Services.AddSingleton(routes);
-        });
+        await using var instance = await StartAsync(routes);
         using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Fail(503));
         var second = Guid.CreateVersion7().ToString("n");
         marketplace.Provider.AnswerBelow(second, ProviderScripts.Chat("hi", 1, 1));
@@ -107,11 +103,7 @@ public sealed class BreakerTests(Marketplace marketplace)
         const int calls = 8;
         var clock = new FakeTimeProvider();
         var routes = new Routes(clock);
-        await using var instance = await marketplace.StartInstanceAsync(builder =>
-        {
-            builder.AddConsumption();
-            builder.Services.AddSingleton(routes);
-        });
+        await using var instance = await StartAsync(routes);
         var answers = new TaskCompletionSource();
         using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.After(answers.Task, ProviderScripts.Chat("hi", 1, 1)));
         using var dearer = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1), Prices.PerRequest(0.02m));
@@ -122,14 +114,7 @@ public sealed class BreakerTests(Marketplace marketplace)
         await Until.TrueAsync(async () => (await chooser.GetAsync($"/v1/models/{shop.Model}")).IsSuccessStatusCode);
         using var client = shop.Key.Client(instance);
         await Until.TrueAsync(async () => (await client.GetAsync($"/v1/models/{shop.Model}")).IsSuccessStatusCode);
-        var version = catalogue.Current.Listings[shop.Model].Versions[0];
-        var health = routes.HealthOf(version, version.Endpoints[0]);
-        for (var failure = 0; failure < FailuresToOpen; failure++)
-        {
-            health.Failed();
-        }
-
-        clock.Advance(TimeSpan.FromSeconds(31));
+        HalfOpen(instance, routes, clock, shop);
         var asked = Enumerable.Range(0, calls).Select(_ => shop.ChatAsync(client: client, isShipped: false)).ToArray();
         try
         {
@@ -148,8 +133,86 @@ public sealed class BreakerTests(Marketplace marketplace)
         Assert.Single(shop.Seen);
         Assert.Equal(HttpStatusCode.OK, (await shop.ChatAsync(client: client)).StatusCode);
         Assert.Equal($"{shop.Model}@1.0.0", (await CheapestAsync()).Header("x-marketplace-model"));
+        Assert.Equal(4, (await shop.TotalAsync()).Calls); // Who was refused was not admitted.
 
         Task<HttpResponseMessage> CheapestAsync() => chooser.PostJsonAsync("/v1/chat/completions", $$"""{"model":"cheapest",{{Shop.Hello}}}""");
+    }
+
+    [Fact]
+    public async Task Calls_at_once_that_name_no_service_are_all_served_one_of_them_at_the_half_open_address_of_the_best()
+    {
+        const int calls = 8;
+        var (clock, answers) = (new FakeTimeProvider(), new TaskCompletionSource());
+        var routes = new Routes(clock);
+        await using var instance = await StartAsync(routes);
+        using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.After(answers.Task, ProviderScripts.Chat("hi", 1, 1)));
+        using var dearer = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1), Prices.PerRequest(0.02m));
+        var either = await shop.Member.CreateKeyAsync(new { name = "either", scopes = new { services = new[] { shop.Model, dearer.Model }, categories = Array.Empty<string>() } });
+        using var client = either.Client(instance);
+        await KnowAsync(client, shop, dearer);
+        HalfOpen(instance, routes, clock, shop);
+
+        var asked = Enumerable.Range(0, calls).Select(_ => client.PostJsonAsync("/v1/chat/completions", $$"""{"model":"cheapest",{{Shop.Hello}}}""")).ToArray();
+        try
+        {
+            await Until.TrueAsync(() => asked.Count(call => call.IsCompleted) == calls - 1);
+        }
+        finally
+        {
+            answers.SetResult();
+        }
+
+        var all = await Task.WhenAll(asked);
+        Assert.All(all, answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
+        Assert.Single(all, answer => answer.Header("x-marketplace-model") == $"{shop.Model}@1.0.0");
+    }
+
+    [Fact]
+    public async Task A_call_that_is_not_sent_gives_the_one_try_of_a_half_open_address_back()
+    {
+        var clock = new FakeTimeProvider();
+        var routes = new Routes(clock);
+        await using var instance = await StartAsync(routes);
+        using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1));
+        var poor = await marketplace.AddOrganisationAsync();
+        await poor.SetBudgetAsync(0.001m);
+        using var refused = (await poor.CreateKeyAsync()).Client(instance);
+        using var client = shop.Key.Client(instance);
+        await KnowAsync(refused, shop);
+        await KnowAsync(client, shop);
+        await Until.TrueAsync(async () => await shop.ChatAsync(client: refused, isShipped: false) is var answer && await answer.ErrorCodeAsync() == "insufficient_quota");
+        HalfOpen(instance, routes, clock, shop);
+
+        Assert.Equal("insufficient_quota", await (await shop.ChatAsync(client: refused, isShipped: false)).ErrorCodeAsync());
+
+        Assert.Equal(HttpStatusCode.OK, (await shop.ChatAsync(client: client)).StatusCode);
+    }
+
+    private Task<TestService> StartAsync(Routes routes) => marketplace.StartInstanceAsync(builder =>
+    {
+        builder.AddConsumption();
+        builder.Services.AddSingleton(routes);
+    });
+
+    /// <summary>Waits until an instance knows the caller's key, and these services.</summary>
+    private static async Task KnowAsync(HttpClient client, params Shop[] shops)
+    {
+        foreach (var shop in shops)
+        {
+            await Until.TrueAsync(async () => (await client.GetAsync($"/v1/models/{shop.Model}")).IsSuccessStatusCode);
+        }
+    }
+
+    private static void HalfOpen(TestService instance, Routes routes, FakeTimeProvider clock, Shop shop)
+    {
+        var version = instance.App.Services.GetRequiredService<Catalogue.Catalogue>().Current.Listings[shop.Model].Versions[0];
+        var health = routes.HealthOf(version, version.Endpoints[0]);
+        for (var failure = 0; failure < FailuresToOpen; failure++)
+        {
+            health.Failed();
+        }
+
+        clock.Advance(TimeSpan.FromSeconds(31));
     }
 
     /// <summary>Five streams break off, each on its own; the sixth call is not sent.</summary>

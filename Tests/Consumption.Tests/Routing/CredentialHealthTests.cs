@@ -50,6 +50,23 @@ public sealed class CredentialHealthTests
     }
 
     [Fact]
+    public void A_try_that_is_given_back_lets_another_call_try_and_changes_nothing_that_came_since()
+    {
+        health.Refused();
+        time.Advance(TimeSpan.FromSeconds(60));
+        Assert.True(health.TryEnter(out var first));
+        Assert.NotEqual(0, first);
+
+        health.GiveBack(first);
+        Assert.True(health.TryEnter(out var second));
+        Assert.False(health.TryEnter());
+
+        health.Refused();
+        health.GiveBack(second);
+        Assert.True(health.IsAside);
+    }
+
+    [Fact]
     public void When_the_one_call_that_tries_tells_nothing_another_one_tries()
     {
         health.Refused();

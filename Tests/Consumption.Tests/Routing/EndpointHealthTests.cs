@@ -60,11 +60,49 @@ public sealed class EndpointHealthTests
     {
         Fail(5);
         time.Advance(TimeSpan.FromSeconds(30));
+        Assert.True(health.TryEnter(out var number));
+
+        health.GiveBack(number);
+
+        Assert.True(health.TryEnter());
+    }
+
+    [Fact]
+    public void A_try_that_is_given_back_lets_another_one_try_and_gives_back_no_other()
+    {
+        Fail(5);
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.True(health.TryEnter(out var first));
+        Assert.NotEqual(0, first);
+
+        health.GiveBack(first);
+        Assert.True(health.TryEnter(out var second));
+        health.GiveBack(first);
+
+        Assert.False(health.TryEnter());
+        health.GiveBack(second);
+        Assert.True(health.TryEnter());
+    }
+
+    [Fact]
+    public void Where_all_may_call_nobody_tries()
+    {
+        Assert.True(health.TryEnter(out var number));
+
+        Assert.Equal(0, number);
+    }
+
+    [Fact]
+    public void Who_came_before_the_failures_and_leaves_gives_nobodys_try_back()
+    {
+        Assert.True(health.TryEnter(out var early));
+        Fail(5);
+        time.Advance(TimeSpan.FromSeconds(30));
         Assert.True(health.TryEnter());
 
-        health.Unknown();
+        health.GiveBack(early);
 
-        Assert.True(health.TryEnter());
+        Assert.False(health.TryEnter());
     }
 
     [Fact]

@@ -26,6 +26,7 @@ public sealed class ReadCallRequestTests
     [InlineData("""{"model":"a/b","messages":[{"role":"user","content":"12345"},{"role":"user","content":[{"type":"text","text":"678"}]}]}""", 8)]
     [InlineData("""{"model":"a/b","input":"12345"}""", 5)]
     [InlineData("""{"model":"a/b","input":["12345","678"]}""", 8)]
+    [InlineData("""{"model":"a/b","input":["\u00e9\u20ac","\n\"3"]}""", 8)]
     [InlineData("""{"model":"a/b","input":[[1,2],[3]]}""", 0)]
     [InlineData("""{"model":"a/b","messages":[{"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}]}""", 2)]
     public void Text_of_the_input_is_counted(string body, long bytes) => Assert.Equal(bytes, Read(body).TextBytes);

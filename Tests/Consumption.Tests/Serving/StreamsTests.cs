@@ -98,15 +98,17 @@ public sealed class StreamsTests(Marketplace marketplace)
         Assert.Equal("completed", (await shop.RecordAsync(answer)).Text("outcome"));
     }
 
-    [Fact]
-    public async Task A_cut_stream_ends_with_an_error_event_and_is_billed_for_what_was_sent()
+    [Theory]
+    [InlineData("12345678")]
+    [InlineData("\\u00e9\\u20ac\\n\\\"3")] // As long, once it is read.
+    public async Task A_cut_stream_ends_with_an_error_event_and_is_billed_for_what_was_sent(string said)
     {
-        var (script, arrived) = SurfaceMarket.CutAfter(ProviderScripts.Chunk("12345678"));
+        var (script, arrived) = SurfaceMarket.CutAfter(ProviderScripts.Chunk(said));
         using var shop = await Shop.OpenAsync(marketplace, script, Prices.PerMillionTokens(0m, 10m));
 
         var (text, answer) = await ReadAsync(shop, arrived);
 
-        Assert.StartsWith(ProviderScripts.Chunk("12345678"), text, StringComparison.Ordinal);
+        Assert.StartsWith(ProviderScripts.Chunk(said), text, StringComparison.Ordinal);
         AssertEndsWithError(text, "provider_error");
         var record = await shop.RecordAsync(answer);
         Assert.Equal(("cut", 200, true, 2), (record.Text("outcome"), record.GetProperty("statusCode").GetInt32(), record.GetProperty("usageCounted").GetBoolean(), record.GetProperty("outputTokens").GetInt64()));

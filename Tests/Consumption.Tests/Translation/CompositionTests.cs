@@ -24,6 +24,34 @@ public class CompositionTests
         Assert.Equal(["container", "messages[0].content[0].type", "top_k", "messages[0].content[2].source"], translated.Dropped);
     }
 
+    [Theory]
+    [InlineData("eu.anthropic.claude-sonnet-4-20250514-v1:0", """{"type":"enabled","budget_tokens":1024}""", true)]
+    [InlineData("anthropic.claude-opus-4-7", """{"type":"adaptive","display":"omitted"}""", true)]
+    [InlineData("anthropic.claude-opus-4-7", """{"type":"disabled"}""", true)]
+    [InlineData("arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/a1b2", """{"type":"adaptive"}""", true)]
+    [InlineData("arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.amazon.nova-pro-v1:0", """{"type":"disabled"}""", false)]
+    [InlineData("eu.amazon.nova-pro-v1:0", """{"type":"disabled"}""", false)]
+    public void Thinking_reaches_Claude_by_Converse_as_it_stands_and_none_reaches_others(string model, string thinking, bool isTold)
+    {
+        var body = $$"""{"model":"m","max_tokens":4096,"thinking":{{thinking}},"messages":[]}""";
+        var translated = Translators.Request(Dialect.Messages, Dialect.Converse, Encoding.UTF8.GetBytes(body), new TranslationOptions(model));
+
+        Assert.Null(translated.Refusal);
+        Assert.Empty(translated.Dropped);
+        Assert.Equal(isTold ? thinking : null, JsonNode.Parse(translated.Body.Span)!["additionalModelRequestFields"]?["thinking"]?.ToJsonString());
+    }
+
+    [Theory]
+    [InlineData("eu.amazon.nova-pro-v1:0")]
+    [InlineData("arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.amazon.nova-pro-v1:0")]
+    public void Thinking_is_refused_by_name_where_the_model_is_anothers(string model)
+    {
+        var translated = Translators.Request(
+            Dialect.Messages, Dialect.Converse, """{"model":"m","max_tokens":4096,"thinking":{"type":"enabled","budget_tokens":1024},"messages":[]}"""u8.ToArray(), new TranslationOptions(model));
+
+        Assert.Equal(("thinking", false, "At this provider only Claude takes `thinking`."), (translated.Refusal?.Param, translated.Refusal!.IsMalformed, translated.Refusal.Reason));
+    }
+
     [Fact]
     public void A_refusals_sentence_names_what_the_caller_wrote()
     {

@@ -17,7 +17,7 @@ public class GoldenTests
     public void A_translation_is_byte_for_byte_the_committed_one(string input)
     {
         var pair = Path.GetDirectoryName(input)!;
-        var actual = Translate(pair, File.ReadAllBytes(Path.Combine(Folder, input)));
+        var actual = Translate(pair, Path.GetFileName(input), File.ReadAllBytes(Path.Combine(Folder, input)));
         var golden = input.Replace(".in.", ".out.", StringComparison.Ordinal);
         if (Environment.GetEnvironmentVariable("GOLDEN") is { Length: > 0 } source)
         {
@@ -28,7 +28,7 @@ public class GoldenTests
         Assert.Equal(File.ReadAllText(Path.Combine(Folder, golden)), Translating.Text(actual));
     }
 
-    private static byte[] Translate(string pair, byte[] input)
+    private static byte[] Translate(string pair, string name, byte[] input)
     {
         var caller = Translating.Caller(pair);
         if (pair.Contains("Stream", StringComparison.Ordinal))
@@ -43,7 +43,8 @@ public class GoldenTests
         }
         else
         {
-            var request = Translators.Request(caller, Translating.Provider(pair), input, new TranslationOptions("upstream-model"));
+            var model = name.StartsWith("claude.", StringComparison.Ordinal) ? "eu.anthropic.claude-sonnet-4-20250514-v1:0" : "upstream-model";
+            var request = Translators.Request(caller, Translating.Provider(pair), input, new TranslationOptions(model));
             Assert.Null(request.Refusal);
             Assert.All(request.Dropped, path => Assert.Contains(path, (string[])["metadata.user_id", "safety_identifier", "user"])); // Kept with the record.
             output.Write(request.Body.Span);

@@ -167,6 +167,7 @@ public class TranslationTests
     [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"system":"s","messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"a"}]}]}""", "messages[0].content[0].tool_use_id")]
     [InlineData("Messages to Gemini", """{"model":"m","max_tokens":1,"messages":[],"thinking":{"type":"deep"}}""", "thinking.type")]
     [InlineData("Messages to Converse", """{"model":"m","max_tokens":1,"messages":[],"tool_choice":{"type":"maybe"}}""", "tool_choice.type")]
+    [InlineData("Messages to Converse", """{"model":"m","max_tokens":1,"messages":[],"thinking":{"budget_tokens":1024}}""", "thinking.type")]
     [InlineData("Responses to Messages", """{"model":"m","input":"a","tools":[{"type":"function","name":"f","parameters":5}]}""", "tools[0].parameters")]
     [InlineData("Responses to Gemini", """{"model":"m","input":[{"role":"user","content":"a"},{"type":"function_call","call_id":"c","name":"f","arguments":"[]"}]}""", "input[1].arguments")]
     [InlineData("Responses to Converse", """{"model":"m"}""", "input")]

@@ -174,8 +174,7 @@ internal sealed class EndAnswer(SettleCall settle, InstanceLease lease)
                 call.Route!.Health.Failed();
                 break;
             default:
-                call.Route!.Health.Unknown(); // It was we, or the caller, who hung up.
-                break;
+                break; // It was we, or the caller, who hung up: that says nothing of the provider.
         }
     }
 }

@@ -69,6 +69,23 @@ internal sealed class Call(HttpContext http, Surface surface, Guid id, long star
     // 3 plan
     public CallPlan? Plan { get; set; }
 
+    /// <summary>The one try of its way that it was planned with, and has not come to yet; null: it takes no try.</summary>
+    private Entry? entry;
+
+    /// <summary>Keeps a try for itself until it is forwarded.</summary>
+    public void Hold(Entry taken) => entry = taken.IsTry ? taken : null;
+
+    /// <summary>It is being forwarded: what becomes of the try is told by how that ends.</summary>
+    public Entry? TakeEntry()
+    {
+        var taken = entry;
+        entry = null;
+        return taken;
+    }
+
+    /// <summary>It is not forwarded, or planned anew: another call may try.</summary>
+    public void GiveBackEntry() => TakeEntry()?.GiveBack();
+
     /// <summary>The most that it can cost by the bytes of its body, known too of what cannot be called now; null: it has no price.</summary>
     public long? MostNanos { get; set; }
 

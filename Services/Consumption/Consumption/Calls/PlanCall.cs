@@ -24,6 +24,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     /// <summary>Plans a call of the model that it names, and notes the most that it can cost, which its fallbacks are held to, even where it cannot be called now.</summary>
     public (CallPlan? Plan, CallRefusal? Refusal) Plan(Call call)
     {
+        call.GiveBackEntry();
         var (plan, refusal) = Find(call);
         call.MostNanos = plan?.ReservedNanos;
         return (refusal is null ? plan : null, refusal);
@@ -72,6 +73,23 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         }
 
         drafts.Sort(Order);
+        (CallPlan Plan, CallRefusal Refusal)? first = null;
+        while (Best(call, preference.Kind, drafts) is { } best)
+        {
+            if (Enter(call, best) is not { } taken)
+            {
+                return (best, null);
+            }
+
+            first ??= (best, taken);
+            drafts.RemoveAll(draft => draft.Plan.Version == best.Version); // Another call tries it since.
+        }
+
+        return first is { } found ? found : (null, new CallRefusal(CallFailure.ModelNotFound, $"`{model}` stands for nothing that you may call at /v1/{call.Surface.Path}.", "model"));
+    }
+
+    private CallPlan? Best(Call call, PreferenceKind kind, List<(bool IsTaken, decimal Rank, string Name, CallPlan Plan)> drafts)
+    {
         (bool IsTaken, decimal Rank, string Name, CallPlan Plan)? best = null;
         foreach (var draft in drafts)
         {
@@ -82,12 +100,25 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
 
             if (Translated(call, draft.Plan).Plan is { } plan)
             {
-                var translated = (draft.IsTaken, Rank(preference.Kind, plan), draft.Name, plan);
+                var translated = (draft.IsTaken, Rank(kind, plan), draft.Name, plan);
                 best = best is { } other && Order(translated, other) > 0 ? best : translated;
             }
         }
 
-        return best is { } found ? (found.Plan, null) : (null, new CallRefusal(CallFailure.ModelNotFound, $"`{model}` stands for nothing that you may call at /v1/{call.Surface.Path}.", "model"));
+        return best?.Plan;
+    }
+
+    /// <summary>Lets a call in to a way of its plan, and keeps the one try for it where it takes one; or says why not.</summary>
+    private static CallRefusal? Enter(Call call, CallPlan plan)
+    {
+        if ((Entry.First(plan.Routes) ?? Entry.LastResort(plan.Routes, [])) is { } entry)
+        {
+            call.Hold(entry);
+            return null;
+        }
+
+        var busy = plan.Routes.All(route => route.CredentialHealth.BusyFor > TimeSpan.Zero);
+        return new CallRefusal(busy ? CallFailure.ProviderRateLimited : CallFailure.ProviderUnavailable, RetryAfter: TimeSpan.FromSeconds(1));
     }
 
     private static decimal Rank(PreferenceKind kind, CallPlan plan) => kind switch
@@ -112,7 +143,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
         }
 
         var (plan, untranslatable) = Translated(call, draft);
-        return (plan, refusal ?? untranslatable);
+        return (plan, refusal ?? untranslatable ?? Enter(call, plan!));
     }
 
     private (CallPlan? Plan, CallRefusal? Refusal) Withdrawn(Call call, ListedVersion version, CallFailure failure, string detail) =>

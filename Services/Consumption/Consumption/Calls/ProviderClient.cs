@@ -45,8 +45,7 @@ internal sealed class ProviderClient : IDisposable
     public async Task<(HttpResponseMessage? Answer, AttemptFailure Failure)> SendAsync(Call call, CallClock clock, CancellationToken deadline)
     {
         var routes = call.Plan!.Routes;
-        var route = routes.FirstOrDefault(route => route.TryEnter()) ?? LastResort(routes, []);
-        if (route is null)
+        if ((call.TakeEntry() ?? Entry.First(routes) ?? Entry.LastResort(routes, [])) is not { } entry)
         {
             return (null, routes.All(one => one.CredentialHealth.BusyFor > TimeSpan.Zero) ? AttemptFailure.Busy : AttemptFailure.Closed);
         }
@@ -55,6 +54,7 @@ internal sealed class ProviderClient : IDisposable
         for (var attempt = 1; ; attempt++)
         {
             clock.AwaitFirstByte();
+            var route = entry.Route;
             HttpResponseMessage? answer;
             AttemptFailure failure;
             try
@@ -63,11 +63,11 @@ internal sealed class ProviderClient : IDisposable
             }
             catch
             {
-                route.Health.Unknown(); // Else nobody could try the address again.
+                route.Health.GiveBack(entry.AddressTry); // Else nobody could try the address again.
                 throw;
             }
 
-            Note(route, answer, failure, call);
+            Note(entry, answer, failure, call);
             call.Route = route;
             var isRefused = answer is null ? failure == AttemptFailure.Credential : IsOfCredential(answer.StatusCode);
             var again = isRefused || (answer is null ? failure is AttemptFailure.Connect or AttemptFailure.ConnectTimeout or AttemptFailure.Token : IsRetried(answer.StatusCode));
@@ -89,7 +89,7 @@ internal sealed class ProviderClient : IDisposable
             }
 
             answer?.Dispose();
-            route = next ?? route;
+            entry = next ?? new Entry(route, 0, 0);
         }
     }
 
@@ -97,34 +97,31 @@ internal sealed class ProviderClient : IDisposable
     /// <param name="routes">All of them, best first.</param>
     /// <param name="tried">Those that were tried, the last one at the end.</param>
     /// <param name="isOfCredential">Whether the last one failed by its credential, and not by its address.</param>
-    private static Route? Next(IReadOnlyList<Route> routes, List<Route> tried, bool isOfCredential)
+    private static Entry? Next(IReadOnlyList<Route> routes, List<Route> tried, bool isOfCredential)
     {
         var last = tried[^1];
         var others = routes.SkipWhile(route => !ReferenceEquals(route, last)).Concat(routes.TakeWhile(route => !ReferenceEquals(route, last))).Where(route => !ReferenceEquals(route, last));
-        return (isOfCredential ? others.OrderByDescending(route => route.Endpoint == last.Endpoint) : others.Where(route => route.Endpoint != last.Endpoint)).FirstOrDefault(route => route.TryEnter())
-            ?? LastResort(routes, tried);
+        var ordered = isOfCredential ? others.OrderByDescending(route => route.Endpoint == last.Endpoint) : others.Where(route => route.Endpoint != last.Endpoint);
+        return Entry.First([.. ordered]) ?? Entry.LastResort(routes, tried);
     }
 
-    /// <summary>A way whose credential was refused a short time ago: it may have been the call's fault, not the credential's.</summary>
-    private static Route? LastResort(IReadOnlyList<Route> routes, List<Route> tried) =>
-        routes.FirstOrDefault(route => route.CredentialHealth.IsAside && route.CredentialHealth.BusyFor == TimeSpan.Zero && !tried.Contains(route) && route.Health.TryEnter());
-
-    private void Note(Route route, HttpResponseMessage? answer, AttemptFailure failure, Call call)
+    private void Note(Entry entry, HttpResponseMessage? answer, AttemptFailure failure, Call call)
     {
+        var route = entry.Route;
         switch (answer)
         {
             case null when failure is AttemptFailure.Left or AttemptFailure.Forbidden:
-                route.Health.Unknown();
+                route.Health.GiveBack(entry.AddressTry);
                 break;
             case null when failure == AttemptFailure.Credential && route.Endpoint.Credentials.Count > 1:
-                route.Health.Unknown();
+                route.Health.GiveBack(entry.AddressTry);
                 route.CredentialHealth.Refused();
                 break;
             case null:
                 route.Health.Failed();
                 break;
             case { StatusCode: HttpStatusCode.TooManyRequests }:
-                route.Health.Unknown();
+                route.Health.GiveBack(entry.AddressTry);
                 route.CredentialHealth.Busy(RetryAfter(answer) ?? BusyUnlessSaid);
                 break;
             case { StatusCode: >= HttpStatusCode.InternalServerError }:
@@ -287,7 +284,7 @@ internal enum AttemptFailure
     /// <summary>The caller left.</summary>
     Left,
 
-    /// <summary>Since the call was planned, its address was closed, or another call tries it: nothing was sent.</summary>
+    /// <summary>Since the call was planned, its address was closed: nothing was sent.</summary>
     Closed,
 
     /// <summary>Since the call was planned, the provider asked to be spared: nothing was sent.</summary>

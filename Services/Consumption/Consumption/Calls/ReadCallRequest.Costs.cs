@@ -23,7 +23,7 @@ internal static partial class ReadCallRequest
             else if (reader.ValueTextEquals("service_tier"u8))
             {
                 Once("service_tier", Seen.ServiceTier);
-                ReadServiceTier();
+                RefuseUnless("service_tier", null, "default", "auto", "standard_only");
             }
             else if (surface == Surface.Responses && reader.ValueTextEquals("background"u8))
             {
@@ -41,7 +41,7 @@ internal static partial class ReadCallRequest
             else if (surface == Surface.Responses && reader.ValueTextEquals("prompt"u8))
             {
                 Once("prompt", Seen.Prompt);
-                ReadStoredPrompt();
+                RefuseUnless("prompt", "What a stored `prompt` holds has no bound: send its text as `instructions` or `input`."); // The provider puts it in: nobody here knows how long it is.
             }
             else if (surface == Surface.ChatCompletions && reader.ValueTextEquals("modalities"u8))
             {
@@ -57,9 +57,13 @@ internal static partial class ReadCallRequest
                 media |= searchesWeb;
                 reader.Skip();
             }
-            else if (surface == Surface.Messages && (reader.ValueTextEquals("speed"u8) || reader.ValueTextEquals("inference_geo"u8)))
+            else if (surface == Surface.Messages && reader.ValueTextEquals("speed"u8))
             {
-                ReadDearerMember();
+                RefuseUnless("speed", null, "standard"); // Faster answers, and those of one country, multiply all rates.
+            }
+            else if (surface == Surface.Messages && reader.ValueTextEquals("inference_geo"u8))
+            {
+                RefuseUnless("inference_geo", null, "global");
             }
             else if (surface.Dialect == Dialect.Messages && reader.ValueTextEquals("mcp_servers"u8))
             {
@@ -98,7 +102,7 @@ internal static partial class ReadCallRequest
                     return;
                 }
 
-                textBytes += JsonText.Length(reader.ValueSpan);
+                textBytes += TextLength.Of(reader);
                 foreach (var unused in reader.GetString()!.EnumerateRunes())
                 {
                     characters++;
@@ -122,27 +126,22 @@ internal static partial class ReadCallRequest
             }
         }
 
-        private void ReadServiceTier()
+        /// <summary>Refuses a member that says anything but what goes without saying.</summary>
+        /// <param name="name">Its name.</param>
+        /// <param name="why">Why; null: it has a price of its own.</param>
+        /// <param name="usual">Texts that it may be.</param>
+        private void RefuseUnless(string name, string? why, params ReadOnlySpan<string> usual)
         {
             reader.Read();
-            if (reader.TokenType == JsonTokenType.String
-                && !reader.ValueTextEquals("auto"u8) && !reader.ValueTextEquals("default"u8) && !reader.ValueTextEquals("standard_only"u8))
+            var isUsual = reader.TokenType == JsonTokenType.Null;
+            foreach (var text in usual)
             {
-                Refuse(CallFailure.NotPriced, "This `service_tier` has a price of its own, which listings cannot declare: leave it out, or say `default`.", "service_tier");
+                isUsual |= reader.TokenType == JsonTokenType.String && reader.ValueTextEquals(text);
             }
 
-            reader.Skip();
-        }
-
-        /// <summary>Anthropic's faster answers, and answers within one country: each multiplies all rates.</summary>
-        private void ReadDearerMember()
-        {
-            var name = reader.GetString()!;
-            var usual = name == "speed" ? "standard" : "global";
-            reader.Read();
-            if (reader.TokenType != JsonTokenType.Null && !(reader.TokenType == JsonTokenType.String && reader.ValueTextEquals(usual)))
+            if (!isUsual)
             {
-                Refuse(CallFailure.NotPriced, $"This `{name}` has a price of its own, which listings cannot declare: leave it out, or say `{usual}`.", name);
+                Refuse(CallFailure.NotPriced, why ?? $"This `{name}` has a price of its own, which listings cannot declare: leave it out, or say `{usual[0]}`.", name);
             }
 
             reader.Skip();
@@ -161,18 +160,6 @@ internal static partial class ReadCallRequest
             if (!isEmpty)
             {
                 Refuse(CallFailure.NotPriced, "What `mcp_servers` give to the model has no bound: call the servers yourself, with tools of your own.", "mcp_servers");
-            }
-
-            reader.Skip();
-        }
-
-        /// <summary>The provider puts a text of its own in the place of a stored prompt: nobody here knows how long.</summary>
-        private void ReadStoredPrompt()
-        {
-            reader.Read();
-            if (reader.TokenType != JsonTokenType.Null)
-            {
-                Refuse(CallFailure.NotPriced, "What a stored `prompt` holds has no bound: send its text as `instructions` or `input`.", "prompt");
             }
 
             reader.Skip();

@@ -306,7 +306,7 @@ internal static partial class ReadCallRequest
             reader.Read();
             if (reader.TokenType is not (JsonTokenType.StartArray or JsonTokenType.StartObject))
             {
-                textBytes += reader.TokenType == JsonTokenType.String ? JsonText.Length(reader.ValueSpan) : 0;
+                textBytes += TextLength.Of(reader);
                 return;
             }
 
@@ -332,12 +332,12 @@ internal static partial class ReadCallRequest
                     var isText = reader.ValueTextEquals("content"u8) || reader.ValueTextEquals("text"u8) || reader.ValueTextEquals("arguments"u8) || reader.ValueTextEquals("output"u8);
                     if (isText && reader.Read())
                     {
-                        textBytes += reader.TokenType == JsonTokenType.String ? JsonText.Length(reader.ValueSpan) : 0;
+                        textBytes += TextLength.Of(reader);
                     }
                 }
                 else if (reader.TokenType == JsonTokenType.String && reader.CurrentDepth == depth + 1)
                 {
-                    textBytes += JsonText.Length(reader.ValueSpan); // An array of texts.
+                    textBytes += TextLength.Of(reader); // An array of texts.
                 }
             }
         }

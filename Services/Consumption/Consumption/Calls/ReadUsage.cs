@@ -5,7 +5,7 @@ namespace LlmMarketplace.Consumption.Calls;
 /// <summary>What an answer, or one event of a stream, tells us besides its usage.</summary>
 /// <param name="HasUsage">Whether it tells usage.</param>
 /// <param name="HasContent">Whether it carries anything besides usage.</param>
-/// <param name="TextBytes">Bytes of produced text in it.</param>
+/// <param name="TextBytes">Bytes of produced text in it (<see cref="TextLength"/>).</param>
 /// <param name="Images">Entries of <c>data</c>: images made, where images are what is made.</param>
 /// <param name="IsError">Whether it is an error object.</param>
 /// <param name="IsEnd">Whether it is the event that ends a stream of its dialect.</param>
@@ -177,7 +177,7 @@ internal static class ReadUsage
         {
             reader.Read();
             hasContent = true;
-            transcriptBytes += reader.TokenType == JsonTokenType.String ? JsonText.Length(reader.ValueSpan) : 0;
+            transcriptBytes += TextLength.Of(reader);
             reader.Skip();
         }
 
@@ -216,7 +216,7 @@ internal static class ReadUsage
             if (reader.TokenType == JsonTokenType.String)
             {
                 hasContent = true;
-                textBytes += JsonText.Length(reader.ValueSpan);
+                textBytes += TextLength.Of(reader);
                 return;
             }
 
@@ -231,7 +231,7 @@ internal static class ReadUsage
                 if (reader.TokenType == JsonTokenType.PropertyName && IsText())
                 {
                     reader.Read();
-                    textBytes += reader.TokenType == JsonTokenType.String ? JsonText.Length(reader.ValueSpan) : 0;
+                    textBytes += TextLength.Of(reader);
                 }
             }
         }

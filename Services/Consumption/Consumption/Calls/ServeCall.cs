@@ -110,28 +110,40 @@ internal sealed partial class ServeCall(
     /// <summary>Plans, admits and forwards to one model. Null: the caller has an answer.</summary>
     private async Task<CallRefusal?> AttemptAsync(Call call, string model)
     {
-        call.Model = model;
-        (call.Plan, var refusal) = plans.Plan(call);
-        refusal ??= Fallback.Check(call);
-        var isPlanned = refusal is null;
-        if (isPlanned)
+        try
         {
-            await cache.LookAsync(call);
-        }
+            call.Model = model;
+            (call.Plan, var refusal) = plans.Plan(call);
+            refusal ??= Fallback.Check(call);
+            var isPlanned = refusal is null;
+            if (isPlanned)
+            {
+                await cache.LookAsync(call);
+            }
 
-        refusal ??= await admission.AdmitAsync(call);
-        CallAnswers.SetHeaders(call);
-        if (call.Claim is not null && (!isPlanned || refusal?.Failure == CallFailure.IdempotencyInProgress) && await replay.TrySendAsync(call) is { Known: true, Refusal: var reason })
+            refusal ??= await admission.AdmitAsync(call);
+            CallAnswers.SetHeaders(call);
+            if (refusal is not null || call.Admission is null || call.Cache?.Found is not null)
+            {
+                call.GiveBackEntry(); // Now, for what is sent instead may take long.
+            }
+
+            if (call.Claim is not null && (!isPlanned || refusal?.Failure == CallFailure.IdempotencyInProgress) && await replay.TrySendAsync(call) is { Known: true, Refusal: var reason })
+            {
+                return reason;
+            }
+
+            if (refusal is null && call.Admission is not null)
+            {
+                logs.Begin(call);
+            }
+
+            return refusal ?? (call.Admission is null ? await replay.SendAsync(call) : call.Cache?.Found is null ? await ForwardAsync(call) : await cache.SendAsync(call));
+        }
+        finally
         {
-            return reason;
+            call.GiveBackEntry(); // If it did not come to it.
         }
-
-        if (refusal is null && call.Admission is not null)
-        {
-            logs.Begin(call);
-        }
-
-        return refusal ?? (call.Admission is null ? await replay.SendAsync(call) : call.Cache?.Found is null ? await ForwardAsync(call) : await cache.SendAsync(call));
     }
 
     private async Task<CallRefusal?> ReadAsync(Call call, string? id)

@@ -20,7 +20,7 @@
 --   that refuses (tokens or nanos), what is left of the budgets (nanos, -1 without); for each claim the call that stands against it, or ''
 local GENERATION, LATE, STALE, MONTH, BUDGET, CONCURRENT, REQUESTS, TOKENS = 1, 2, 3, 4, 5, 6, 7, 8
 local KEPT, BUSY, OTHER_BODY, NOT_KEPT = 9, 10, 11, 12
-local floor, ceil, max, min, format, match = math.floor, math.ceil, math.max, math.min, string.format, string.match
+local ARGV, call, tonumber, floor, ceil, format, match = ARGV, redis.call, tonumber, math.floor, math.ceil, string.format, string.match
 local MINUTE = 60000000
 local TOP = 9007199254740991 -- What providers tell of usage has no bound: sums stay where whole numbers are exact, and any limit is long spent.
 local unpack = table.unpack or unpack
@@ -28,57 +28,63 @@ local A, S, N = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local settlements = 4 + A * 9
 local admissions = settlements + S * 6
 local claims = admissions + N * 9
+local has_claims = KEYS[4] ~= nil
 
-local fields, ids = {'g'}, {}
+local fields, ids = {'g', 'u'}, {}
 for a = 1, A do
-  fields[2 * a] = ARGV[a * 9 - 4]
-  fields[2 * a + 1] = 'v' .. ARGV[a * 9 - 4]
+  local field = ARGV[a * 9 - 4]
+  fields[2 * a + 1] = field
+  fields[2 * a + 2] = 'v' .. field
 end
-fields[2 * A + 2] = 'u'
 for s = 1, S do ids[s] = ARGV[settlements + s * 6 - 5] end
 for n = 1, N do ids[S + n] = ARGV[admissions + n * 9 - 8] end
-local had = redis.call('HMGET', KEYS[1], unpack(fields))
-local tracks = had[2 * A + 2] == '1'
-local users, spent = {}, {}
-for a = 1, A do
-  if tracks and string.sub(ARGV[a * 9 - 4], 1, 2) == 'u:' then users[#users + 1] = ARGV[a * 9 - 4] end
+local had = call('HMGET', KEYS[1], unpack(fields))
+local tracks = had[2] == '1'
+local spent = {}
+if tracks then
+  local users = {}
+  for a = 1, A do
+    if string.sub(ARGV[a * 9 - 4], 1, 2) == 'u:' then users[#users + 1] = ARGV[a * 9 - 4] end
+  end
+  if #users > 0 then
+    local found = call('HMGET', KEYS[3], unpack(users))
+    for i = 1, #users do spent[users[i]] = found[i] or false end
+  end
 end
-if #users > 0 then
-  local found = redis.call('HMGET', KEYS[3], unpack(users))
-  for i = 1, #users do spent[users[i]] = found[i] or false end
-end
-local opened = redis.call('HMGET', KEYS[2], unpack(ids))
+local opened = call('HMGET', KEYS[2], unpack(ids))
 local open, changed = {}, {}
 for i = 1, S + N do open[ids[i]] = opened[i] or nil end
 
-local held, claim_of, taken = {}, {}, {}
-if #KEYS > 3 then
-  local values = redis.call('MGET', unpack(KEYS, 4))
+-- Only when there are claims: each run of the script makes its functions and tables anew.
+local held, claim_of, taken, standing, take
+if has_claims then
+  held, claim_of, taken = {}, {}, {}
+  local values = call('MGET', unpack(KEYS, 4))
   for c = 1, #KEYS - 3 do
     held[KEYS[c + 3]] = values[c] or nil
     local place = tonumber(ARGV[claims + c * 4 - 3])
     claim_of[place] = {key = KEYS[c + 3], body = ARGV[claims + c * 4 - 2], state = ARGV[claims + c * 4 - 1], ms = ARGV[claims + c * 4], against = ''}
   end
-end
 
--- The state of a claim that another call has, and that call; nil when it is free.
-local function standing(claim, id)
-  local state, holder, body = match(held[claim.key] or '', '^(%a) (%x+) (%x+)$')
-  if not state or holder == id then return nil end
-  if state == 'o' then
-    local call = open[holder]
-    if not call and not changed[holder] then call = redis.call('HGET', KEYS[2], holder) end
-    if not call or not match(call, '^%x') then return nil end
+  -- The state of a claim that another call has, and that call; nil when it is free.
+  standing = function(claim, id)
+    local state, holder, body = match(held[claim.key] or '', '^(%a) (%x+) (%x+)$')
+    if not state or holder == id then return nil end
+    if state == 'o' then
+      local its = open[holder]
+      if not its and not changed[holder] then its = call('HGET', KEYS[2], holder) end
+      if not its or not match(its, '^%x') then return nil end
+    end
+    return state, holder, body
   end
-  return state, holder, body
+
+  take = function(claim, state, id)
+    held[claim.key] = state .. ' ' .. id .. ' ' .. claim.body
+    taken[claim.key] = claim.ms
+  end
 end
 
-local function take(claim, state, id)
-  held[claim.key] = state .. ' ' .. id .. ' ' .. claim.body
-  taken[claim.key] = claim.ms
-end
-
-local time = redis.call('TIME')
+local time = call('TIME')
 local seconds = tonumber(time[1])
 local now = seconds * 1000000 + tonumber(time[2])
 
@@ -94,23 +100,27 @@ local today = (yoe + era * 400 + (month <= 2 and 1 or 0)) * 10000 + month * 100 
 
 local accounts = {}
 for a = 1, A do
-  local at = a * 9 - 5
-  local account = {
-    field = ARGV[at + 1], stale = (tonumber(had[2 * a + 1] or '0') > tonumber(ARGV[at + 2])),
-    per_minute = tonumber(ARGV[at + 3]), burst = tonumber(ARGV[at + 4]), tokens_per_minute = tonumber(ARGV[at + 5]), tokens_per_month = tonumber(ARGV[at + 6]),
-    period = ARGV[at + 7], budget = tonumber(ARGV[at + 8]), concurrent = tonumber(ARGV[at + 9]),
-    day = 0, d = 0, m = 0, t = 0, used = 0, requests = 0, tokens = 0, open = 0}
-  if had[2 * a] then
-    local day, d, m, t, used, requests, tokens, calls = match(had[2 * a], '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
-    account.day, account.d, account.m, account.t = tonumber(day), tonumber(d), tonumber(m), tonumber(t)
-    account.used, account.requests, account.tokens, account.open = tonumber(used), tonumber(requests), tonumber(tokens), tonumber(calls)
-  elseif spent[account.field] ~= nil then
-    account.user = true
-    local day, d, m, t = match(spent[account.field] or '0 0 0 0', '(%d+) (%d+) (%d+) (%d+)')
-    account.day, account.d, account.m, account.t = tonumber(day), tonumber(d), tonumber(m), tonumber(t)
+  local at = a * 9 - 4
+  local field, kept = ARGV[at], had[2 * a + 1]
+  local day, d, m, t, used, requests, tokens, calls, user = 0, 0, 0, 0, 0, 0, 0, 0, false
+  if kept then
+    day, d, m, t, used, requests, tokens, calls = match(kept, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+    used, requests, tokens, calls = tonumber(used), tonumber(requests), tonumber(tokens), tonumber(calls)
+  elseif spent[field] ~= nil then
+    user = true
+    day, d, m, t = match(spent[field] or '0 0 0 0', '(%d+) (%d+) (%d+) (%d+)')
   end
-  today = max(today, account.day) -- A server whose clock is behind does not bring an old period back.
-  accounts[a] = account
+  if requests < now then requests = now end
+  if tokens < now then tokens = now end
+  local per_minute, tokens_per_minute = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 4])
+  day = tonumber(day)
+  accounts[a] = {
+    field = field, stale = tonumber(had[2 * a + 2] or '0') > tonumber(ARGV[at + 1]), user = user, changed = false,
+    per_minute = per_minute, burst = tonumber(ARGV[at + 3]), tokens_per_minute = tokens_per_minute, tokens_per_month = tonumber(ARGV[at + 5]),
+    period = ARGV[at + 6], budget = tonumber(ARGV[at + 7]), concurrent = tonumber(ARGV[at + 8]),
+    per_request = per_minute > 0 and 60000000 / per_minute or 0, per_token = tokens_per_minute > 0 and 60000000 / tokens_per_minute or 0,
+    day = day, d = tonumber(d), m = tonumber(m), t = tonumber(t), used = used, requests = requests, tokens = tokens, open = calls}
+  if today < day then today = day end -- A server whose clock is behind does not bring an old period back.
 end
 month = floor(today / 100)
 
@@ -121,72 +131,83 @@ for a = 1, A do
     if floor(account.day / 100) < month then account.m, account.used = 0, 0 end
     account.day = today
   end
-  account.per_request = account.per_minute > 0 and 60000000 / account.per_minute or 0
-  account.per_token = account.tokens_per_minute > 0 and 60000000 / account.tokens_per_minute or 0
-  account.requests, account.tokens = max(account.requests, now), max(account.tokens, now)
-end
-
--- Whole numbers are cheaper to write, and most rates are whole.
-local function exact(number)
-  return number == floor(number) and format('%d', number) or format('%.17g', number)
 end
 
 local function add(account, day, tokens, nanos, per_token, calls)
-  if day == today then account.d = min(TOP, max(0, account.d + nanos)) end
-  if floor(day / 100) == month then
-    account.m = min(TOP, max(0, account.m + nanos))
-    account.used = min(TOP, max(0, account.used + tokens))
+  local total = account.t + nanos
+  account.t = total > TOP and TOP or total > 0 and total or 0
+  if day == today then
+    local d = account.d + nanos
+    account.d = d > TOP and TOP or d > 0 and d or 0
   end
-  account.t = min(TOP, max(0, account.t + nanos))
-  account.tokens = min(now + MINUTE, max(now, account.tokens + floor(tokens * per_token + 0.5))) -- An empty bucket is full in a minute, whatever was used beyond it.
-  account.open = max(0, account.open + calls)
+  if day == today or floor(day / 100) == month then
+    local m, used = account.m + nanos, account.used + tokens
+    account.m = m > TOP and TOP or m > 0 and m or 0
+    account.used = used > TOP and TOP or used > 0 and used or 0
+  end
+  if per_token > 0 then
+    local full = account.tokens + floor(tokens * per_token + 0.5)
+    account.tokens = full > now + MINUTE and now + MINUTE or full > now and full or now -- An empty bucket is full in a minute, whatever was used beyond it.
+  end
+  calls = account.open + calls
+  account.open = calls > 0 and calls or 0
   account.changed = true
 end
 
-local answer = {now}
+local answer, k = N > 0 and {now, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0} or {now}, 1
 for s = 1, S do
   local at = settlements + s * 6 - 6
   local id, deadline = ARGV[at + 1], tonumber(ARGV[at + 5])
   local instance, day, _, tokens, nanos, per_token, key_per_token
   if open[id] then instance, day, _, tokens, nanos, per_token, key_per_token = match(open[id], '(%x+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+)') end
   if instance then
-    tokens, nanos = tonumber(ARGV[at + 3]) - tonumber(tokens), tonumber(ARGV[at + 4]) - tonumber(nanos)
-    add(accounts[1], tonumber(day), tokens, nanos, tonumber(per_token), -1)
-    add(accounts[tonumber(ARGV[at + 2])], tonumber(day), tokens, nanos, tonumber(key_per_token), -1)
-    local user = accounts[tonumber(ARGV[at + 6])]
-    if user and tracks then add(user, tonumber(day), 0, nanos, 0, -1) end
+    day, tokens, nanos = tonumber(day), tonumber(ARGV[at + 3]) - tonumber(tokens), tonumber(ARGV[at + 4]) - tonumber(nanos)
+    add(accounts[1], day, tokens, nanos, tonumber(per_token), -1)
+    add(accounts[tonumber(ARGV[at + 2])], day, tokens, nanos, tonumber(key_per_token), -1)
+    local user = tracks and accounts[tonumber(ARGV[at + 6])]
+    if user then add(user, day, 0, nanos, 0, -1) end
   end
   local trace = now <= deadline
   if trace then open[id] = 'x ' .. (instance or '0') elseif open[id] then open[id] = nil end
   changed[id] = true
-  if claim_of[-s] and not standing(claim_of[-s], id) then take(claim_of[-s], claim_of[-s].state, id) end
-  answer[#answer + 1] = trace and 1 or 0
+  local claim = has_claims and claim_of[-s]
+  if claim and not standing(claim, id) then take(claim, claim.state, id) end
+  k = k + 1
+  answer[k] = trace and 1 or 0
 end
 
 local function left_of(account)
   return account.budget - (account.period == 'd' and account.d or account.period == 'm' and account.m or account.t)
 end
 
--- Status, what is left, µs to wait; nil when the account admits it.
-local function refuses(account, tokens, nanos)
-  if account.tokens_per_month > 0 and account.used + tokens > account.tokens_per_month then return MONTH, account.tokens_per_month - account.used, 0 end
-  if account.period ~= '-' and nanos > left_of(account) then return BUDGET, left_of(account), 0 end
-end
-
-local function hurries(account)
-  if account.per_request > 0 then
-    local wait = account.requests + account.per_request - now - account.per_request * account.burst
-    if wait > 0.5 then return REQUESTS, 0, wait end
+-- What refuses a call of these accounts: status, which of them, what is left, µs to wait; nil when nothing does.
+local function refuses(payers, tokens, nanos)
+  for a = 1, #payers do
+    local account = payers[a]
+    if account.tokens_per_month > 0 and account.used + tokens > account.tokens_per_month then return MONTH, a, account.tokens_per_month - account.used, 0 end
+    if account.period ~= '-' then
+      local left = left_of(account)
+      if nanos > left then return BUDGET, a, left, 0 end
+    end
   end
 end
 
-local function delays(account, tokens)
-  if account.concurrent > 0 and account.open >= account.concurrent then return CONCURRENT, 0, 0 end
-  local no, left, wait = hurries(account)
-  if no then return no, left, wait end
-  if account.per_token > 0 then
-    local wait = account.tokens + account.per_token * tokens - now - account.per_token * account.tokens_per_minute
-    if wait > 0.5 then return TOKENS, max(0, floor(account.tokens_per_minute - (account.tokens - now) / account.per_token)), wait end
+-- The same, of what passes by waiting; a repeat costs nothing, but is a request.
+local function delays(payers, tokens, is_repeat)
+  for a = 1, #payers do
+    local account = payers[a]
+    if not is_repeat and account.concurrent > 0 and account.open >= account.concurrent then return CONCURRENT, a, 0, 0 end
+    if account.per_request > 0 then
+      local wait = account.requests + account.per_request - now - account.per_request * account.burst
+      if wait > 0.5 then return REQUESTS, a, 0, wait end
+    end
+    if not is_repeat and account.per_token > 0 then
+      local wait = account.tokens + account.per_token * tokens - now - account.per_token * account.tokens_per_minute
+      if wait > 0.5 then
+        local left = floor(account.tokens_per_minute - (account.tokens - now) / account.per_token)
+        return TOKENS, a, left > 0 and left or 0, wait
+      end
+    end
   end
 end
 
@@ -207,7 +228,7 @@ for n = 1, N do
   else
     for a = 1, #payers do if status == 0 and payers[a].stale then status, refusing = STALE, a end end
     if status == 0 and user and not tracks and user.period ~= '-' then status = GENERATION end
-    local claim, checks = claim_of[n], {refuses, delays}
+    local claim = has_claims and claim_of[n]
     local state, holder, body
     if claim and status == 0 then state, holder, body = standing(claim, id) end
     if state then
@@ -215,30 +236,30 @@ for n = 1, N do
       if body ~= claim.body then status = OTHER_BODY
       elseif state == 'o' then status = BUSY
       elseif state == 'u' then status = NOT_KEPT
-      else checks = {hurries} end -- A repeat costs nothing, but is a request.
+      end
     end
-    for _, check in ipairs(checks) do
-      for a = 1, #payers do
-        if status == 0 then
-          local no, remains, until_then = check(payers[a], tokens, nanos)
-          if no then status, refusing, left, wait = no, a, remains, until_then end
+    if status == 0 then
+      local no, who, remains, until_then
+      if not state then no, who, remains, until_then = refuses(payers, tokens, nanos) end
+      if not no then no, who, remains, until_then = delays(payers, tokens, state) end
+      if no then
+        status, refusing, left, wait = no, who, remains, until_then
+      else
+        for a = 1, #payers do
+          local account = payers[a]
+          account.requests = account.requests + account.per_request
+          account.changed = true
+        end
+        if state then status = KEPT
+        else
+          if claim then take(claim, 'o', id) end
+          for a = 1, #payers do add(payers[a], today, tokens, nanos, payers[a].per_token, 1) end
+          local per_token, key_per_token = payers[1].per_token, payers[2].per_token
+          local whole = per_token == floor(per_token) and key_per_token == floor(key_per_token) -- They are cheaper to write, and most are.
+          open[id] = format(whole and '%s %d %d %d %d %d %d' or '%s %d %d %d %d %.17g %.17g', ARGV[at + 2], today, admitted, tokens, nanos, per_token, key_per_token)
+          changed[id] = true
         end
       end
-    end
-    if status == 0 and state then
-      status = KEPT
-      for a = 1, #payers do
-        payers[a].requests = payers[a].requests + payers[a].per_request
-        payers[a].changed = true
-      end
-    elseif status == 0 then
-      if claim then take(claim, 'o', id) end
-      for a = 1, #payers do
-        add(payers[a], today, tokens, nanos, payers[a].per_token, 1)
-        payers[a].requests = payers[a].requests + payers[a].per_request
-      end
-      open[id] = format('%s %d %d %d %d %s %s', ARGV[at + 2], today, admitted, tokens, nanos, exact(payers[1].per_token), exact(payers[2].per_token))
-      changed[id] = true
     end
   end
 
@@ -247,23 +268,28 @@ for n = 1, N do
   for a = 1, #payers do
     local account = payers[a]
     if account.per_request > 0 then
-      local rest = max(0, floor(account.burst - (account.requests - now) / account.per_request + 0.000001))
-      if requests == 0 or rest < requests_left then requests, requests_left, requests_full = account.burst, rest, account.requests - now end
+      local full = account.requests - now
+      local rest = floor(account.burst - full / account.per_request + 0.000001)
+      if rest < 0 then rest = 0 end
+      if requests == 0 or rest < requests_left then requests, requests_left, requests_full = account.burst, rest, full end
     end
     if account.per_token > 0 then
-      local rest = max(0, floor(account.tokens_per_minute - (account.tokens - now) / account.per_token + 0.000001))
-      if rate == 0 or rest < rate_left then rate, rate_left, rate_full = account.tokens_per_minute, rest, account.tokens - now end
+      local full = account.tokens - now
+      local rest = floor(account.tokens_per_minute - full / account.per_token + 0.000001)
+      if rest < 0 then rest = 0 end
+      if rate == 0 or rest < rate_left then rate, rate_left, rate_full = account.tokens_per_minute, rest, full end
     end
     if account.period ~= '-' then
-      local rest = max(0, left_of(account))
+      local rest = left_of(account)
+      if rest < 0 then rest = 0 end
       if budget < 0 or rest < budget then budget = rest end
     end
   end
-  local k = #answer
   answer[k + 1], answer[k + 2], answer[k + 3], answer[k + 4] = status, refusing, day, admitted
   answer[k + 5], answer[k + 6], answer[k + 7] = requests, requests_left, ceil(requests_full / 1000)
   answer[k + 8], answer[k + 9], answer[k + 10] = rate, rate_left, ceil(rate_full / 1000)
-  answer[k + 11], answer[k + 12], answer[k + 13] = ceil(wait / 1000), max(0, left), budget
+  answer[k + 11], answer[k + 12], answer[k + 13] = ceil(wait / 1000), left > 0 and left or 0, budget
+  k = k + 13
 end
 
 local set, charged, put, gone = {}, {}, {}, {}
@@ -286,10 +312,12 @@ for id in pairs(changed) do
     gone[#gone + 1] = id
   end
 end
-for c = 1, #KEYS - 3 do answer[#answer + 1] = claim_of[tonumber(ARGV[claims + c * 4 - 3])].against end
-for key, ms in pairs(taken) do redis.call('SET', key, held[key], 'PX', ms) end
-if #set > 0 then redis.call('HSET', KEYS[1], unpack(set)) end
-if #charged > 0 then redis.call('HSET', KEYS[3], unpack(charged)) end
-if #put > 0 then redis.call('HSET', KEYS[2], unpack(put)) end
-if #gone > 0 then redis.call('HDEL', KEYS[2], unpack(gone)) end
+if has_claims then
+  for c = 1, #KEYS - 3 do answer[k + c] = claim_of[tonumber(ARGV[claims + c * 4 - 3])].against end
+  for key, ms in pairs(taken) do call('SET', key, held[key], 'PX', ms) end
+end
+if #set > 0 then call('HSET', KEYS[1], unpack(set)) end
+if #charged > 0 then call('HSET', KEYS[3], unpack(charged)) end
+if #put > 0 then call('HSET', KEYS[2], unpack(put)) end
+if #gone > 0 then call('HDEL', KEYS[2], unpack(gone)) end
 return answer

@@ -25,6 +25,10 @@ internal sealed class CacheOptions
     [Range(typeof(TimeSpan), "00:00:00.010", "00:00:10", ErrorMessage = "ResponseCache:LookFor must lie between 00:00:00.010 and 00:00:10.")]
     public TimeSpan LookFor { get; set; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long calls do without the cache after a look into it failed or took too long; then one call looks again.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:10:00", ErrorMessage = "ResponseCache:PauseFor must lie between 00:00:00.010 and 00:10:00.")]
+    public TimeSpan PauseFor { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How often what is too much or too old is removed.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00", ErrorMessage = "ResponseCache:TidyEvery must lie between 00:00:00.100 and 01:00:00.")]
     public TimeSpan TidyEvery { get; set; } = TimeSpan.FromSeconds(10);

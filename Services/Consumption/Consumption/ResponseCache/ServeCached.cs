@@ -18,13 +18,15 @@ namespace LlmMarketplace.Consumption.ResponseCache;
 ///              │ yes: looked up          found ─► admitted with nothing reserved but one request of the rates ─► recorded at no cost, no attempts ─► sent
 ///              └──────────────────── not found ─► admitted, forwarded, settled ─► <see cref="KeepCached"/>
 /// </code>
-/// A call is planned before: whoever may not call the version gets nothing of it from here. Is PostgreSQL away or slow, nothing was found.
+/// A call is planned before: whoever may not call the version gets nothing of it from here. Is PostgreSQL away or slow, nothing was found, and for a while nothing is looked for (<see cref="LookPause"/>).
 /// </summary>
 internal sealed partial class ServeCached(
     OptedIn<CachePolicy> policies, NpgsqlDataSource database, AnswerProtector protector, SettleCall settle, InstanceLease lease, ConsumptionTelemetry telemetry, IOptions<CacheOptions> options, TimeProvider time,
     ILogger<ServeCached> logger)
 {
     public const string Header = "x-marketplace-cache";
+
+    private readonly LookPause pause = new(options.Value.PauseFor, time);
 
     /// <summary>Looks a planned call up, if its organisation has switched the cache on.</summary>
     public Task LookAsync(Call call) => policies.Of(call.Organisation!.Id) is { } policy ? LookAsync(call, policy) : Task.CompletedTask;
@@ -72,14 +74,28 @@ internal sealed partial class ServeCached(
 
     private async Task<(Answer Answer, TimeSpan Age)?> TryFindAsync(Call call, CacheUse use)
     {
+        if (!pause.TryLook())
+        {
+            return null;
+        }
+
         using var patience = new CancellationTokenSource(options.Value.LookFor, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, call.Left);
         try
         {
-            return await FindAsync(call.Organisation!.Id, use, either.Token).WaitAsync(either.Token); // Of a server that says nothing, Npgsql takes leave much later.
+            var found = await FindAsync(call.Organisation!.Id, use, either.Token).WaitAsync(either.Token); // Of a server that says nothing, Npgsql takes leave much later.
+            pause.End();
+            return found;
         }
-        catch (Exception away) when ((away is NpgsqlException or TimeoutException or OperationCanceledException && !call.Left.IsCancellationRequested) || away is CryptographicException)
+        catch (CryptographicException unreadable)
         {
+            pause.End();
+            Log.NotLookedUp(logger, call.Id, unreadable);
+            return null;
+        }
+        catch (Exception away) when (away is NpgsqlException or TimeoutException or OperationCanceledException && !call.Left.IsCancellationRequested)
+        {
+            pause.Begin();
             Log.NotLookedUp(logger, call.Id, away);
             return null;
         }

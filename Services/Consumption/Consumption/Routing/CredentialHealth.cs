@@ -31,16 +31,36 @@ internal sealed class CredentialHealth(TimeProvider time)
     public bool IsAside => Volatile.Read(ref asideUntil) is var until && until != 0 && until > time.GetTimestamp();
 
     /// <summary>Whether a call may use it now. After it was set aside, only one may until that has an outcome.</summary>
-    public bool TryEnter()
+    public bool TryEnter() => TryEnter(out _);
+
+    /// <inheritdoc cref="TryEnter()"/>
+    /// <param name="until">Of the one try, when others may again, for <see cref="GiveBack"/>; 0: others may use it too.</param>
+    public bool TryEnter(out long until)
     {
+        until = 0;
         if (BusyFor > TimeSpan.Zero)
         {
             return false;
         }
 
         var aside = Volatile.Read(ref asideUntil);
-        return aside == 0 || (aside <= time.GetTimestamp() && Interlocked.CompareExchange(ref asideUntil, Until(TryFor), aside) == aside);
+        if (aside == 0)
+        {
+            return true;
+        }
+
+        var tried = Until(TryFor);
+        if (aside > time.GetTimestamp() || Interlocked.CompareExchange(ref asideUntil, tried, aside) != aside)
+        {
+            return false;
+        }
+
+        until = tried;
+        return true;
     }
+
+    /// <summary>The call that was to try it is not sent: another one may.</summary>
+    public void GiveBack(long until) => Interlocked.CompareExchange(ref asideUntil, time.GetTimestamp(), until);
 
     /// <summary>It was taken.</summary>
     public void Accepted()

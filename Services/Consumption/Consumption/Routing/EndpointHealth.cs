@@ -25,7 +25,8 @@ internal sealed class EndpointHealth(TimeProvider time)
     private int failures;
     private long firstFailure;
     private long openUntil;
-    private bool trying;
+    private long tries;
+    private long trying; // The number of the try under way; 0: there is none.
 
     /// <summary>Milliseconds to an answer's headers, newer ones counting more (an exponentially weighted moving average); 0: not known yet.</summary>
     public double LatencyMs => Volatile.Read(ref latencyMs);
@@ -42,11 +43,16 @@ internal sealed class EndpointHealth(TimeProvider time)
     }
 
     /// <summary>Whether a call finds out if it may be asked again: no other is let through until that has an outcome.</summary>
-    public bool IsBeingTried => Volatile.Read(ref openUntil) != 0 && Volatile.Read(ref trying);
+    public bool IsBeingTried => Volatile.Read(ref openUntil) != 0 && Volatile.Read(ref trying) != 0;
 
     /// <summary>Whether a call may be sent now. After an opening, only one is let through until it has an outcome.</summary>
-    public bool TryEnter()
+    public bool TryEnter() => TryEnter(out _);
+
+    /// <inheritdoc cref="TryEnter()"/>
+    /// <param name="number">Of the one try, for <see cref="GiveBack"/>; 0: others may call too.</param>
+    public bool TryEnter(out long number)
     {
+        number = 0;
         if (ClosedFor > TimeSpan.Zero)
         {
             return false;
@@ -64,7 +70,31 @@ internal sealed class EndpointHealth(TimeProvider time)
                 return true;
             }
 
-            return !trying && (trying = true);
+            if (trying != 0)
+            {
+                return false;
+            }
+
+            number = trying = ++tries;
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Nothing was found out: the call that was to try it was not sent, its caller left before there was an outcome, or the provider is too busy to tell. Another one may try. A call that had no try
+    /// gives none back, least of all another's.
+    /// </summary>
+    /// <param name="number">See <see cref="TryEnter(out long)"/>.</param>
+    public void GiveBack(long number)
+    {
+        if (number == 0)
+        {
+            return;
+        }
+
+        lock (gate)
+        {
+            trying = trying == number ? 0 : trying;
         }
     }
 
@@ -77,9 +107,9 @@ internal sealed class EndpointHealth(TimeProvider time)
         {
             lock (gate)
             {
-                if (trying)
+                if (trying != 0)
                 {
-                    (failures, firstFailure, openUntil, trying) = (FailuresToOpen - 1, time.GetTimestamp(), 0, false);
+                    (failures, firstFailure, openUntil, trying) = (FailuresToOpen - 1, time.GetTimestamp(), 0, 0);
                 }
             }
         }
@@ -92,7 +122,7 @@ internal sealed class EndpointHealth(TimeProvider time)
         {
             lock (gate)
             {
-                (failures, openUntil, trying) = (0, 0, false);
+                (failures, openUntil, trying) = (0, 0, 0);
             }
         }
     }
@@ -109,22 +139,10 @@ internal sealed class EndpointHealth(TimeProvider time)
             }
 
             failures++;
-            if (trying || failures >= FailuresToOpen)
+            if (trying != 0 || failures >= FailuresToOpen)
             {
                 openUntil = now + Ticks(OpenFor);
-                trying = false;
-            }
-        }
-    }
-
-    /// <summary>Nobody knows: the caller left before there was an outcome, or the provider is too busy to tell.</summary>
-    public void Unknown()
-    {
-        if (Volatile.Read(ref openUntil) != 0)
-        {
-            lock (gate)
-            {
-                trying = false;
+                trying = 0;
             }
         }
     }

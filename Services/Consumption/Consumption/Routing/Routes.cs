@@ -8,11 +8,7 @@ namespace LlmMarketplace.Consumption.Routing;
 /// <param name="Credential">What it is shown; null: it takes none.</param>
 /// <param name="Health">Of the address.</param>
 /// <param name="CredentialHealth">Of the credential at this address.</param>
-internal sealed record Route(ListedEndpoint Endpoint, ListedCredential? Credential, EndpointHealth Health, CredentialHealth CredentialHealth)
-{
-    /// <summary>Whether a call may go this way now. The credential is asked first: of an address that was closed, asking takes the one try.</summary>
-    public bool TryEnter() => CredentialHealth.TryEnter() && Health.TryEnter();
-}
+internal sealed record Route(ListedEndpoint Endpoint, ListedCredential? Credential, EndpointHealth Health, CredentialHealth CredentialHealth);
 
 /// <summary>
 /// In which order the ways to a version are tried. The addresses first by chance, each in proportion to its weight and to how fast it answers (half as fast: a quarter as

@@ -33,6 +33,11 @@ internal static class AnswerReading
     /// <summary>A member that says something, or null.</summary>
     public static JsonElement? Get(this JsonElement value, string name) => value.TryGetProperty(name, out var member) && member.ValueKind != JsonValueKind.Null ? member : null;
 
+    /// <summary>A text, or null.</summary>
+    /// <exception cref="JsonException">It is something else.</exception>
+    public static JsonElement? Word(this JsonElement value, string name) =>
+        value.Get(name) is not { } text ? null : text.ValueKind == JsonValueKind.String ? text : throw new JsonException($"`{name}` must be a text.");
+
     /// <summary>A text that is not empty, or null.</summary>
     public static JsonElement? GetText(this JsonElement value, string name) => value.Get(name) is { } text && !text.ValueEquals("") ? text : null;
 
@@ -55,6 +60,35 @@ internal static class AnswerReading
     /// <summary>Chat's messages of an answer: between the steps of a composition, as many as its order takes.</summary>
     public static IEnumerable<JsonElement> Messages(JsonElement answer, AnswerHead head) =>
         head.IsComposed && answer.GetProperty("choices")[0].Get("messages") is { } several ? several.EnumerateArray() : [answer.GetProperty("choices")[0].GetProperty("message")];
+
+    /// <summary>Writes a chat completion of one choice.</summary>
+    /// <param name="json">Takes it.</param>
+    /// <param name="head">What it says besides the provider's words.</param>
+    /// <param name="writeMessage">Writes the choice's <c>message</c>.</param>
+    /// <param name="reason">Its <c>finish_reason</c>.</param>
+    /// <param name="usage">What was used; null: the provider did not tell.</param>
+    public static void WriteCompletion(this Utf8JsonWriter json, AnswerHead head, Action writeMessage, string reason, TokenUsage? usage)
+    {
+        json.WriteStartObject();
+        json.WriteString("id", head.Id("chatcmpl-"));
+        json.WriteString("object", "chat.completion");
+        json.WriteNumber("created", head.CreatedAt.ToUnixTimeSeconds());
+        json.WriteString("model", head.Model);
+        json.WriteStartArray("choices");
+        json.WriteStartObject();
+        json.WriteNumber("index", 0);
+        writeMessage();
+        json.WriteNull("logprobs");
+        json.WriteString("finish_reason", reason);
+        json.WriteEndObject();
+        json.WriteEndArray();
+        if (usage is { } told)
+        {
+            json.WriteChatUsage(told);
+        }
+
+        json.WriteEndObject();
+    }
 
     /// <summary>Writes <c>message</c>; between the steps of a composition, <c>messages</c>.</summary>
     public static void WriteMessages(this Utf8JsonWriter json, IEnumerable<List<JsonElement>> runs, AnswerHead head, Action<List<JsonElement>, Utf8JsonWriter> write)

@@ -10,6 +10,7 @@ namespace LlmMarketplace.Consumption.Translation;
 internal sealed partial class ChatRequestToConverse : ChatRequestReading
 {
     private readonly List<(string Name, JsonElement Value)> numbers = [];
+    private readonly List<(string Name, JsonElement Value)> ofClaude = [];
     private JsonElement? stop;
     private JsonElement? tools;
     private JsonElement? toolChoice;
@@ -42,6 +43,7 @@ internal sealed partial class ChatRequestToConverse : ChatRequestReading
         WriteInferenceConfig();
         WriteToolConfig();
         WriteOutputConfig();
+        WriteFieldsOfClaude();
     }
 
     private void Member(string name, JsonElement value)
@@ -86,13 +88,19 @@ internal sealed partial class ChatRequestToConverse : ChatRequestReading
             case "response_format":
                 format = value;
                 break;
+            case "thinking" or "top_k" when MayBeClaude:
+                ofClaude.Add((name, value));
+                break;
+            case "thinking" or "top_k" when name == "top_k" || Kind(value, name) != "disabled":
+                Gap(name, $"At this provider only Claude takes `{name}`.");
+                break;
             case "user" or "safety_identifier":
                 Withhold(value, name);
                 break;
             case "stream":
                 Flag(value, name);
                 break;
-            case "model" or "temperature" or "top_p":
+            case "model" or "temperature" or "top_p" or "thinking":
             case "parallel_tool_calls" when value.ValueKind == JsonValueKind.True:
             case "n" when value.ValueKind == JsonValueKind.Number && value.GetRawText() == "1":
             case "logprobs" or "store" when value.ValueKind == JsonValueKind.False:

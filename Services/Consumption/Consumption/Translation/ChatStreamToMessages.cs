@@ -224,7 +224,7 @@ internal sealed class ChatStreamToMessages(AnswerHead head) : StreamTranslator(h
 
     private void Delta(ReadOnlySpan<byte> type, ReadOnlySpan<byte> name, ReadOnlySpan<byte> text)
     {
-        TextBytes += JsonText.Length(text);
+        Produced(text);
         Begin("content_block_delta"u8);
         Json.WriteNumber("index"u8, index);
         Json.WriteStartObject("delta"u8);

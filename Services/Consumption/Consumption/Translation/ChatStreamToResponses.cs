@@ -183,7 +183,7 @@ internal sealed class ChatStreamToResponses(AnswerHead head) : StreamTranslator(
             return;
         }
 
-        TextBytes += JsonText.Length(text);
+        Produced(text);
         ResponseItems.Append(open!, text);
         At(open!.Kind switch
         {

@@ -12,29 +12,11 @@ namespace LlmMarketplace.Consumption.Translation;
 internal static class ConverseAnswerToChat
 {
     /// <exception cref="JsonException">The answer is not what its protocol says.</exception>
-    public static void Translate(ReadOnlyMemory<byte> answer, AnswerHead head, IBufferWriter<byte> output) => AnswerReading.Translate(answer, Dialect.Converse, output, (root, usage, json) =>
-    {
-        var blocks = root.GetProperty("output").GetProperty("message").GetProperty("content").EnumerateArray().ToList();
-        json.WriteStartObject();
-        json.WriteString("id", head.Id("chatcmpl-"));
-        json.WriteString("object", "chat.completion");
-        json.WriteNumber("created", head.CreatedAt.ToUnixTimeSeconds());
-        json.WriteString("model", head.Model);
-        json.WriteStartArray("choices");
-        json.WriteStartObject();
-        json.WriteNumber("index", 0);
-        json.WriteMessages(AnswerReading.Runs(blocks, Rank, head), head, WriteMessage);
-        json.WriteNull("logprobs");
-        json.WriteString("finish_reason", Reasons.ConverseToChat(Encoding.UTF8.GetBytes(root.GetProperty("stopReason").GetString() ?? ""), head.IsComposed));
-        json.WriteEndObject();
-        json.WriteEndArray();
-        if (usage is { } told)
-        {
-            json.WriteChatUsage(told);
-        }
-
-        json.WriteEndObject();
-    });
+    public static void Translate(ReadOnlyMemory<byte> answer, AnswerHead head, IBufferWriter<byte> output) => AnswerReading.Translate(answer, Dialect.Converse, output, (root, usage, json) => json.WriteCompletion(
+        head,
+        () => json.WriteMessages(AnswerReading.Runs([.. root.GetProperty("output").GetProperty("message").GetProperty("content").EnumerateArray()], Rank, head), head, WriteMessage),
+        Reasons.ConverseToChat(Encoding.UTF8.GetBytes(root.GetProperty("stopReason").GetString() ?? ""), head.IsComposed),
+        usage));
 
     private static int Rank(JsonElement block) => block.Get("reasoningContent") is not null ? 0 : block.Get("toolUse") is not null ? 2 : 1;
 

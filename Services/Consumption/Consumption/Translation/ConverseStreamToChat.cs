@@ -20,13 +20,9 @@ namespace LlmMarketplace.Consumption.Translation;
 /// </summary>
 internal sealed class ConverseStreamToChat(AnswerHead head) : ChatStreamWriting(head)
 {
-    private readonly ArrayBufferWriter<byte> thinking = new();
-    private readonly ArrayBufferWriter<byte> signature = new();
+    private readonly ArrayBufferWriter<byte> redacted = new();
     private bool started;
     private string? reason;
-    private bool isCall;
-    private bool hasArguments;
-    private int calls;
 
     protected override Dialect Reads => Dialect.Converse;
 
@@ -38,19 +34,8 @@ internal sealed class ConverseStreamToChat(AnswerHead head) : ChatStreamWriting(
         }
 
         To(output);
-        OpenDelta();
-        CloseDelta(reason);
-        if (Head.WantsUsage)
-        {
-            OpenChunk();
-            Json.WriteStartArray("choices"u8);
-            Json.WriteEndArray();
-            Json.WriteChatUsage(Usage ?? default);
-            End();
-        }
-
-        WriteDone();
-        State = StreamState.Done;
+        WriteReason(reason);
+        WriteEnd();
         return true;
     }
 
@@ -79,10 +64,7 @@ internal sealed class ConverseStreamToChat(AnswerHead head) : ChatStreamWriting(
         else if (root.Get("messageStart") is not null)
         {
             started = true;
-            OpenDelta();
-            Json.WriteString("role"u8, "assistant"u8);
-            Json.WriteString("content"u8, ""u8);
-            CloseDelta(null);
+            WriteRole();
         }
         else if (!started)
         {
@@ -112,33 +94,23 @@ internal sealed class ConverseStreamToChat(AnswerHead head) : ChatStreamWriting(
 
     private void Start(JsonElement? call)
     {
-        isCall = call is not null;
-        if (call is not { } begun)
+        if (call is { } begun)
         {
-            return;
+            var id = begun.Word("toolUseId") ?? throw new JsonException("A tool call has no id.");
+            var name = begun.Word("name") ?? throw new JsonException("A tool call has no name.");
+            BeginCall(AnswerReading.Escaped(id), AnswerReading.Escaped(name));
         }
-
-        var id = Word(begun, "toolUseId") ?? throw new JsonException("A tool call has no id.");
-        var name = Word(begun, "name") ?? throw new JsonException("A tool call has no name.");
-        hasArguments = false;
-        OpenCall(calls++);
-        Json.Escaped("id"u8, Inner(id));
-        Json.WriteString("type"u8, "function"u8);
-        Json.WriteStartObject("function"u8);
-        Json.Escaped("name"u8, Inner(name));
-        Json.WriteString("arguments"u8, ""u8);
-        CloseCall();
     }
 
     private void Delta(JsonElement delta)
     {
-        if (Word(delta, "text") is { } text)
+        if (delta.Word("text") is { } text)
         {
-            Content("content"u8, Inner(text));
+            WriteText(AnswerReading.Escaped(text));
         }
-        else if (delta.Get("toolUse") is { } call && Word(call, "input") is { } input && isCall)
+        else if (delta.Get("toolUse")?.Word("input") is { } input)
         {
-            Arguments(Inner(input));
+            WriteArguments(AnswerReading.Escaped(input));
         }
         else if (delta.Get("reasoningContent") is { } reasoning)
         {
@@ -148,104 +120,28 @@ internal sealed class ConverseStreamToChat(AnswerHead head) : ChatStreamWriting(
 
     private void Reason(JsonElement reasoning)
     {
-        if (Word(reasoning, "text") is { } thought)
+        if (reasoning.Word("text") is { } thought)
         {
-            thinking.Write(Inner(thought));
-            Content("reasoning_content"u8, Inner(thought));
+            WriteSignedThought(AnswerReading.Escaped(thought));
         }
-        else if (Word(reasoning, "signature") is { } signed)
+        else if (reasoning.Word("signature") is { } signed)
         {
-            signature.Write(Inner(signed));
+            Sign(AnswerReading.Escaped(signed));
         }
-        else if (Word(reasoning, "redactedContent") is { } redacted)
+        else if (reasoning.Word("redactedContent") is { } hidden)
         {
-            OpenThinking("redacted_thinking"u8);
-            Json.Escaped("data"u8, Inner(redacted));
-            CloseThinking();
+            redacted.Write(hidden.TryGetBytesFromBase64(out var bytes) ? bytes : throw new JsonException("`redactedContent` must be in base64."));
         }
     }
 
     private void Stop()
     {
-        if (isCall && !hasArguments)
+        if (redacted.WrittenCount > 0)
         {
-            Arguments("{}"u8); // Chat's arguments are always an object.
-        }
-        else if (signature.WrittenCount > 0)
-        {
-            OpenThinking("thinking"u8);
-            Json.Escaped("thinking"u8, thinking.WrittenSpan);
-            Json.Escaped("signature"u8, signature.WrittenSpan);
-            CloseThinking();
+            WriteRedacted(Encoding.UTF8.GetBytes(Convert.ToBase64String(redacted.WrittenSpan))); // One of its block, in however many pieces it came.
+            redacted.ResetWrittenCount();
         }
 
-        isCall = false;
-        thinking.ResetWrittenCount();
-        signature.ResetWrittenCount();
+        CloseBlock();
     }
-
-    private void Content(ReadOnlySpan<byte> name, ReadOnlySpan<byte> text)
-    {
-        if (text.IsEmpty)
-        {
-            return;
-        }
-
-        TextBytes += JsonText.Length(text);
-        OpenDelta();
-        Json.Escaped(name, text);
-        CloseDelta(null);
-    }
-
-    private void Arguments(ReadOnlySpan<byte> text)
-    {
-        if (text.IsEmpty)
-        {
-            return;
-        }
-
-        hasArguments = true;
-        TextBytes += JsonText.Length(text);
-        OpenCall(calls - 1);
-        Json.WriteStartObject("function"u8);
-        Json.Escaped("arguments"u8, text);
-        CloseCall();
-    }
-
-    private void OpenCall(int index)
-    {
-        OpenDelta();
-        Json.WriteStartArray("tool_calls"u8);
-        Json.WriteStartObject();
-        Json.WriteNumber("index"u8, index);
-    }
-
-    private void CloseCall()
-    {
-        Json.WriteEndObject();
-        Json.WriteEndObject();
-        Json.WriteEndArray();
-        CloseDelta(null);
-    }
-
-    private void OpenThinking(ReadOnlySpan<byte> type)
-    {
-        OpenDelta();
-        Json.WriteStartArray("thinking_blocks"u8);
-        Json.WriteStartObject();
-        Json.WriteString("type"u8, type);
-    }
-
-    private void CloseThinking()
-    {
-        Json.WriteEndObject();
-        Json.WriteEndArray();
-        CloseDelta(null);
-    }
-
-    private static JsonElement? Word(JsonElement value, string name) =>
-        value.Get(name) is not { } text ? null : text.ValueKind == JsonValueKind.String ? text : throw new JsonException($"`{name}` must be a text.");
-
-    /// <summary>A text between its quotes, as it is escaped.</summary>
-    private static ReadOnlySpan<byte> Inner(JsonElement text) => JsonMarshal.GetRawUtf8Value(text)[1..^1];
 }

@@ -16,14 +16,11 @@ internal static class GeminiAnswerToChat
             throw new JsonException("The answer has no candidate that ended.");
         }
 
-        json.WriteStartObject();
-        json.WriteString("id", head.Id("chatcmpl-"));
-        json.WriteString("object", "chat.completion");
-        json.WriteNumber("created", head.CreatedAt.ToUnixTimeSeconds());
-        json.WriteString("model", head.Model);
-        json.WriteStartArray("choices");
-        json.WriteStartObject();
-        json.WriteNumber("index", 0);
+        json.WriteCompletion(head, () => WriteMessage(parts, head, json), parts.Calls.Count > 0 && parts.Reason == "stop" ? "tool_calls" : parts.Reason, usage);
+    });
+
+    private static void WriteMessage(GeminiParts parts, AnswerHead head, Utf8JsonWriter json)
+    {
         json.WriteStartObject("message");
         json.WriteString("role", "assistant");
         json.WriteString("content", Joined(parts, thoughts: false));
@@ -47,17 +44,7 @@ internal static class GeminiAnswerToChat
         }
 
         json.WriteEndObject();
-        json.WriteNull("logprobs");
-        json.WriteString("finish_reason", parts.Calls.Count > 0 && parts.Reason == "stop" ? "tool_calls" : parts.Reason);
-        json.WriteEndObject();
-        json.WriteEndArray();
-        if (usage is { } told)
-        {
-            json.WriteChatUsage(told);
-        }
-
-        json.WriteEndObject();
-    });
+    }
 
     private static string? Joined(GeminiParts parts, bool thoughts)
     {

@@ -29,9 +29,9 @@ internal sealed record GeminiParts(IReadOnlyList<(JsonElement Text, bool IsThoug
                 {
                     if (part.Get("functionCall") is { } call)
                     {
-                        calls.Add(new GeminiCall(Word(call, "id"), Word(call, "name") ?? throw new JsonException("A call names no function."), Arguments(call), Word(part, "thoughtSignature")));
+                        calls.Add(new GeminiCall(call.Word("id"), call.Word("name") ?? throw new JsonException("A call names no function."), Arguments(call), part.Word("thoughtSignature")));
                     }
-                    else if (Word(part, "text") is { } text && !text.ValueEquals(""))
+                    else if (part.Word("text") is { } text && !text.ValueEquals(""))
                     {
                         texts.Add((text, part.Get("thought") is { ValueKind: JsonValueKind.True }));
                     }
@@ -52,9 +52,6 @@ internal sealed record GeminiParts(IReadOnlyList<(JsonElement Text, bool IsThoug
         call.Get("args") is not { } args ? null
         : args.ValueKind == JsonValueKind.Object && Utf8.IsValid(JsonMarshal.GetRawUtf8Value(args)) ? args
         : throw new JsonException("A call's `args` must be an object.");
-
-    private static JsonElement? Word(JsonElement value, string name) =>
-        value.Get(name) is not { } text ? null : text.ValueKind == JsonValueKind.String ? text : throw new JsonException($"`{name}` must be a text.");
 
     private static string ToChat(string reason) => reason switch
     {

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Calls;
 
@@ -18,7 +17,6 @@ internal sealed class GeminiStreamToChat(AnswerHead head) : ChatStreamWriting(he
 {
     private bool started;
     private string? reason;
-    private int calls;
 
     protected override Dialect Reads => Dialect.Gemini;
 
@@ -30,19 +28,8 @@ internal sealed class GeminiStreamToChat(AnswerHead head) : ChatStreamWriting(he
         }
 
         To(output);
-        OpenDelta();
-        CloseDelta(calls > 0 && reason == "stop" ? "tool_calls" : reason);
-        if (Head.WantsUsage)
-        {
-            OpenChunk();
-            Json.WriteStartArray("choices"u8);
-            Json.WriteEndArray();
-            Json.WriteChatUsage(Usage ?? default);
-            End();
-        }
-
-        WriteDone();
-        State = StreamState.Done;
+        WriteReason(Calls > 0 && reason == "stop" ? "tool_calls" : reason);
+        WriteEnd();
         return true;
     }
 
@@ -62,31 +49,24 @@ internal sealed class GeminiStreamToChat(AnswerHead head) : ChatStreamWriting(he
         if (!started)
         {
             started = true;
-            OpenDelta();
-            Json.WriteString("role"u8, "assistant"u8);
-            Json.WriteString("content"u8, ""u8);
-            CloseDelta(null);
+            WriteRole();
         }
 
         foreach (var (text, isThought) in parts.Texts)
         {
-            TextBytes += JsonText.Length(JsonMarshal.GetRawUtf8Value(text)[1..^1]);
-            OpenDelta();
-            Json.Raw(isThought ? "reasoning_content" : "content", text);
-            CloseDelta(null);
+            if (isThought)
+            {
+                WriteThought(AnswerReading.Escaped(text));
+            }
+            else
+            {
+                WriteText(AnswerReading.Escaped(text));
+            }
         }
 
         foreach (var call in parts.Calls)
         {
-            TextBytes += call.Arguments is { } arguments ? JsonMarshal.GetRawUtf8Value(arguments).Length : 0;
-            OpenDelta();
-            Json.WriteStartArray("tool_calls"u8);
-            Json.WriteStartObject();
-            Json.WriteNumber("index"u8, calls);
-            call.WriteTo(Json, Head, calls++);
-            Json.WriteEndObject();
-            Json.WriteEndArray();
-            CloseDelta(null);
+            WriteCall(call);
         }
 
         reason = parts.Reason ?? reason;

@@ -9,28 +9,11 @@ namespace LlmMarketplace.Consumption.Translation;
 internal static class MessagesAnswerToChat
 {
     /// <exception cref="JsonException">The answer is not what its protocol says.</exception>
-    public static void Translate(ReadOnlyMemory<byte> answer, AnswerHead head, IBufferWriter<byte> output) => AnswerReading.Translate(answer, Dialect.Messages, output, (root, usage, json) =>
-    {
-        json.WriteStartObject();
-        json.WriteString("id", head.Id("chatcmpl-"));
-        json.WriteString("object", "chat.completion");
-        json.WriteNumber("created", head.CreatedAt.ToUnixTimeSeconds());
-        json.WriteString("model", head.Model);
-        json.WriteStartArray("choices");
-        json.WriteStartObject();
-        json.WriteNumber("index", 0);
-        json.WriteMessages(AnswerReading.Runs([.. root.GetProperty("content").EnumerateArray()], Rank, head), head, WriteMessage);
-        json.WriteNull("logprobs");
-        json.WriteString("finish_reason", Reasons.ToChat(Encoding.UTF8.GetBytes(root.GetProperty("stop_reason").GetString() ?? ""), head.IsComposed));
-        json.WriteEndObject();
-        json.WriteEndArray();
-        if (usage is { } told)
-        {
-            json.WriteChatUsage(told);
-        }
-
-        json.WriteEndObject();
-    });
+    public static void Translate(ReadOnlyMemory<byte> answer, AnswerHead head, IBufferWriter<byte> output) => AnswerReading.Translate(answer, Dialect.Messages, output, (root, usage, json) => json.WriteCompletion(
+        head,
+        () => json.WriteMessages(AnswerReading.Runs([.. root.GetProperty("content").EnumerateArray()], Rank, head), head, WriteMessage),
+        Reasons.ToChat(Encoding.UTF8.GetBytes(root.GetProperty("stop_reason").GetString() ?? ""), head.IsComposed),
+        usage));
 
     private static int Rank(JsonElement block) => block.GetProperty("type").GetString() switch { "thinking" or "redacted_thinking" => 0, "tool_use" => 2, _ => 1 };
 

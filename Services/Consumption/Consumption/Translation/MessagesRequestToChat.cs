@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmMarketplace.Consumption.Calls;
 
 namespace LlmMarketplace.Consumption.Translation;
 
@@ -89,7 +90,7 @@ internal sealed partial class MessagesRequestToChat : RequestReading
             case "tool_choice":
                 WriteToolChoice(value);
                 break;
-            case "thinking" when Kind(value, name) == "disabled":
+            case "thinking" when Kind(value, name) == "disabled" && Middle?.Provider != Dialect.Converse:
                 break;
             case "thinking" when Middle is not null:
                 Copy(name, value, JsonValueKind.Object, name);

@@ -39,8 +39,8 @@ internal abstract class StreamTranslator : IDisposable
     /// <summary>In a composition, what reads the provider's events: what it was told is what counts.</summary>
     public StreamTranslator? Before { get; set; }
 
-    /// <summary>Bytes of produced text so far.</summary>
-    public long TextBytes { get => Before?.TextBytes ?? field; private protected set; }
+    /// <summary>Bytes of produced text so far (<see cref="TextLength"/>).</summary>
+    public long TextBytes { get => Before?.TextBytes ?? field; private set; }
 
     /// <summary>Of these, how many had come when it last said something of usage.</summary>
     public long ToldTextBytes { get => Before?.ToldTextBytes ?? field; private set; }
@@ -112,6 +112,9 @@ internal abstract class StreamTranslator : IDisposable
     }
 
     protected virtual void Dispose(bool disposing) => Json.Dispose();
+
+    /// <summary>Counts produced text.</summary>
+    protected void Produced(ReadOnlySpan<byte> escaped) => TextBytes += TextLength.Of(escaped);
 
     /// <summary>Writes events that are whole already.</summary>
     protected void Write(ReadOnlySpan<byte> events) => target!.Write(events);
