@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using System.Text;
 using LlmMarketplace.Consumption.Idempotency;
+using LlmMarketplace.Consumption.Limits;
 using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Servers;
 using Microsoft.Extensions.DependencyInjection;
@@ -255,6 +256,23 @@ public sealed class IdempotentCallsTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task A_key_whose_time_is_over_is_free_and_then_stands_for_the_new_answer()
+    {
+        const string other = Shop.Hello + ",\"temperature\":1";
+        using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.OneByOne(ProviderScripts.Chat("yesterday's", 1, 1), ProviderScripts.Chat("today's", 1, 1)));
+        using var first = await CallAsync(shop, "daily");
+        await RunOutAsync(shop);
+
+        using var second = await CallAsync(shop, "daily", other);
+        using var repeat = await CallAsync(shop, "daily", other);
+
+        Assert.Equal((HttpStatusCode.OK, null), (second.StatusCode, second.Header(ReplayAnswer.Header)));
+        Assert.Equal((HttpStatusCode.OK, "true", second.RequestId()), (repeat.StatusCode, repeat.Header(ReplayAnswer.Header), repeat.RequestId()));
+        Assert.Equal(await second.Content.ReadAsStringAsync(), await repeat.Content.ReadAsStringAsync());
+        Assert.Equal((2, 0.02m), await shop.TotalAsync());
+    }
+
+    [Fact]
     public async Task What_is_kept_can_be_had_when_the_model_cannot_be_called_any_more()
     {
         using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Chat("hi", 1, 1));
@@ -327,6 +345,18 @@ public sealed class IdempotentCallsTests(Marketplace marketplace)
         var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = Json.Content(body) };
         request.Headers.TryAddWithoutValidation(ReadClaim.Header, key);
         return request;
+    }
+
+    /// <summary>The organisation's one idempotency key is forgotten as when its time is over: by Redis, a moment before PostgreSQL.</summary>
+    private async Task RunOutAsync(Shop shop)
+    {
+        await using var database = Npgsql.NpgsqlDataSource.Create(marketplace.Database.SuperuserConnectionString);
+        await using var read = database.CreateCommand("SELECT claim FROM kept_answers WHERE organisation_id = $1");
+        read.Parameters.Add(new() { Value = shop.Member.Id });
+        var claim = LimitScripts.ClaimKeyOf(shop.Member.Id, (string)(await read.ExecuteScalarAsync())!);
+        var redis = marketplace.Service.App.Services.GetRequiredService<StackExchange.Redis.IConnectionMultiplexer>().GetDatabase();
+        await Until.TrueAsync(async () => ((string?)await redis.StringGetAsync(claim))?[0] == ClaimState.Kept);
+        await redis.KeyDeleteAsync(claim);
     }
 
     private static async Task<HttpClient> ClientAsync(TestService instance, Shop shop)

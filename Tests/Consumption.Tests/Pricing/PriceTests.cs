@@ -53,7 +53,7 @@ public sealed class PriceTests
     }
 
     [Fact]
-    public void Nanos_never_overflow() => Assert.Equal(long.MaxValue, Price.Nanos(1_000_000_000_000_000m));
+    public void Nanos_never_overflow() => Assert.Equal((Price.MaxNanos, Price.MaxNanos), (Price.Nanos(9_000_000m), Price.Nanos(decimal.MaxValue)));
 
     [Theory]
     [InlineData("token", 2, 2)]

@@ -24,6 +24,16 @@ public sealed class CredentialHealthTests
     }
 
     [Fact]
+    public void One_that_is_to_be_spared_for_years_is_tried_after_an_hour()
+    {
+        health.Busy(TimeSpan.MaxValue);
+
+        Assert.Equal(TimeSpan.FromHours(1), health.BusyFor);
+        time.Advance(TimeSpan.FromHours(1));
+        Assert.True(health.TryEnter());
+    }
+
+    [Fact]
     public void One_that_was_refused_is_set_aside_for_a_minute_and_then_one_call_tries()
     {
         health.Refused();

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
 using Xunit;
 
@@ -107,6 +108,23 @@ public sealed class LyingProvidersTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task Usage_beyond_all_measure_is_charged_in_full_and_shuts_nobody_out_for_longer_than_its_limits()
+    {
+        const decimal rate = 1_000_000m; // The highest that a listing may have.
+        using var shop = await Shop.OpenAsync(
+            marketplace,
+            ProviderScripts.Json(200, Completion.Replace("$", ",\"usage\":{\"prompt_tokens\":10000000,\"completion_tokens\":10000000}", StringComparison.Ordinal)),
+            new ServicePricing(PricingModel.PerToken, "USD", [new PriceRate("default", "token", rate, rate, null)]));
+
+        var first = await shop.ChatAsync();
+        HttpResponseMessage? next = null;
+        await Until.TrueAsync(async () => (next = await shop.ChatAsync()).IsSuccessStatusCode); // Its bucket of tokens is empty now, and full again in a minute.
+
+        Assert.Equal((20_000_000 * rate, true), ((await shop.RecordAsync(first)).GetProperty("cost").GetDecimal(), (await shop.RecordAsync(next!)).GetProperty("exceededReservation").GetBoolean()));
+        await Until.TrueAsync(async () => (await (await shop.Client.GetAsync("/v1/key")).JsonAsync()).GetProperty("key").GetProperty("open_calls").GetInt64() == 0);
+    }
+
+    [Fact]
     public async Task Of_usage_that_is_told_twice_the_last_counts_once()
     {
         const string twice = ""","usage":{"prompt_tokens":900,"completion_tokens":900},"usage":{"prompt_tokens":3,"completion_tokens":2}""";
@@ -126,6 +144,8 @@ public sealed class LyingProvidersTests(Marketplace marketplace)
     [InlineData("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: -1\r\n\r\n{\"cho")]
     [InlineData("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n{}")]
     [InlineData("SSH-2.0-OpenSSH_9.2\r\n")]
+    [InlineData("HTTP/1.1 100 Continue\r\n\r\n")]
+    [InlineData("HTTP/2.0 200 OK\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n")]
     [InlineData("")]
     public async Task What_is_no_HTTP_is_the_providers_failure(string said) =>
         await AssertRawAsync((stream, stop) => stream.WriteAsync(Encoding.ASCII.GetBytes(said), stop).AsTask());

@@ -83,6 +83,21 @@ public sealed class ProviderFailuresTests(Marketplace marketplace)
         Assert.Single(shop.Seen);
     }
 
+    [Theory]
+    [InlineData("315360000")]
+    [InlineData("Fri, 31 Dec 9999 23:59:59 GMT")]
+    public async Task A_pause_beyond_all_reason_is_kept_for_an_hour_at_most(string wait)
+    {
+        using var shop = await Shop.OpenAsync(marketplace, ProviderScripts.Fail(429, ("retry-after", wait)));
+        await shop.ChatAsync();
+
+        var next = await shop.ChatAsync();
+
+        Assert.Equal("provider_rate_limited", await next.ErrorCodeAsync());
+        Assert.InRange(int.Parse(next.Header("retry-after")!, System.Globalization.CultureInfo.InvariantCulture), 1, 3_600);
+        Assert.Single(shop.Seen);
+    }
+
     [Fact]
     public async Task A_call_that_may_have_been_carried_out_is_not_sent_again()
     {

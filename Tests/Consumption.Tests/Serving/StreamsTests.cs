@@ -116,6 +116,21 @@ public sealed class StreamsTests(Marketplace marketplace)
     }
 
     [Theory]
+    [InlineData("", "cut", 0)]
+    [InlineData("data: {\"error\":{\"message\":\"scripted\"}}\n\n", "cut", 0)]
+    [InlineData("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":0}}\n\n", "cut", 0.01)]
+    [InlineData("data: [DONE]\n\n", "completed", 0.01)]
+    public async Task A_stream_that_breaks_off_before_it_said_anything_costs_nothing(string rest, string outcome, decimal cost)
+    {
+        using var shop = await Shop.OpenAsync(marketplace, SurfaceMarket.Streaming("data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n" + rest), Prices.PerRequest(0.01m));
+
+        using var answer = await shop.StreamAsync();
+
+        var record = await shop.RecordAsync(answer);
+        Assert.Equal((outcome, cost), (record.Text("outcome"), record.GetProperty("cost").GetDecimal()));
+    }
+
+    [Theory]
     [InlineData("")] // A clean end without [DONE] is no end either.
     [InlineData("data: {\"choices\":[{\"delta\":\n\n")] // Half a chunk.
     [InlineData("data: [1]\n\n")] // JSON, but no chunk.

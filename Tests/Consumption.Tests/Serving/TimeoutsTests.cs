@@ -1,8 +1,10 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using LlmMarketplace.Consumption.Routing;
 using LlmMarketplace.Consumption.Tests.Surfaces;
 using LlmMarketplace.Publishing.Contracts;
 using LlmMarketplace.Servers;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace LlmMarketplace.Consumption.Tests.Serving;
@@ -47,6 +49,42 @@ public sealed class TimeoutsTests(Marketplace marketplace)
         Assert.Equal(0m, record.GetProperty("cost").GetDecimal());
     }
 
+    [Fact]
+    public async Task A_caller_who_leaves_while_we_connect_once_more_does_not_pay_for_the_attempt_that_failed()
+    {
+        using var shop = await Shop.OpenAsync(
+            marketplace, ProviderScripts.Fail(503), Prices.PerMillionTokens(1m), endpoint: at => at with { Weight = 1_000, Replicas = [new EndpointReplica("second", "http://full.local/v1", 0, null)] });
+
+        var version = marketplace.Service.App.Services.GetRequiredService<Catalogue.Catalogue>().Current.Listings[shop.Model].Versions[0];
+        var first = marketplace.Service.App.Services.GetRequiredService<Routes>().HealthOf(version, version.Endpoints[0]);
+        for (var failure = 0; failure < 4; failure++)
+        {
+            first.Failed();
+        }
+
+        var record = await LeaveAsync(shop, shop.Body(), () => first.ClosedFor > TimeSpan.Zero); // By its fifth failure: it is the other address that is tried then.
+
+        Assert.Equal(("failed", 0, 0m), (record.Text("outcome"), record.GetProperty("inputTokens").GetInt64(), record.GetProperty("cost").GetDecimal()));
+        Assert.Single(shop.Seen);
+    }
+
+    [Fact]
+    public async Task A_caller_who_leaves_within_the_providers_refusal_pays_nothing()
+    {
+        var hasAnswered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var shop = await Shop.OpenAsync(marketplace, async call =>
+        {
+            (call.Http.Response.StatusCode, call.Http.Response.ContentType) = (400, "application/json");
+            await ProviderScripts.SendAsync(call, "{\"error\":");
+            hasAnswered.SetResult();
+            await Task.Delay(Timeout.Infinite, call.Http.RequestAborted);
+        });
+
+        var record = await LeaveAsync(shop, shop.Body(), () => hasAnswered.Task.IsCompleted);
+
+        Assert.Equal(0m, record.GetProperty("cost").GetDecimal());
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -67,6 +105,31 @@ public sealed class TimeoutsTests(Marketplace marketplace)
         Assert.Equal(new OpenAiError(504, "provider_error", "provider_first_byte_timeout", null), await answer.ErrorAsync());
         await Assert.Single(shop.Seen).Left.WaitAsync(Patience);
         AssertRecord(await shop.RecordAsync(answer), "failed", 504, "first-byte-timeout");
+    }
+
+    [Fact]
+    public async Task A_caller_who_does_not_read_makes_no_provider_fall_silent()
+    {
+        var idle = TimeSpan.FromSeconds(1);
+        var event100k = ProviderScripts.Chunk(new string('x', 100_000));
+        var sentAt = TimeProvider.System.GetTimestamp();
+        using var shop = await OpenAsync(new EndpointTimeouts(null, null, (int)idle.TotalMilliseconds, null), async call =>
+        {
+            await ProviderScripts.BeginStreamAsync(call);
+            for (var sent = 0; sent < 300; sent++) // More than waits on the way, in the system's buffers.
+            {
+                await ProviderScripts.SendAsync(call, event100k);
+                Volatile.Write(ref sentAt, TimeProvider.System.GetTimestamp());
+            }
+
+            await ProviderScripts.SendAsync(call, "data: [DONE]\n\n");
+        });
+
+        using var answer = await shop.StreamAsync();
+        await Until.TrueAsync(() => TimeProvider.System.GetElapsedTime(Volatile.Read(ref sentAt)) > 2 * idle); // For so long the provider had to hold back.
+
+        Assert.EndsWith("data: [DONE]\n\n", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("completed", (await shop.RecordAsync(answer)).Text("outcome"));
     }
 
     [Fact]
@@ -133,6 +196,21 @@ public sealed class TimeoutsTests(Marketplace marketplace)
     }
 
     private Task<Shop> OpenAsync(EndpointTimeouts timeouts, Func<ReceivedCall, Task> script) => Shop.OpenAsync(marketplace, script, endpoint: endpoint => endpoint with { Timeouts = timeouts });
+
+    /// <summary>Calls, leaves once it is time, and gives the one record.</summary>
+    private static async Task<JsonElement> LeaveAsync(Shop shop, string body, Func<bool> isTime)
+    {
+        using var leaving = new CancellationTokenSource();
+        var call = shop.Client.PostAsync("/v1/chat/completions", Json.Content(body), leaving.Token);
+        await Until.TrueAsync(isTime);
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        return await Until.SomeAsync(async () =>
+        {
+            var page = await shop.Member.Client.GetFromJsonAsync<JsonElement>("/api/v1/usage/records");
+            return page.GetProperty("items").EnumerateArray().Select(item => (JsonElement?)item).SingleOrDefault();
+        });
+    }
 
     private static void AssertRecord(JsonElement record, string outcome, int status, params string[] errors)
     {

@@ -148,6 +148,46 @@ public sealed class MessagesTests(Marketplace marketplace)
     }
 
     [Theory]
+    [InlineData("/v1/messages")]
+    [InlineData("/v1/chat/completions")]
+    public async Task A_whole_stream_of_messages_whose_figures_all_came_before_its_text_is_charged_by_that(string path)
+    {
+        const string end = "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+        var service = await marketplace.AddServiceAsync(SurfaceMarket.Streaming(Begun("twelve bytes") + end), Pricing, EndpointProtocol.Anthropic);
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync()).Client();
+
+        var answer = await client.PostAsync(path, Body($$"""{"model":"acme/{{service.Name}}","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Hi"}]}"""));
+
+        AssertCharged(await member.RecordAsync(answer.RequestId()), "completed", output: 3, counted: true);
+    }
+
+    [Fact]
+    public async Task Who_leaves_while_tokens_are_counted_uses_none()
+    {
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var service = await marketplace.AddServiceAsync(
+            async call =>
+            {
+                asked.SetResult();
+                await Task.Delay(Timeout.Infinite, call.Http.RequestAborted);
+            },
+            Pricing,
+            EndpointProtocol.Anthropic);
+        var member = await marketplace.AddOrganisationAsync();
+        using var client = (await member.CreateKeyAsync()).Client();
+        using var leaving = new CancellationTokenSource();
+
+        var call = client.PostAsync("/v1/messages/count_tokens", Body($$"""{"model":"acme/{{service.Name}}","messages":[{"role":"user","content":"a text that would be counted"}]}"""), leaving.Token);
+        await asked.Task;
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+
+        var record = await Until.SomeAsync(async () => (await member.Client.GetFromJsonAsync<JsonElement>("/api/v1/usage/records")).GetProperty("items").EnumerateArray().Select(item => (JsonElement?)item).SingleOrDefault());
+        Assert.Equal(("abandoned", 0, false), (record.GetProperty("outcome").GetString(), record.GetProperty("inputTokens").GetInt32(), record.GetProperty("exceededReservation").GetBoolean()));
+    }
+
+    [Theory]
     [InlineData(null, 401, "authentication_error")]
     [InlineData("acme/nothing-of-this-name", 404, "not_found_error")]
     public async Task A_refusal_is_in_anthropics_shape(string? model, int status, string type)

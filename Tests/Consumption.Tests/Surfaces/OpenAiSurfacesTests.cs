@@ -138,6 +138,36 @@ public sealed class OpenAiSurfacesTests(Marketplace marketplace)
         Assert.Equal((surface, 5), (record.GetProperty("operation").GetString(), record.GetProperty("inputTokens").GetInt64()));
     }
 
+    [Theory]
+    [InlineData(ServiceSurfaces.Embeddings, "/v1/embeddings", "\"input\":\"a text\"")]
+    [InlineData(ServiceSurfaces.Rerank, "/v1/rerank", "\"query\":\"a text\",\"documents\":[\"one\",\"two\"]")]
+    public async Task Where_nothing_is_produced_a_total_is_the_input(string surface, string path, string members)
+    {
+        var (client, member, service) = await CallerAsync(ProviderScripts.Json(200, """{"data":[],"results":[],"usage":{"total_tokens":700}}"""), Pricing, [surface]);
+
+        var record = await member.RecordAsync((await client.PostAsync(path, Body($$"""{"model":"acme/{{service.Name}}",{{members}}}"""))).RequestId());
+
+        Assert.Equal((700, 0, false), (record.GetProperty("inputTokens").GetInt64(), record.GetProperty("outputTokens").GetInt64(), record.GetProperty("usageCounted").GetBoolean()));
+        Assert.Equal(700 * 2m / 1_000_000m, record.GetProperty("cost").GetDecimal());
+    }
+
+    [Theory]
+    [InlineData("\"prompt_tokens\":1000,\"completion_tokens\":20,\"prompt_cache_hit_tokens\":600,\"prompt_cache_miss_tokens\":400", 600)]
+    [InlineData("\"prompt_tokens\":1000,\"completion_tokens\":20,\"total_tokens\":1020,\"cached_tokens\":600", 600)]
+    [InlineData("\"prompt_tokens\":1000,\"completion_tokens\":20,\"prompt_cache_hit_tokens\":600,\"prompt_tokens_details\":{\"cached_tokens\":600}", 600)]
+    [InlineData("\"prompt_tokens\":1000,\"total_tokens\":1020", 0)]
+    [InlineData("\"completion_tokens\":20,\"total_tokens\":1020", 0)]
+    public async Task The_same_usage_costs_the_same_whatever_its_provider_calls_it(string usage, int cached)
+    {
+        var script = ProviderScripts.Json(200, $$"""{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{ {{usage}} } }""");
+        var (client, member, service) = await CallerAsync(script, Prices.PerMillionTokens(2m, 10m, 0.5m), [ServiceSurfaces.ChatCompletions]);
+
+        var record = await member.RecordAsync((await client.PostAsync("/v1/chat/completions", Body($$"""{"model":"acme/{{service.Name}}","messages":[]}"""))).RequestId());
+
+        Assert.Equal((1_000, cached, 20), (record.GetProperty("inputTokens").GetInt32(), record.GetProperty("cachedInputTokens").GetInt32(), record.GetProperty("outputTokens").GetInt32()));
+        Assert.Equal((((1_000 - cached) * 2m) + (cached * 0.5m) + (20 * 10m)) / 1_000_000m, record.GetProperty("cost").GetDecimal());
+    }
+
     [Fact]
     public async Task Azure_is_given_its_key_and_version()
     {

@@ -73,7 +73,21 @@ internal abstract class PassedOn
     public abstract CallOutcome Outcome(Call call, RequestOutcome outcome, int status);
 
     /// <summary>Sends what is written. Returns how the answer ends, when the caller ends it.</summary>
-    public async Task<AnswerEnd?> FlushAsync(Call call)
+    public ValueTask<AnswerEnd?> FlushAsync(Call call, CallClock clock)
+    {
+        var flushing = FlushAsync(call);
+        return flushing.IsCompletedSuccessfully ? new(flushing.Result) : AwaitCallerAsync(flushing, clock);
+    }
+
+    private static async ValueTask<AnswerEnd?> AwaitCallerAsync(Task<AnswerEnd?> flushing, CallClock clock)
+    {
+        clock.AwaitCaller();
+        var end = await flushing;
+        clock.AwaitChunk();
+        return end;
+    }
+
+    private async Task<AnswerEnd?> FlushAsync(Call call)
     {
         if (call.EndedBy is { } already)
         {

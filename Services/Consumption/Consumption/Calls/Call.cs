@@ -217,6 +217,9 @@ internal readonly record struct CallOutcome(RequestOutcome Outcome, int Status, 
     /// <summary>What the provider told of usage, word for word.</summary>
     public string? ProviderUsage { get; init; }
 
+    /// <summary>It broke off before it said anything: nothing is charged, whatever a call costs.</summary>
+    public bool IsEmpty { get; init; }
+
     /// <summary>The provider was not asked.</summary>
     public bool FromCache { get; private init; }
 

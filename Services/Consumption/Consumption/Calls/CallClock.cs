@@ -58,6 +58,9 @@ internal sealed class CallClock : IDisposable
     /// <summary>The next chunk of a stream is waited for.</summary>
     public void AwaitChunk() => Await(CallFailure.ProviderIdleTimeout, idle);
 
+    /// <summary>The caller is waited for, who takes what came at a pace of its own: however long that is, the provider is not silent.</summary>
+    public void AwaitCaller() => Await(CallFailure.ProviderTimeout, total);
+
     /// <summary>The rest of a whole answer is waited for.</summary>
     public void AwaitRest() => Await(CallFailure.ProviderTimeout, total);
 

@@ -17,8 +17,6 @@ namespace LlmMarketplace.Consumption.Calls;
 /// </summary>
 internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, ProviderSecretProtector protector, IOptions<CallOptions> options)
 {
-    // Reservations stay exact in Redis's doubles; nothing that costs this much is ever admitted.
-    private const long MaxReservedNanos = 9_000_000_000_000_000;
     private const long MaxReservedTokens = 10_000_000_000_000;
     private const long MediaTokens = 128_000;
     private const string ResidencyHeader = "x-marketplace-residency";
@@ -212,7 +210,7 @@ internal sealed class PlanCall(Catalogue.Catalogue catalogue, Routes routes, Pro
     }
 
     private long MostNanos(Call call, Price price, long input, long output, decimal seconds) =>
-        Math.Min(Price.Nanos(price.UpperBound(input, output, ImageBound(call.Surface, call.Request!), SearchBound(call.Request!), seconds, call.Request!.Characters)), MaxReservedNanos);
+        Price.Nanos(price.UpperBound(input, output, ImageBound(call.Surface, call.Request!), SearchBound(call.Request!), seconds, call.Request!.Characters));
 
     /// <summary>The ways that can be gone now, best first; or why there is none.</summary>
     private (IReadOnlyList<Route> Open, CallRefusal? Refusal) Ways(Call call, ListedVersion version)

@@ -61,7 +61,7 @@ internal sealed class RelayAnswer(SettleCall settle, KeepResponses responses, In
             return new CallRefusal(CallFailure.ProviderFailed, $"The provider's answer is not what its protocol says: {wrong.Message}");
         }
 
-        var told = call.Surface.IsFree ? default(TokenUsage) : fields.ToUsage(call.Plan!.Upstream.Dialect);
+        var told = call.Surface.IsFree ? default(TokenUsage) : fields.ToUsage(call.Plan!.Upstream.Dialect, call.Surface.OnlyReads);
         var usage = Count.WithSearches(call, Count.Of(call, told, facts.TextBytes, out var counted), fields.SearchesSeen);
         if (call.Surface == Surface.ImageGenerations)
         {
@@ -158,6 +158,12 @@ internal static class Count
     /// <param name="counted">Whether anything of it was counted by us.</param>
     public static TokenUsage Of(Call call, TokenUsage? told, long outputBytes, out bool counted)
     {
+        if (call.Surface.IsFree)
+        {
+            counted = false;
+            return default;
+        }
+
         var usage = told ?? Usage(call.Request!, outputBytes);
         counted = told is null;
         return call.Surface.Dialect == Dialect.Audio ? AudioCharge.Of(call, told, usage, out counted) : usage;

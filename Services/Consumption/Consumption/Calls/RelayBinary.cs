@@ -88,7 +88,7 @@ internal sealed class RelayBinary(EndAnswer endings, InstanceLease lease, TimePr
                 clock.AwaitChunk();
                 call.FirstByteMs ??= time.GetElapsedTime(call.StartedAt).TotalMilliseconds;
                 var from = holds ? 0 : 1;
-                if (read > from && await SendAsync(call, answer, pieces, buffer.AsMemory(from, read - from)) is { } byCaller)
+                if (read > from && await SendAsync(call, answer, pieces, buffer.AsMemory(from, read - from), clock) is { } byCaller)
                 {
                     return byCaller;
                 }
@@ -102,7 +102,7 @@ internal sealed class RelayBinary(EndAnswer endings, InstanceLease lease, TimePr
         }
     }
 
-    private static async Task<AnswerEnd?> SendAsync(Call call, HttpResponseMessage answer, Pieces pieces, ReadOnlyMemory<byte> piece)
+    private static async Task<AnswerEnd?> SendAsync(Call call, HttpResponseMessage answer, Pieces pieces, ReadOnlyMemory<byte> piece, CallClock clock)
     {
         pieces.HasBegun = true;
         if (pieces.CallerLeft || (call.IsDrained && call.Left.IsCancellationRequested))
@@ -112,7 +112,7 @@ internal sealed class RelayBinary(EndAnswer endings, InstanceLease lease, TimePr
 
         Begin(call, answer);
         call.Write(piece.Span);
-        return await pieces.FlushAsync(call);
+        return await pieces.FlushAsync(call, clock);
     }
 
     private static void Begin(Call call, HttpResponseMessage answer)

@@ -22,7 +22,7 @@ namespace LlmMarketplace.Consumption.Calls;
 ///   event … its end ─────────────► settled as abandoned ◄────── leaves  (a listing that is drained: read on, nothing passed on)
 ///   ◄─────────────── cancelled ── fenced: settled as cut ─reset─►     (this instance was not heard of for too long: <see cref="InstanceLease"/>)
 /// </code>
-/// Charged by the provider's last usage, else by a lower bound of what was passed on; the larger of both when the stream did not come to its end and text came after that usage. A stream that breaks before anything was passed on is a failed call.
+/// Charged by the provider's last usage, else by a lower bound of what was passed on; the larger of both when text came after that usage and the stream did not come to its end, or all text came after it. A stream that breaks before anything was passed on is a failed call; one that breaks before it said anything costs nothing.
 /// </summary>
 internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, InstanceLease lease, IOptions<CallOptions> options, TimeProvider time)
 {
@@ -117,7 +117,7 @@ internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, In
                 if (progress.Unflushed)
                 {
                     progress.Unflushed = false;
-                    if (await progress.FlushAsync(call) is { } byCaller)
+                    if (await progress.FlushAsync(call, clock) is { } byCaller)
                     {
                         return byCaller;
                     }
@@ -299,8 +299,13 @@ internal sealed class RelayStream(EndAnswer endings, KeepResponses responses, In
         {
             var told = Translator is null ? Usage.ToUsage(call.Surface.Dialect) : Translator.Usage;
             var (text, toldText) = Translator is null ? (TextBytes, ToldTextBytes) : (Translator.TextBytes, Translator.ToldTextBytes);
+            if (outcome == RequestOutcome.Cut && told is null && text == 0 && call.Surface.Dialect != Dialect.Audio && !call.Request!.HasAudio)
+            {
+                return new(outcome, status, default, Counted: true) { IsEmpty = true, ProviderUsage = Translator is null ? Usage.ToText() : Translator.ProviderUsage };
+            }
+
             bool counted;
-            var usage = Done is null && text > toldText ? Count.OfPart(call, told, text, out counted) : Count.Of(call, told, text, out counted);
+            var usage = text > toldText && (Done is null || toldText == 0) ? Count.OfPart(call, told, text, out counted) : Count.Of(call, told, text, out counted);
             return new(outcome, status, Count.WithSearches(call, usage, Usage.SearchesSeen), counted) { ProviderUsage = Translator is null ? Usage.ToText() : Translator.ProviderUsage };
         }
 

@@ -331,9 +331,8 @@ internal sealed partial class ServeCall(
     {
         if (call.Admission is not null)
         {
-            // The provider had it, unless every attempt failed before anything was sent; then the caller left an undelivered call.
-            var sent = call.Attempts.Any(attempt => attempt.IsSent);
-            var charged = outcome == RequestOutcome.Abandoned && sent;
+            // The provider works on it, unless the last attempt was not sent, or was refused: what it said no to costs nothing, whoever hears it.
+            var charged = outcome == RequestOutcome.Abandoned && call.Attempts is [.., { IsSent: true, Status: null or (>= 200 and < 300) }];
             await settle.SettleAsync(call, charged
                 ? new CallOutcome(outcome, status, Count.Of(call, null, 0, out var counted), counted)
                 : CallOutcome.NotCharged(outcome == RequestOutcome.Abandoned ? RequestOutcome.Failed : outcome, status));

@@ -52,7 +52,7 @@ internal sealed class SettleCall(IAdmissionLog log, KeepAnswer keep, KeepCached 
     private UsageRecord Record(Call call, AdmissionRow admission, CallOutcome outcome)
     {
         var latency = time.GetElapsedTime(call.StartedAt);
-        var charged = outcome.Outcome is RequestOutcome.Completed or RequestOutcome.Cut or RequestOutcome.Abandoned;
+        var charged = outcome is { Outcome: RequestOutcome.Completed or RequestOutcome.Cut or RequestOutcome.Abandoned, IsEmpty: false };
         var cost = charged && !outcome.FromCache ? call.Plan!.Price.Cost(outcome.Usage) : 0m;
         var nanos = Price.Nanos(cost);
         return new UsageRecord

@@ -41,6 +41,9 @@ internal sealed record Surface(string Name, string Path, Dialect Dialect, string
     /// <summary>How it is called. All but POST ask for a response that is stored: <c>{id}</c> in the path.</summary>
     public HttpMethod Method { get; init; } = HttpMethod.Post;
 
+    /// <summary>Whether it produces no tokens: all that its providers count is input.</summary>
+    public bool OnlyReads { get; init; }
+
     /// <summary>Whether the request is a form (<c>multipart/form-data</c>) with a file in it; else it is JSON.</summary>
     public bool TakesForm { get; init; }
 
@@ -54,7 +57,7 @@ internal sealed record Surface(string Name, string Path, Dialect Dialect, string
 
     public static Surface CountTokens { get; } = new(ServiceSurfaces.CountTokens, "messages/count_tokens", Dialect.Messages, "count_tokens", "Count the tokens of a message before it is sent, as Anthropic's API does", IsFree: true);
 
-    public static Surface Embeddings { get; } = new(ServiceSurfaces.Embeddings, "embeddings", Dialect.Chat, "embeddings", "Create embeddings, as OpenAI's API does");
+    public static Surface Embeddings { get; } = new(ServiceSurfaces.Embeddings, "embeddings", Dialect.Chat, "embeddings", "Create embeddings, as OpenAI's API does") { OnlyReads = true };
 
     public static Surface ImageGenerations { get; } = new(ServiceSurfaces.ImageGenerations, "images/generations", Dialect.Chat, "generate_content", "Make images of a text, as OpenAI's API does");
 
@@ -64,9 +67,9 @@ internal sealed record Surface(string Name, string Path, Dialect Dialect, string
 
     public static Surface AudioSpeech { get; } = new(ServiceSurfaces.AudioSpeech, "audio/speech", Dialect.Audio, "generate_content", "Speak a text, as OpenAI's API does; the audio comes as it is made", Streams: true);
 
-    public static Surface Moderations { get; } = new(ServiceSurfaces.Moderations, "moderations", Dialect.Chat, "moderation", "Classify a text as harmful or not, as OpenAI's API does");
+    public static Surface Moderations { get; } = new(ServiceSurfaces.Moderations, "moderations", Dialect.Chat, "moderation", "Classify a text as harmful or not, as OpenAI's API does") { OnlyReads = true };
 
-    public static Surface Rerank { get; } = new(ServiceSurfaces.Rerank, "rerank", Dialect.Chat, "rerank", "Order documents by how well they answer a query, as Cohere's and Jina's APIs do");
+    public static Surface Rerank { get; } = new(ServiceSurfaces.Rerank, "rerank", Dialect.Chat, "rerank", "Order documents by how well they answer a query, as Cohere's and Jina's APIs do") { OnlyReads = true };
 
     /// <summary>Of Gemini providers; nothing is mapped at this path here. The rest of it is the model and the method.</summary>
     public static Surface GenerateContent { get; } = new(ServiceSurfaces.GenerateContent, "models/", Dialect.Gemini, "generate_content", "Gemini's own", "maxOutputTokens", Streams: true);

@@ -20,6 +20,7 @@ internal struct UsageFields
     private long? input;
     private long? output;
     private long? cached;
+    private long? cachedBeside;
     private long? cacheRead;
     private long? cacheCreated;
     private long? cacheCreated5m;
@@ -77,8 +78,11 @@ internal struct UsageFields
     }
 
     /// <summary>The usage, or null when none was told, or nonsense: negative, no number, a part larger than its whole.</summary>
-    public readonly TokenUsage? ToUsage(Dialect dialect)
+    /// <param name="dialect">How it was laid out.</param>
+    /// <param name="onlyInput">Whether nothing is produced that would count: then all that was told is input.</param>
+    public readonly TokenUsage? ToUsage(Dialect dialect, bool onlyInput = false)
     {
+        var (input, output) = Both(onlyInput);
         if (isNonsense || (input is null && output is null && seconds is null))
         {
             return null;
@@ -88,7 +92,7 @@ internal struct UsageFields
         var apart = dialect is Dialect.Messages or Dialect.Converse;
         var written1h = apart ? cacheCreated1h ?? 0 : 0;
         var written = apart ? cacheCreated ?? written1h + (cacheCreated5m ?? 0) : 0;
-        var read = apart ? cacheRead ?? 0 : cached ?? 0;
+        var read = apart ? cacheRead ?? 0 : Math.Max(cached ?? 0, cachedBeside ?? 0);
         // Gemini tells thoughts, and what its own tools had read, beside the rest; xAI its reasoning, as the total shows.
         var beside = reasoning > 0 && total == input + output + reasoning ? reasoning.Value : thoughts ?? 0;
         var usage = new TokenUsage((input ?? 0) + (toolInput ?? 0) + (apart ? read + written : 0), read, (output ?? 0) + beside)
@@ -103,6 +107,15 @@ internal struct UsageFields
         };
         return usage.IsConsistent && usage.CacheWriteTokens >= 0 ? usage : null;
     }
+
+    /// <summary>Input and output, where one of them was told by the total alone.</summary>
+    private readonly (long? Input, long? Output) Both(bool onlyInput) => (input, output) switch
+    {
+        (null, null) when onlyInput => (total, null), // Voyage's and Jina's embeddings and rerankers.
+        ({ } told, null) when !onlyInput && total > told => (told, total - told),
+        (null, { } told) when total > told => (total - told, told),
+        _ => (input, output),
+    };
 
     /// <summary>Reads and keeps the value of a <c>usage</c> member; the reader stands on its name, and then on its end.</summary>
     /// <param name="reader">The reader.</param>
@@ -155,7 +168,7 @@ internal struct UsageFields
             else if (reader.ValueTextEquals("total_tokens"u8))
             {
                 reader.Read();
-                total = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var all) ? all : null;
+                total = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var all) && all is >= 0 and <= int.MaxValue ? all : null;
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("promptTokenCount"u8))
@@ -177,6 +190,10 @@ internal struct UsageFields
             else if (reader.ValueTextEquals("toolUsePromptTokenCount"u8))
             {
                 ReadTokens(ref reader, ref toolInput);
+            }
+            else if (reader.ValueTextEquals("prompt_cache_hit_tokens"u8) || reader.ValueTextEquals("cached_tokens"u8))
+            {
+                ReadTokens(ref reader, ref cachedBeside); // DeepSeek's and Moonshot's names for what others tell in the details.
             }
             else if (reader.ValueTextEquals("cacheDetails"u8))
             {

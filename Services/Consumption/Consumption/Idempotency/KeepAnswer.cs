@@ -42,7 +42,10 @@ internal sealed partial class KeepAnswer(NpgsqlDataSource database, AnswerProtec
         }
     }
 
-    /// <summary>Writes an answer, or without one that its call was complete. What stands there and has not run out stays.</summary>
+    /// <summary>
+    /// Writes an answer, or without one that its call was complete. What an earlier call left gives way, for Redis had the key free when this one was admitted; what a later one left stays, whoever
+    /// comes late. Ids are in the order of calls (RFC 9562, version 7).
+    /// </summary>
     internal static async Task WriteAsync(NpgsqlDataSource database, Guid organisation, Claim claim, Guid call, string? keyId, byte[]? answer, CancellationToken cancellationToken)
     {
         await using var write = database.CreateCommand(
@@ -50,7 +53,7 @@ internal sealed partial class KeepAnswer(NpgsqlDataSource database, AnswerProtec
             INSERT INTO kept_answers AS k (organisation_id, claim, body, call_id, key_id, answer, bytes, created_at, expires_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp(), clock_timestamp() + $8)
             ON CONFLICT (organisation_id, claim) DO UPDATE SET body = excluded.body, call_id = excluded.call_id, key_id = excluded.key_id, answer = excluded.answer, bytes = excluded.bytes,
-                created_at = excluded.created_at, expires_at = excluded.expires_at WHERE k.expires_at <= excluded.created_at
+                created_at = excluded.created_at, expires_at = excluded.expires_at WHERE k.expires_at <= excluded.created_at OR k.call_id < excluded.call_id
             """);
         write.Parameters.Add(new() { Value = organisation });
         write.Parameters.Add(new() { Value = claim.Key });

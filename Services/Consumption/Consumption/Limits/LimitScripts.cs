@@ -263,6 +263,9 @@ internal sealed class CounterSums(long generation)
 {
     public long Generation { get; } = generation;
 
+    // As the scripts: whole numbers beyond it are not exact there.
+    private const decimal Top = 9_007_199_254_740_991m;
+
     public List<RedisValue> Accounts { get; } = [];
 
     public List<RedisValue> Versions { get; } = [];
@@ -287,13 +290,15 @@ internal sealed class CounterSums(long generation)
     public void AddAccount(string field, int day, decimal ofDay, decimal ofMonth, decimal total, decimal tokens, long open)
     {
         Accounts.Add(field);
-        Accounts.Add(string.Create(CultureInfo.InvariantCulture, $"{day} {ofDay:F0} {ofMonth:F0} {total:F0} {tokens:F0}"));
+        Accounts.Add(string.Create(CultureInfo.InvariantCulture, $"{day} {Bounded(ofDay):F0} {Bounded(ofMonth):F0} {Bounded(total):F0} {Bounded(tokens):F0}"));
         Accounts.Add(open);
     }
 
     /// <summary>An end user: nano-units spent on <paramref name="day"/>, in its month, in total.</summary>
     public void AddEndUser(string endUser, int day, decimal ofDay, decimal ofMonth, decimal total) =>
-        EndUsers.Add(new HashEntry(LimitScripts.FieldOfEndUser(endUser), string.Create(CultureInfo.InvariantCulture, $"{day} {ofDay:F0} {ofMonth:F0} {total:F0}")));
+        EndUsers.Add(new HashEntry(LimitScripts.FieldOfEndUser(endUser), string.Create(CultureInfo.InvariantCulture, $"{day} {Bounded(ofDay):F0} {Bounded(ofMonth):F0} {Bounded(total):F0}")));
+
+    private static decimal Bounded(decimal sum) => Math.Min(sum, Top);
 
     /// <summary>The version of an account's settings.</summary>
     public void AddVersion(string account, long version)

@@ -21,6 +21,8 @@
 local GENERATION, LATE, STALE, MONTH, BUDGET, CONCURRENT, REQUESTS, TOKENS = 1, 2, 3, 4, 5, 6, 7, 8
 local KEPT, BUSY, OTHER_BODY, NOT_KEPT = 9, 10, 11, 12
 local ARGV, call, tonumber, floor, ceil, format, match = ARGV, redis.call, tonumber, math.floor, math.ceil, string.format, string.match
+local MINUTE = 60000000
+local TOP = 9007199254740991 -- What providers tell of usage has no bound: sums stay where whole numbers are exact, and any limit is long spent.
 local unpack = table.unpack or unpack
 local A, S, N = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local settlements = 4 + A * 9
@@ -133,19 +135,19 @@ end
 
 local function add(account, day, tokens, nanos, per_token, calls)
   local total = account.t + nanos
-  account.t = total > 0 and total or 0
+  account.t = total > TOP and TOP or total > 0 and total or 0
   if day == today then
     local d = account.d + nanos
-    account.d = d > 0 and d or 0
+    account.d = d > TOP and TOP or d > 0 and d or 0
   end
   if day == today or floor(day / 100) == month then
     local m, used = account.m + nanos, account.used + tokens
-    account.m = m > 0 and m or 0
-    account.used = used > 0 and used or 0
+    account.m = m > TOP and TOP or m > 0 and m or 0
+    account.used = used > TOP and TOP or used > 0 and used or 0
   end
   if per_token > 0 then
     local full = account.tokens + floor(tokens * per_token + 0.5)
-    account.tokens = full > now and full or now
+    account.tokens = full > now + MINUTE and now + MINUTE or full > now and full or now -- An empty bucket is full in a minute, whatever was used beyond it.
   end
   calls = account.open + calls
   account.open = calls > 0 and calls or 0

@@ -22,6 +22,9 @@ internal sealed record Price(decimal PerRequest, decimal Input, decimal CachedIn
     /// <summary>Redis counts in whole nano-units: 10⁻⁹ of the currency.</summary>
     public const decimal NanosPerUnit = 1_000_000_000m;
 
+    /// <summary>The most that counters hold of one call, exact in Redis's doubles; no budget is larger.</summary>
+    public const long MaxNanos = 9_000_000_000_000_000;
+
     /// <summary>The tool that Anthropic and OpenAI both run under this name.</summary>
     public const string WebSearchTool = "web_search";
 
@@ -161,8 +164,8 @@ internal sealed record Price(decimal PerRequest, decimal Input, decimal CachedIn
         return fits;
     }
 
-    /// <summary>Nano-units, rounded up: limits never err in the caller's favour by more than they must.</summary>
-    public static long Nanos(decimal amount) => amount * NanosPerUnit is var nanos && nanos >= long.MaxValue ? long.MaxValue : (long)Math.Ceiling(nanos);
+    /// <summary>Nano-units, rounded up: limits never err in the caller's favour by more than they must. At most <see cref="MaxNanos"/>.</summary>
+    public static long Nanos(decimal amount) => amount >= MaxNanos / NanosPerUnit ? MaxNanos : (long)Math.Ceiling(amount * NanosPerUnit);
 
     /// <summary>A sixtieth may have no end in decimals: here, and only here, amounts are rounded before the invoice, to the 18th digit.</summary>
     private decimal OfTime(decimal seconds) => AudioMinute is { } minute ? Math.Round(seconds * minute / 60m, 18) : 0m;

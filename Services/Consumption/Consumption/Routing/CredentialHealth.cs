@@ -1,7 +1,7 @@
 namespace LlmMarketplace.Consumption.Routing;
 
 /// <summary>
-/// What this instance knows of one credential at one address. A 429 sets it aside for as long as the provider says: it is not used at all then. A 401, 402 or 403 sets it aside for a minute, and
+/// What this instance knows of one credential at one address. A 429 sets it aside for as long as the provider says, an hour at most: it is not used at all then. A 401, 402 or 403 sets it aside for a minute, and
 /// then for one call to try: as callers can bring about a 403 by what they ask for, it is then only used last, never refused.
 /// </summary>
 internal sealed class CredentialHealth(TimeProvider time)
@@ -10,6 +10,9 @@ internal sealed class CredentialHealth(TimeProvider time)
 
     /// <summary>How long others wait for the outcome of the one call that tries.</summary>
     private static readonly TimeSpan TryFor = TimeSpan.FromSeconds(10);
+
+    /// <summary>Longer than this no provider is taken at its word: a date in the wrong century would shut its service for good.</summary>
+    private static readonly TimeSpan LongestBusy = TimeSpan.FromHours(1);
 
     private long busyUntil;
     private long asideUntil;
@@ -74,7 +77,7 @@ internal sealed class CredentialHealth(TimeProvider time)
     /// <summary>It was answered with 429.</summary>
     public void Busy(TimeSpan wait)
     {
-        var until = Until(wait);
+        var until = Until(wait < LongestBusy ? wait : LongestBusy);
         for (var known = Volatile.Read(ref busyUntil); known < until;)
         {
             var seen = Interlocked.CompareExchange(ref busyUntil, until, known);
