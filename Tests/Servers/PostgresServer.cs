@@ -28,8 +28,11 @@ public sealed class PostgresServer : IAsyncDisposable
         var postgres = await server.GetAsync();
         var unique = $"{name}_{Interlocked.Increment(ref databases).ToString(CultureInfo.InvariantCulture)}";
         var created = await postgres.CreateDatabaseAsync(unique, unique + "_owner", "owner", unique + "_app", "app");
-        return new(unique, created.OwnerConnectionString, created.AppConnectionString, postgres.AdministratorConnectionString);
+        return new(unique, Patient(created.OwnerConnectionString), Patient(created.AppConnectionString), Patient(postgres.AdministratorConnectionString));
     }
+
+    /// <summary>With time to connect on a machine that is busy with other things as well.</summary>
+    private static string Patient(string connection) => new NpgsqlConnectionStringBuilder(connection) { Timeout = 60 }.ConnectionString;
 
     /// <summary>Ends the server as <c>kill -9</c> of its first process does, and starts it again on its data and port.</summary>
     public async Task KillAsync()

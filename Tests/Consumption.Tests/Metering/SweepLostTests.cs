@@ -24,6 +24,7 @@ public sealed class SweepLostTests(Marketplace marketplace)
         await services.GetRequiredService<UsageStore>().WriteAsync(new UsageBatch([], [admission], [], null), CancellationToken.None);
         await counters.RebuildAsync(member.Id, CancellationToken.None);
         Assert.Equal((1, 0.25m), await StandingAsync(key));
+        await EndAsync(admission.InstanceId);
 
         Assert.Equal("lost", (await member.RecordAsync(admission.RequestId)).Text("outcome"));
         await Until.TrueAsync(async () => await StandingAsync(key) == (0, 0m));
@@ -65,13 +66,17 @@ public sealed class SweepLostTests(Marketplace marketplace)
         MicrosecondsPerToken = 1,
     };
 
-    /// <summary>An instance that will not be heard of.</summary>
-    private async Task RegisterAsync(Guid instance)
+    /// <summary>An instance that is not heard of.</summary>
+    private Task RegisterAsync(Guid instance) => ExecuteAsync("INSERT INTO instances (instance_id, name, started_at, seen_at) VALUES ($1, 'dead', clock_timestamp(), clock_timestamp())", instance);
+
+    private Task EndAsync(Guid instance) => ExecuteAsync("UPDATE instances SET ended_at = clock_timestamp() WHERE instance_id = $1", instance);
+
+    private async Task ExecuteAsync(string change, Guid instance)
     {
         await using var database = NpgsqlDataSource.Create(marketplace.Database.SuperuserConnectionString);
-        await using var insert = database.CreateCommand("INSERT INTO instances (instance_id, name, started_at, seen_at) VALUES ($1, 'dead', clock_timestamp(), clock_timestamp())");
-        insert.Parameters.Add(new NpgsqlParameter { Value = instance });
-        await insert.ExecuteNonQueryAsync();
+        await using var command = database.CreateCommand(change);
+        command.Parameters.Add(new NpgsqlParameter { Value = instance });
+        await command.ExecuteNonQueryAsync();
     }
 
     private static async Task<(long Open, decimal Spent)> StandingAsync(CreatedKey key)
