@@ -13,9 +13,9 @@ public static class ProviderNetworkService
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.TryAddSingleton(new HostAddresses(Dns.GetHostAddressesAsync));
-        builder.Services.AddSingleton(new LocalProviders(builder.Configuration));
-        builder.Services.AddSingleton<EndpointGuard>();
-        builder.Services.AddSingleton<ProviderConnections>();
+        builder.Services.TryAddSingleton(new LocalProviders(builder.Configuration));
+        builder.Services.TryAddSingleton<EndpointGuard>();
+        builder.Services.TryAddSingleton<ProviderConnections>();
     }
 }
 

@@ -85,6 +85,7 @@ public sealed class Marketplace : IAsyncLifetime
         ["Metering:LogSegmentMegabytes"] = "1",
         ["Metering:LogMegabytes"] = "8",
         ["Sla:Every"] = "00:00:00.500",
+        ["Webhooks:Every"] = "00:00:00.100",
         ["Providers:Local:scripted:Address"] = Provider.Address,
         ["Providers:Local:scripted:Organisation"] = "acme",
         ["Providers:Local:raw:Address"] = Raw.Address,
