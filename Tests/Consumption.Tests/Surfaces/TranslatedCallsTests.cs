@@ -65,7 +65,7 @@ public sealed class TranslatedCallsTests(Marketplace marketplace)
         var (client, _, service) = await CallerAsync(Chunks("Bon", "jour"), EndpointProtocol.OpenAi);
 
         var answer = await client.PostAsync("/v1/messages?beta=true", Body($$$"""
-            {"model":"acme/{{{service.Name}}}","max_tokens":32000,"stream":true,"metadata":{"user_id":"user_1"},"thinking":{"type":"enabled","budget_tokens":31999},
+            {"model":"acme/{{{service.Name}}}","max_tokens":32000,"stream":true,"metadata":{"user_id":"user_1"},"thinking":{"type":"adaptive"},
              "context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"}]},"output_config":{"effort":"high"},
              "system":[{"type":"text","text":"You are an agent.","cache_control":{"type":"ephemeral","ttl":"1h"}}],
              "tools":[{"name":"Bash","description":"Runs.","input_schema":{"type":"object","properties":{"command":{"type":"string"} } },"eager_input_streaming":true}],

@@ -162,7 +162,7 @@ internal abstract class ChatRequestReading(TranslationOptions options, string me
         Others(image, path, "url", "detail");
         if (image.ValueKind == JsonValueKind.Object && image.TryGetProperty("detail", out var detail) && detail.ValueKind != JsonValueKind.Null && !(detail.ValueKind == JsonValueKind.String && detail.ValueEquals("auto")))
         {
-            Withhold(detail, $"{path}.detail");
+            Gap($"{path}.detail");
         }
     }
 

@@ -95,7 +95,7 @@ internal sealed partial class MessagesRequestToChat : RequestReading
             case "thinking" when Middle is not null:
                 Copy(name, value, JsonValueKind.Object, name);
                 break;
-            case "thinking" when Kind(value, name) is "adaptive" or "enabled":
+            case "thinking" when Kind(value, name) == "adaptive":
                 Withhold(value, name, JsonValueKind.Object); // A leave to think, which Chat's models have: they think as they do, or as `output_config.effort` says.
                 break;
             case "context_management" when Asides.OnlyForgetsThoughts(value):
