@@ -3,7 +3,6 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Metering;
-using LlmMarketplace.Consumption.Tests.Metering;
 using LlmMarketplace.Consumption.Webhooks;
 using LlmMarketplace.ProviderNetwork;
 using LlmMarketplace.Servers;

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Security.Claims;
-using LlmMarketplace.ApiConventions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;

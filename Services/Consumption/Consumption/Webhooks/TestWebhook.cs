@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Security.Claims;
-using LlmMarketplace.ApiConventions;
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Messaging;
