@@ -179,7 +179,7 @@ public sealed class DeliveriesTests(Marketplace marketplace)
     [Fact]
     public async Task Several_instances_send_each_event_once_and_a_slow_receiver_holds_up_no_other()
     {
-        await using var another = await marketplace.StartInstanceAsync(builder => builder.AddConsumption(), null, new("Webhooks:MaxConcurrent", "5"), new("Webhooks:MaxConcurrentOfOne", "4"));
+        await using var another = await marketplace.StartInstanceAsync(builder => builder.AddConsumption(), null, new("Webhooks:MaxConcurrent", "5"), new("Webhooks:MaxConcurrentOfOne", "4"), new("Webhooks:Timeout", "00:01:00"));
         var hook = await Hook.OpenAsync(marketplace);
         await TellAsync(hook, budgets: 5);
         await hook.DeliveredAsync(15);
@@ -198,6 +198,7 @@ public sealed class DeliveriesTests(Marketplace marketplace)
 
             await quick.DeliveredAsync(6);
 
+            Assert.DoesNotContain(slow.Seen, call => call.Left.IsCompleted); // None of them had to be given up before.
             gate.SetResult();
             await slow.DeliveredAsync(6);
         }
