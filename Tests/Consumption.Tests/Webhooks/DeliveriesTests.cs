@@ -218,6 +218,23 @@ public sealed class DeliveriesTests(Marketplace marketplace)
     }
 
     [Fact]
+    public async Task Deliveries_are_kept_for_thirty_days_after_their_end()
+    {
+        var (old, recent) = (await Hook.OpenAsync(marketplace), await Hook.OpenAsync(marketplace));
+        await old.TellOneAsync();
+        await recent.TellOneAsync();
+        await old.DeliveredAsync(1);
+        await recent.DeliveredAsync(1);
+        await old.ExecuteAsync("UPDATE webhook_deliveries SET finished_at = now() - interval '30 days 1 minute' WHERE webhook_id = $1");
+        await recent.ExecuteAsync("UPDATE webhook_deliveries SET finished_at = now() - interval '29 days 23 hours' WHERE webhook_id = $1");
+
+        await marketplace.Service.App.Services.GetServices<IHostedService>().OfType<TidyDeliveries>().Single().RunAsync(CancellationToken.None);
+
+        Assert.Empty(await old.DeliveriesAsync());
+        Assert.Single(await recent.DeliveriesAsync());
+    }
+
+    [Fact]
     public async Task A_delivery_that_waits_forgets_an_end_user_who_is_erased()
     {
         var ann = $"ann {Guid.CreateVersion7()}";
