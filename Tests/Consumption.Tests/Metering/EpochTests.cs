@@ -80,6 +80,28 @@ public sealed class EpochTests(Marketplace marketplace)
         await Until.TrueAsync(async () => (await world.StateAsync()) is { Spent: 300 + 1 + 2 + 1_000 + 10, Open: 2 });
     }
 
+    [Fact]
+    public async Task An_instance_that_goes_on_as_another_has_the_counters_of_its_organisations_built_anew()
+    {
+        await using var world = new LimitsWorld(marketplace, (await marketplace.SettingsAsync())["ConnectionStrings:redis"]!);
+        var limits = await world.InstanceAsync();
+        var asked = world.Ask(tokens: 10, nanos: 1_000);
+        var call = world.Row(asked, await limits.ReserveAsync(asked, CancellationToken.None));
+        Assert.True(world.Of<IAdmissionLog>().Admit(call));
+        await world.Of<IAdmissionLog>().SettleAsync(new Settlement(call, Records.Of(call, cost: 0.000000300m)));
+        await Until.TrueAsync(async () => world.Of<OpenCalls>().IsEmpty && await CountAsync("SELECT count(*) FROM usage_records WHERE request_id = $1", call.RequestId) == 1);
+
+        // As counters are that somebody built from a call's intent, just before its outcome came from an instance that was ended.
+        var open = LimitScripts.OpenKeyOf(world.Organisation);
+        var redis = await world.DirectAsync();
+        await redis.HashSetAsync(open, call.RequestId.ToString("N"), $"{call.InstanceId:N} {call.Day} 0 10 1000 0 0");
+        await CountAsync(
+            "WITH ended AS (UPDATE instances SET ended_at = now() WHERE instance_id = $1 RETURNING 1), gone AS (DELETE FROM instance_organisations WHERE instance_id = $1 RETURNING 1) SELECT count(*) FROM ended",
+            call.InstanceId);
+
+        await Until.TrueAsync(async () => await redis.HashLengthAsync(open) == 0 && (await world.StateAsync()).Spent == 300);
+    }
+
     private async Task<long> CountAsync(string sql, Guid id)
     {
         await using var connection = new NpgsqlConnection(marketplace.Database.AppConnectionString);

@@ -11,6 +11,9 @@ internal sealed class OpenCalls(CallLimits limits)
 {
     private readonly ConcurrentDictionary<Guid, Account> accounts = new();
 
+    /// <summary>All that this process has called for.</summary>
+    public ICollection<Guid> Organisations => accounts.Keys;
+
     /// <summary>Notes an admitted call.</summary>
     /// <param name="admission">The admission.</param>
     /// <param name="append">Appends it to the log; in step with <see cref="Close"/>.</param>

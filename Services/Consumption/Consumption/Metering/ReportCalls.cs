@@ -4,7 +4,8 @@ namespace LlmMarketplace.Consumption.Metering;
 
 /// <summary>
 /// This instance's part when an organisation's counters are built anew (see <see cref="Limits.Counters"/>): it admits nothing more by the old ones, and tells PostgreSQL its calls
-/// without a record. Once the counters stand, what waited is settled.
+/// without a record. Once the counters stand, what waited is settled. A process that goes on as another instance has the counters built anew of all organisations that it called for: until it is known to call for
+/// them again nobody waits for what it tells, so counters that others built meanwhile may hold calls of its former life as open that it has settled.
 /// </summary>
 internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Limits.Counters counters, InstanceLease lease)
 {
@@ -12,6 +13,7 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
     private const int LooksUntilSure = 10;
     private long seen = -1;
     private int looks;
+    private Guid last;
 
     /// <exception cref="NotLeasedException">The instance is fenced.</exception>
     /// <param name="knownAsOpen">Gets the calls that are told: PostgreSQL knows them as open until their records come.</param>
@@ -25,6 +27,12 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
 
         var instance = lease.InstanceId; // All of it is one instance's, though it may be fenced meanwhile.
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        if (instance != last)
+        {
+            await GoOnAsync(connection, instance, cancellationToken);
+            last = instance;
+        }
+
         await using var newest = new NpgsqlCommand("SELECT coalesce(max(generation), 0) FROM counters", connection);
         var generation = (long)(await newest.ExecuteScalarAsync(cancellationToken))!;
         if (generation != seen || ++looks >= LooksUntilSure)
@@ -38,6 +46,20 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
         }
 
         await ReopenAsync(connection, cancellationToken);
+    }
+
+    private async Task GoOnAsync(NpgsqlConnection connection, Guid instance, CancellationToken cancellationToken)
+    {
+        var organisations = calls.Organisations;
+        await using var note = new NpgsqlCommand("INSERT INTO instance_organisations (instance_id, organisation_id) SELECT $1, unnest($2) ON CONFLICT DO NOTHING", connection)
+        {
+            Parameters = { new() { Value = instance }, new() { Value = organisations.ToArray() } },
+        };
+        await note.ExecuteNonQueryAsync(cancellationToken);
+        foreach (var organisation in organisations)
+        {
+            counters.RebuildSoon(organisation);
+        }
     }
 
     private static async Task<List<(Guid Organisation, long Generation)>> AskedAsync(NpgsqlConnection connection, Guid instance, CancellationToken cancellationToken)
