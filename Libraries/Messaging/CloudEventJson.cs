@@ -9,7 +9,7 @@ namespace LlmMarketplace.Messaging;
 /// <param name="Key">CloudEvents <c>subject</c>: the aggregate's id.</param>
 /// <param name="Time">CloudEvents <c>time</c>.</param>
 /// <param name="AggregateVersion">Extension <c>aggregateversion</c>.</param>
-/// <param name="Sequence">Extension <c>sequence</c>: dense within the topic, given after the commit.</param>
+/// <param name="Sequence">Extension <c>sequence</c>: dense within the topic, given after the commit; 0: not given yet, and not written.</param>
 /// <param name="Traceparent">Extension <c>traceparent</c> (Distributed Tracing).</param>
 /// <param name="Data">CloudEvents <c>data</c>, as JSON.</param>
 internal readonly record struct Envelope(
@@ -40,7 +40,11 @@ internal static class CloudEventJson
         json.WriteString("time", e.Time);
         json.WriteString("datacontenttype", "application/json");
         json.WriteString("aggregateversion", e.AggregateVersion.ToString(CultureInfo.InvariantCulture));
-        json.WriteString("sequence", e.Sequence.ToString("D19", CultureInfo.InvariantCulture)); // the Sequence extension orders lexicographically
+        if (e.Sequence > 0)
+        {
+            json.WriteString("sequence", e.Sequence.ToString("D19", CultureInfo.InvariantCulture)); // the Sequence extension orders lexicographically
+        }
+
         if (e.Traceparent is { } traceparent)
         {
             json.WriteString("traceparent", traceparent);

@@ -35,12 +35,15 @@ public sealed class Outbox
     /// <param name="key">The aggregate's id: events of one key stay in order.</param>
     /// <param name="aggregateVersion">The aggregate's version after the change, growing by every change; consumers drop what is older than what they have.</param>
     /// <param name="data">Full state of the aggregate.</param>
+    /// <returns>What was added, for whoever tells it by other ways too.</returns>
     /// <exception cref="InvalidOperationException">The type was not declared by <see cref="MessagingBuilder{TContext}.Publishes{TEvent}"/>, or the event is larger than <see cref="MaxBytes"/>.</exception>
-    public void Add<TEvent>(DbContext context, Guid key, long aggregateVersion, TEvent data)
+    public EventMessage Add<TEvent>(DbContext context, Guid key, long aggregateVersion, TEvent data)
         where TEvent : class
     {
         ArgumentNullException.ThrowIfNull(context);
-        context.Add(Row(key, aggregateVersion, data));
+        var row = Row(key, aggregateVersion, data);
+        context.Add(row);
+        return new EventMessage(Declared<TEvent>().Service, row);
     }
 
     /// <summary>The same for a change that is made without a context: a command for the batch that makes the change.</summary>
@@ -73,13 +76,20 @@ public sealed class Outbox
     /// <param name="connection">The connection that makes the change.</param>
     /// <param name="events">For each: the aggregate's id, its version after the change, and its full state.</param>
     /// <param name="cancellationToken">Cancels the copy; the transaction is void then.</param>
+    /// <returns>What was added, in their order, for whoever tells it by other ways too.</returns>
     /// <exception cref="InvalidOperationException">As for <see cref="Add{TEvent}"/>.</exception>
-    public Task CopyAsync<TEvent>(NpgsqlConnection connection, IReadOnlyList<(Guid Key, long AggregateVersion, TEvent Data)> events, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<EventMessage>> CopyAsync<TEvent>(NpgsqlConnection connection, IReadOnlyList<(Guid Key, long AggregateVersion, TEvent Data)> events, CancellationToken cancellationToken)
         where TEvent : class
     {
         ArgumentNullException.ThrowIfNull(connection);
         ArgumentNullException.ThrowIfNull(events);
-        return events.Count == 0 ? Task.CompletedTask : CopyAsync(connection, events, before: null, cancellationToken);
+        var added = new List<EventMessage>(events.Count);
+        if (events.Count > 0)
+        {
+            await CopyAsync(connection, events, before: null, added, cancellationToken).ConfigureAwait(false);
+        }
+
+        return added;
     }
 
     /// <summary>
@@ -101,7 +111,7 @@ public sealed class Outbox
         }
 
         var last = await TakePlacesAsync(connection, Declared<TEvent>(), events.Count, cancellationToken).ConfigureAwait(false);
-        await CopyAsync(connection, events, last - events.Count, cancellationToken).ConfigureAwait(false);
+        await CopyAsync(connection, events, last - events.Count, added: null, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Takes the next places of a topic; gives the last of them.</summary>
@@ -137,8 +147,10 @@ public sealed class Outbox
     /// <param name="connection">In the transaction.</param>
     /// <param name="events">What is told.</param>
     /// <param name="before">The place before the first of them; null when the relay is to number them.</param>
+    /// <param name="added">Takes what was added, if anybody wants it.</param>
     /// <param name="cancellationToken">Cancels it.</param>
-    private async Task CopyAsync<TEvent>(NpgsqlConnection connection, IReadOnlyList<(Guid Key, long AggregateVersion, TEvent Data)> events, long? before, CancellationToken cancellationToken)
+    private async Task CopyAsync<TEvent>(
+        NpgsqlConnection connection, IReadOnlyList<(Guid Key, long AggregateVersion, TEvent Data)> events, long? before, List<EventMessage>? added, CancellationToken cancellationToken)
     {
         var copy = await connection.BeginBinaryImportAsync(
             "COPY messaging.outbox (id, topic, key, aggregate_version, type, data, time, traceparent, sequence) FROM STDIN (FORMAT binary)", cancellationToken).ConfigureAwait(false);
@@ -148,6 +160,7 @@ public sealed class Outbox
             foreach (var (key, aggregateVersion, data) in events)
             {
                 var row = Row(key, aggregateVersion, data);
+                added?.Add(new EventMessage(Declared<TEvent>().Service, row));
                 await copy.StartRowAsync(cancellationToken).ConfigureAwait(false);
                 await copy.WriteAsync(row.Id, cancellationToken).ConfigureAwait(false);
                 await copy.WriteAsync(row.Topic, cancellationToken).ConfigureAwait(false);

@@ -1,5 +1,4 @@
 using System.Net;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 
@@ -13,9 +12,9 @@ public static class ProviderNetworkService
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.TryAddSingleton(new HostAddresses(Dns.GetHostAddressesAsync));
-        builder.Services.AddSingleton(new LocalProviders(builder.Configuration));
-        builder.Services.AddSingleton<EndpointGuard>();
-        builder.Services.AddSingleton<ProviderConnections>();
+        builder.Services.TryAddSingleton(new LocalProviders(builder.Configuration));
+        builder.Services.TryAddSingleton<EndpointGuard>();
+        builder.Services.TryAddSingleton<ProviderConnections>();
     }
 }
 

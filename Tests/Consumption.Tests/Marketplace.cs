@@ -86,6 +86,7 @@ public sealed class Marketplace : IAsyncLifetime
         ["Metering:LogMegabytes"] = "8",
         ["Metering:LostAfter"] = "00:00:30", // A busy machine may keep a process of so many instances waiting for long.
         ["Sla:Every"] = "00:00:00.500",
+        ["Webhooks:Every"] = "00:00:00.100",
         ["Providers:Local:scripted:Address"] = Provider.Address,
         ["Providers:Local:scripted:Organisation"] = "acme",
         ["Providers:Local:raw:Address"] = Raw.Address,

@@ -102,6 +102,9 @@ public sealed class CloudEventTests
         Assert.Throws<FormatException>(() => CloudEventJson.Split("{}"u8.ToArray()));
     }
 
+    [Fact]
+    public void An_event_that_has_no_place_in_its_topic_yet_tells_none() => Assert.DoesNotContain("sequence", Encoding.UTF8.GetString(Write(Sample with { Sequence = 0 })), StringComparison.Ordinal);
+
     private static byte[] Write(Envelope e)
     {
         var bytes = new ArrayBufferWriter<byte>();

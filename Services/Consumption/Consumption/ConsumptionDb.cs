@@ -12,6 +12,7 @@ using LlmMarketplace.Consumption.Metering;
 using LlmMarketplace.Consumption.ResponseCache;
 using LlmMarketplace.Consumption.Sla;
 using LlmMarketplace.Consumption.StoredResponses;
+using LlmMarketplace.Consumption.Webhooks;
 using LlmMarketplace.Messaging;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
@@ -134,6 +135,7 @@ internal sealed class ConsumptionDb(DbContextOptions<ConsumptionDb> options) : D
         });
         Metering(modelBuilder);
         Promises(modelBuilder);
+        modelBuilder.AddWebhooks();
     }
 
     private static void Promises(ModelBuilder modelBuilder)

@@ -20,6 +20,7 @@ using LlmMarketplace.Consumption.Rpc;
 using LlmMarketplace.Consumption.Sla;
 using LlmMarketplace.Consumption.StoredResponses;
 using LlmMarketplace.Consumption.Usage;
+using LlmMarketplace.Consumption.Webhooks;
 using LlmMarketplace.Identity.Contracts;
 using LlmMarketplace.Messaging;
 using LlmMarketplace.ProviderNetwork;
@@ -60,10 +61,11 @@ public static class ConsumptionService
         builder.Services.AddSingleton<EraseFromStores>().AddHostedService<FinishErasures>();
         builder.Services.AddOptions<SlaOptions>().BindConfiguration("Sla").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddHostedService<WatchSla>();
+        builder.AddWebhooks();
         return builder;
     }
 
-    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/end-users</c>, <c>/api/v1/aliases</c>, <c>/api/v1/response-cache</c>, <c>/api/v1/call-logging</c>, <c>/api/v1/call-logs</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c>, <c>/api/v1/sla</c> and the service's events.</summary>
+    /// <summary>Maps <c>/api/v1/keys</c>, <c>/api/v1/budgets</c>, <c>/api/v1/end-users</c>, <c>/api/v1/aliases</c>, <c>/api/v1/response-cache</c>, <c>/api/v1/call-logging</c>, <c>/api/v1/call-logs</c>, <c>/api/v1/quota</c>, <c>/api/v1/usage</c>, <c>/api/v1/sla</c>, <c>/api/v1/webhooks</c> and the service's events.</summary>
     public static WebApplication MapConsumption(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -119,6 +121,7 @@ public static class ConsumptionService
         ShowSla.Map(sla);
         ListViolations.Map(sla);
 
+        app.MapWebhooks();
         app.MapMessaging();
         return app;
     }

@@ -22,6 +22,7 @@ public sealed class PublicRoutesTests(GatewayFixture fixture)
     [InlineData("/api/v1/end-users/erase", "consumption")]
     [InlineData("/api/v1/usage", "consumption")]
     [InlineData("/api/v1/quota", "consumption")]
+    [InlineData("/api/v1/webhooks/1/deliveries", "consumption")]
     [InlineData("/api/v1/operations/admin/dead-letters", "admin")]
     [InlineData("/api/v1/operations/publishing/dead-letters", "publishing")]
     public async Task Each_public_path_goes_to_the_service_that_owns_it(string path, string service)

@@ -1,5 +1,6 @@
 using LlmMarketplace.Consumption.Contracts;
 using LlmMarketplace.Consumption.Metering;
+using LlmMarketplace.Consumption.Webhooks;
 using LlmMarketplace.Messaging;
 using Npgsql;
 using NpgsqlTypes;
@@ -205,10 +206,9 @@ internal sealed class WatchBudgets(Outbox outbox, TimeProvider time)
         note.Parameters.Add(Column(news, one => one.Budget.Reached(one.Spent)));
         await note.ExecuteNonQueryAsync(cancellationToken);
         var now = time.GetUtcNow();
-        await outbox.CopyAsync(
-            connection,
-            [.. news.SelectMany(one => one.Budget.Events(one.Told, one.Spent, now)).Select(reached => (reached.OrganisationId, (long)reached.Threshold, reached))],
-            cancellationToken);
+        var events = news.SelectMany(one => one.Budget.Events(one.Told, one.Spent, now)).ToList();
+        var messages = await outbox.CopyAsync(connection, [.. events.Select(reached => (reached.OrganisationId, (long)reached.Threshold, reached))], cancellationToken);
+        await QueueDeliveries.RunAsync(connection, [.. events.Select(reached => reached.OrganisationId).Zip(messages)], now, cancellationToken);
     }
 
     private static async Task<Dictionary<(Spending Of, string SetBy), (decimal Amount, int Threshold)>> ToldAsync(

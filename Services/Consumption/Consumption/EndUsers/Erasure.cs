@@ -30,7 +30,7 @@ internal sealed class Erasure
 
 /// <summary>
 /// Takes an end user's id out of everything that is kept, and puts a pseudonym in its place: records, what they said before a correction, open admissions, sums and alerts of budgets, events
-/// that are not forgotten yet; the person's own budget ends, and calls that were logged are removed. No amount changes. Counters in Redis, whose fields can be reckoned from ids, are built anew.
+/// and deliveries of them that are not forgotten yet; the person's own budget ends, and calls that were logged are removed. No amount changes. Counters in Redis, whose fields can be reckoned from ids, are built anew.
 /// </summary>
 internal sealed class EraseFromStores(Counters counters, IOptions<KeySecrets> secrets, TimeProvider time)
 {
@@ -40,6 +40,8 @@ internal sealed class EraseFromStores(Counters counters, IOptions<KeySecrets> se
              corrected AS (UPDATE usage_corrections SET before = jsonb_set(before, '{end_user}', to_jsonb($3)) WHERE request_id IN (SELECT request_id FROM named) AND before->>'end_user' = $2),
              told AS (UPDATE messaging.outbox SET data = jsonb_set(data::jsonb, CASE WHEN data->>'endUser' = $2 THEN '{endUser}' ELSE '{record,endUser}' END::text[], to_jsonb($3))::json
                       WHERE topic = ANY ($5) AND $2 IN (data->>'endUser', data->'record'->>'endUser') AND (key IN (SELECT request_id FROM named) OR key = $1)),
+             hooked AS (UPDATE webhook_deliveries SET body = jsonb_set(body::jsonb, '{data,endUser}', to_jsonb($3))::json
+                        WHERE webhook_id IN (SELECT id FROM webhooks WHERE organisation_id = $1) AND body->'data'->>'endUser' = $2),
              logged AS (DELETE FROM call_logs WHERE organisation_id = $1 AND end_user = $2 AND admitted_at <= $4),
              open AS (UPDATE admissions SET end_user = $3 WHERE organisation_id = $1 AND end_user = $2 AND admitted_at <= $4)
         SELECT count(*) FROM named

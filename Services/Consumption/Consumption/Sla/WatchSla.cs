@@ -1,4 +1,5 @@
 using LlmMarketplace.Consumption.Contracts;
+using LlmMarketplace.Consumption.Webhooks;
 using LlmMarketplace.Messaging;
 using LlmMarketplace.Publishing.Contracts;
 using Microsoft.EntityFrameworkCore;
@@ -62,13 +63,15 @@ internal sealed partial class WatchSla(IServiceScopeFactory scopes, IOptions<Sla
             (kept.EndedAt, kept.Revision) = (now, kept.Revision + 1);
         }
 
+        var messages = new List<(Guid Organisation, EventMessage Message)>();
         foreach (var told in db.ChangeTracker.Entries<SlaViolation>().Where(entry => entry.State == EntityState.Added || entry.Property(violation => violation.Revision).IsModified).Select(entry => entry.Entity).ToList())
         {
-            outbox.Add(db, told.ProviderOrganisationId, told.Revision, told.ToEvent());
+            messages.Add((told.ProviderOrganisationId, outbox.Add(db, told.ProviderOrganisationId, told.Revision, told.ToEvent())));
             Log.Changed(logger, told.Service, told.Version, told.Metric, told.Severity, told.Promised, told.Observed, told.EndedAt);
         }
 
         await db.SaveChangesAsync(cancellationToken);
+        await QueueDeliveries.RunAsync((NpgsqlConnection)db.Database.GetDbConnection(), messages, now, cancellationToken);
         var old = now - IntervalsKeptFor;
         await db.Set<SlaInterval>().Where(interval => interval.Start < old).ExecuteDeleteAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);

@@ -55,6 +55,7 @@ internal static class RouteTable
         new("/api/v1/quota", "consumption", Audience.TokenOrKey),
         new("/api/v1/usage", "consumption", Audience.TokenOrKey),
         new("/api/v1/sla", "consumption", Audience.Token),
+        new("/api/v1/webhooks", "consumption", Audience.Token),
 
         .. Services.Select(service => new PublicRoute($"/api/v1/operations/{service}", service, Audience.Token)),
     ];
