@@ -39,6 +39,9 @@ public sealed class Marketplace : IAsyncLifetime
 
     public ScriptableProvider Provider { get; private set; } = null!;
 
+    /// <summary>The server behind <c>http://hooks.local</c>, which webhooks send to.</summary>
+    public ScriptableProvider Receiver { get; private set; } = null!;
+
     /// <summary>The provider behind <c>http://raw.local</c>.</summary>
     internal RawProvider Raw { get; } = new();
 
@@ -53,6 +56,7 @@ public sealed class Marketplace : IAsyncLifetime
         Identity = await TestIdentity.StartAsync();
         Database = await postgres.CreateDatabaseAsync("consumption");
         Provider = await ScriptableProvider.StartAsync();
+        Receiver = await ScriptableProvider.StartAsync();
         Service = await StartInstanceAsync(builder => builder.AddConsumption());
         await AddOrganisationAsync(OrganisationTier.Enterprise, id: providerOrganisation, slug: "acme");
     }
@@ -61,6 +65,7 @@ public sealed class Marketplace : IAsyncLifetime
     {
         await Service.DisposeAsync();
         await Provider.DisposeAsync();
+        await Receiver.DisposeAsync();
         await Raw.DisposeAsync();
         await Identity.DisposeAsync();
         await Database.DisposeAsync();
@@ -89,6 +94,8 @@ public sealed class Marketplace : IAsyncLifetime
         ["Webhooks:Every"] = "00:00:00.100",
         ["Providers:Local:scripted:Address"] = Provider.Address,
         ["Providers:Local:scripted:Organisation"] = "acme",
+        ["Providers:Local:hooks:Address"] = Receiver.Address,
+        ["Providers:Local:hooks:Organisation"] = "acme",
         ["Providers:Local:raw:Address"] = Raw.Address,
         ["Providers:Local:raw:Organisation"] = "acme",
         ["Providers:Local:down:Address"] = nobody.Address,

@@ -24,8 +24,8 @@ public sealed class OtherInstance(Marketplace marketplace) : IAsyncLifetime
         Provider = await ScriptableProvider.StartAsync();
         Service = await marketplace.StartInstanceAsync(builder =>
         {
-            builder.AddConsumption();
             builder.Configuration.AddInMemoryCollection([new("Providers:Local:scripted:Address", Provider.Address)]);
+            builder.AddConsumption();
         });
     }
 

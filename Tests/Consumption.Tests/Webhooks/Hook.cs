@@ -30,7 +30,7 @@ internal sealed class Hook(Marketplace marketplace, Guid organisation, HttpClien
     public string Path => $"/api/v1/webhooks/{Id}";
 
     /// <summary>What the receiver was sent, oldest first.</summary>
-    public IReadOnlyList<ReceivedCall> Seen => [.. marketplace.Provider.Calls.Where(call => call.Path == $"/{segment}/hook")];
+    public IReadOnlyList<ReceivedCall> Seen => [.. marketplace.Receiver.Calls.Where(call => call.Path == $"/{segment}/hook")];
 
     /// <param name="marketplace">Where.</param>
     /// <param name="answer">What the receiver does; 204 unless said.</param>
@@ -39,7 +39,7 @@ internal sealed class Hook(Marketplace marketplace, Guid organisation, HttpClien
     public static async Task<Hook> OpenAsync(Marketplace marketplace, Func<ReceivedCall, Task>? answer = null, string type = ConsumptionEvents.BudgetThresholdReached, Guid? organisation = null)
     {
         var segment = Guid.CreateVersion7().ToString("n");
-        marketplace.Provider.AnswerBelow(segment, answer ?? Say(204));
+        marketplace.Receiver.AnswerBelow(segment, answer ?? Say(204));
         var whose = organisation ?? Guid.CreateVersion7();
         var client = ClientOf(marketplace, whose, Roles.Consumer, Roles.Provider);
         var answered = await client.PostAsJsonAsync("/api/v1/webhooks", new { url = UrlOf(segment), events = new[] { type }, description = "a test's" });
@@ -50,7 +50,7 @@ internal sealed class Hook(Marketplace marketplace, Guid organisation, HttpClien
     /// <summary>Somebody of an organisation with the slug <c>acme</c>, which the operator lets to the scripted receiver.</summary>
     public static HttpClient ClientOf(Marketplace marketplace, Guid organisation, params string[] roles) => marketplace.Service.ClientWith(marketplace.Identity.Token(organisation, "acme", roles));
 
-    public static string UrlOf(string segment) => $"http://scripted.local/{segment}/hook";
+    public static string UrlOf(string segment) => $"http://hooks.local/{segment}/hook";
 
     public static Func<ReceivedCall, Task> Say(int status, params (string Name, string Value)[] headers) => call =>
     {
@@ -64,7 +64,7 @@ internal sealed class Hook(Marketplace marketplace, Guid organisation, HttpClien
     };
 
     /// <summary>Changes what the receiver does.</summary>
-    public void Answer(Func<ReceivedCall, Task> answer) => marketplace.Provider.AnswerBelow(segment, answer);
+    public void Answer(Func<ReceivedCall, Task> answer) => marketplace.Receiver.AnswerBelow(segment, answer);
 
     /// <summary>Whether one of the signatures is by this secret, and the time is now: by somebody else's library for the standard, which looks at one signature only.</summary>
     public static bool IsSigned(ReceivedCall call, string secret) => call.Headers["webhook-signature"].Split(' ').Any(signature =>

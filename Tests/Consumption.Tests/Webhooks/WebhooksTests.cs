@@ -169,7 +169,7 @@ public sealed class WebhooksTests(Marketplace marketplace)
     [Fact]
     public async Task A_test_is_sent_at_once_and_its_outcome_told_and_it_is_no_delivery()
     {
-        var hook = await Hook.OpenAsync(marketplace, ProviderScripts.OneByOne(Hook.Say(202), Hook.Say(302, ("Location", "http://scripted.local/elsewhere")), ProviderScripts.Cut));
+        var hook = await Hook.OpenAsync(marketplace, ProviderScripts.OneByOne(Hook.Say(202), Hook.Say(302, ("Location", "http://hooks.local/elsewhere")), ProviderScripts.Cut));
 
         var taken = await TestAsync(hook);
 
@@ -184,7 +184,7 @@ public sealed class WebhooksTests(Marketplace marketplace)
         var cut = await TestAsync(hook);
         Assert.Equal((false, "broken"), (cut.GetProperty("delivered").GetBoolean(), cut.Text("error")));
         Assert.Equal(3, hook.Seen.Count);
-        Assert.DoesNotContain(marketplace.Provider.Calls, call => call.Path == "/elsewhere");
+        Assert.DoesNotContain(marketplace.Receiver.Calls, call => call.Path == "/elsewhere");
         Assert.Empty(await hook.DeliveriesAsync());
         Assert.Equal(JsonValueKind.Null, (await hook.ShownAsync()).GetProperty("failingSince").ValueKind);
     }
