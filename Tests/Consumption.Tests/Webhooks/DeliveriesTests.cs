@@ -144,9 +144,10 @@ public sealed class DeliveriesTests(Marketplace marketplace)
 
         await hook.ExecuteAsync("UPDATE webhooks SET failing_since = now() - interval '5 days 1 second' WHERE id = $1");
         await hook.MakeDueAsync();
-        var waiting = await hook.DeliveryAsync("waiting", 3);
+        await hook.DeliveryAsync("waiting", 3);
 
         var disabled = await hook.ShownAsync();
+        var waiting = await hook.DeliveryAsync("waiting", 3); // Looked at once more: the first look may have seen the webhook as it was before.
         Assert.Equal((false, "failing", JsonValueKind.Null), (disabled.GetProperty("enabled").GetBoolean(), disabled.Text("disabledBecause"), waiting.GetProperty("nextAttemptAt").ValueKind));
         hook.Answer(Hook.Say(200));
         await hook.Client.PatchAsJsonAsync(hook.Path, new { enabled = true });
