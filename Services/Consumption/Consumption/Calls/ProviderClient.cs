@@ -122,7 +122,7 @@ internal sealed class ProviderClient : IDisposable
                 break;
             case { StatusCode: HttpStatusCode.TooManyRequests }:
                 route.Health.GiveBack(entry.AddressTry);
-                route.CredentialHealth.Busy(RetryAfter(answer) ?? BusyUnlessSaid);
+                route.CredentialHealth.Busy(RetryAfter(answer, time) ?? BusyUnlessSaid);
                 break;
             case { StatusCode: >= HttpStatusCode.InternalServerError }:
                 route.Health.Failed();
@@ -151,7 +151,7 @@ internal sealed class ProviderClient : IDisposable
     private async Task<bool?> WaitAsync(int attempt, HttpResponseMessage? answer, CancellationToken deadline)
     {
         var delay = FirstDelay * Math.Pow(2, attempt - 1) * (0.5 + Random.Shared.NextDouble());
-        if (answer is not null && RetryAfter(answer) is { } wanted)
+        if (answer is not null && RetryAfter(answer, time) is { } wanted)
         {
             if (wanted > LongestWait)
             {
@@ -173,7 +173,7 @@ internal sealed class ProviderClient : IDisposable
     }
 
     /// <summary>What <c>retry-after</c> says, in seconds or as a date.</summary>
-    public TimeSpan? RetryAfter(HttpResponseMessage answer) =>
+    public static TimeSpan? RetryAfter(HttpResponseMessage answer, TimeProvider time) =>
         answer.Headers.RetryAfter is { } after ? after.Delta ?? (after.Date is { } date && date > time.GetUtcNow() ? date - time.GetUtcNow() : TimeSpan.Zero) : null;
 
     public void Dispose()

@@ -283,7 +283,7 @@ internal sealed partial class ServeCall(
         switch (status)
         {
             case StatusCodes.Status429TooManyRequests:
-                return new CallRefusal(CallFailure.ProviderRateLimited, RetryAfter: provider.RetryAfter(answer));
+                return new CallRefusal(CallFailure.ProviderRateLimited, RetryAfter: ProviderClient.RetryAfter(answer, time));
             case StatusCodes.Status404NotFound when call.Surface.Method != HttpMethod.Post:
                 return new CallRefusal(CallFailure.ResponseNotFound, $"Response with id '{call.Kept!.ResponseId}' not found.");
             case StatusCodes.Status404NotFound when call.Kept is not null:
@@ -302,7 +302,7 @@ internal sealed partial class ServeCall(
             case StatusCodes.Status504GatewayTimeout:
                 return new CallRefusal(CallFailure.ProviderTimeout, "The provider says that it was not answered in time itself.");
             case StatusCodes.Status503ServiceUnavailable:
-                return new CallRefusal(CallFailure.ProviderUnavailable, RetryAfter: provider.RetryAfter(answer));
+                return new CallRefusal(CallFailure.ProviderUnavailable, RetryAfter: ProviderClient.RetryAfter(answer, time));
             default:
                 return new CallRefusal(CallFailure.ProviderFailed, $"The provider failed with status {status}.");
         }

@@ -28,24 +28,7 @@ internal static class ChangeKey
         }
 
         var now = time.GetUtcNow();
-        List<Issue> issues = [];
-        if (patch.ValueKind != JsonValueKind.Object)
-        {
-            return Problems.Invalid(new Issue("invalid_patch", "", "The patch must be a JSON object."));
-        }
-
-        foreach (var member in patch.EnumerateObject())
-        {
-            try
-            {
-                issues.AddRange(Apply(row, member, now));
-            }
-            catch (JsonException wrong)
-            {
-                issues.Add(new Issue("invalid_patch", "/" + member.Name, wrong.Message));
-            }
-        }
-
+        var issues = await MergePatch.ApplyAsync(patch, member => Task.FromResult<IReadOnlyList<Issue>>(Apply(row, member, now)));
         if (issues.Count > 0)
         {
             return Problems.Invalid([.. issues]);
@@ -59,26 +42,26 @@ internal static class ChangeKey
         switch (member.Name)
         {
             case "name":
-                row.Name = Read<string>(member) ?? "";
+                row.Name = MergePatch.Read<string>(member) ?? "";
                 return [.. KeyRules.Name(row.Name)];
             case "labels":
-                row.Labels = Merge(row.Labels, Read<Dictionary<string, string?>>(member));
+                row.Labels = Merge(row.Labels, MergePatch.Read<Dictionary<string, string?>>(member));
                 return [.. KeyRules.Labels(row.Labels)];
             case "limits":
                 row.Limits = Merge(row.Limits, member.Value);
                 return [.. row.Limits.Check()];
             case "expiresAt":
-                row.ExpiresAt = (Read<DateTimeOffset?>(member) ?? row.CreatedAt + KeyRules.DefaultLifetime).ToUniversalTime();
+                row.ExpiresAt = (MergePatch.Read<DateTimeOffset?>(member) ?? row.CreatedAt + KeyRules.DefaultLifetime).ToUniversalTime();
                 return [.. KeyRules.Expiry(row.ExpiresAt, now)];
             case "scopes":
-                var scopes = Read<KeyScopes>(member) ?? KeyScopes.All;
+                var scopes = MergePatch.Read<KeyScopes>(member) ?? KeyScopes.All;
                 (row.Services, row.Categories) = ([.. scopes.Services ?? []], [.. scopes.Categories ?? []]);
                 return [.. KeyRules.Scopes(scopes)];
             case "budget":
-                row.Budget = Read<Budget>(member);
+                row.Budget = MergePatch.Read<Budget>(member);
                 return [.. BudgetRules.Check(row.Budget, "/budget")];
             case "endUserBudget":
-                row.EndUserBudget = Read<Budget>(member);
+                row.EndUserBudget = MergePatch.Read<Budget>(member);
                 return [.. BudgetRules.Check(row.EndUserBudget, "/endUserBudget")];
             default:
                 return [new Issue("unknown_field", "/" + member.Name, $"`{member.Name}` cannot be changed: name, labels, expiresAt, scopes, limits, budget and endUserBudget can.")];
@@ -103,6 +86,4 @@ internal static class ChangeKey
             patch.TryGetProperty("tokensPerMinute", out _) ? given.TokensPerMinute : limits.TokensPerMinute,
             patch.TryGetProperty("concurrentCalls", out _) ? given.ConcurrentCalls : limits.ConcurrentCalls);
     }
-
-    private static T? Read<T>(JsonProperty member) => member.Value.Deserialize<T>(Json.StrictOptions);
 }

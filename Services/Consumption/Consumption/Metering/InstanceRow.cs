@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace LlmMarketplace.Consumption.Metering;
 
 /// <summary>
@@ -26,6 +28,15 @@ internal sealed class InstanceOrganisation
 
     /// <summary>Up to which generation of the organisation's counters it told its calls.</summary>
     public long ReportedGeneration { get; init; }
+
+    /// <summary>Notes organisations for an instance; those that are noted stay as they are.</summary>
+    public static async Task NoteAsync(NpgsqlDataSource database, Guid instance, IEnumerable<Guid> organisations, CancellationToken cancellationToken)
+    {
+        await using var note = database.CreateCommand("INSERT INTO instance_organisations (instance_id, organisation_id) SELECT $1, unnest($2) ON CONFLICT DO NOTHING");
+        note.Parameters.Add(new NpgsqlParameter { Value = instance });
+        note.Parameters.Add(new NpgsqlParameter { Value = organisations.ToArray() });
+        await note.ExecuteNonQueryAsync(cancellationToken);
+    }
 }
 
 /// <summary>Which counters in Redis are true for an organisation.</summary>

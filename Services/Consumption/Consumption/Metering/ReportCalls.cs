@@ -26,13 +26,13 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
         }
 
         var instance = lease.InstanceId; // All of it is one instance's, though it may be fenced meanwhile.
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
         if (instance != last)
         {
-            await GoOnAsync(connection, instance, cancellationToken);
+            await GoOnAsync(instance, cancellationToken);
             last = instance;
         }
 
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var newest = new NpgsqlCommand("SELECT coalesce(max(generation), 0) FROM counters", connection);
         var generation = (long)(await newest.ExecuteScalarAsync(cancellationToken))!;
         if (generation != seen || ++looks >= LooksUntilSure)
@@ -48,14 +48,15 @@ internal sealed class ReportCalls(NpgsqlDataSource database, OpenCalls calls, Li
         await ReopenAsync(connection, cancellationToken);
     }
 
-    private async Task GoOnAsync(NpgsqlConnection connection, Guid instance, CancellationToken cancellationToken)
+    private async Task GoOnAsync(Guid instance, CancellationToken cancellationToken)
     {
         var organisations = calls.Organisations;
-        await using var note = new NpgsqlCommand("INSERT INTO instance_organisations (instance_id, organisation_id) SELECT $1, unnest($2) ON CONFLICT DO NOTHING", connection)
+        if (organisations.Count == 0)
         {
-            Parameters = { new() { Value = instance }, new() { Value = organisations.ToArray() } },
-        };
-        await note.ExecuteNonQueryAsync(cancellationToken);
+            return; // It has just started.
+        }
+
+        await InstanceOrganisation.NoteAsync(database, instance, organisations, cancellationToken);
         foreach (var organisation in organisations)
         {
             counters.RebuildSoon(organisation);

@@ -158,7 +158,7 @@ internal sealed partial class SweepLost(
 
             // A log that is replayed late tells calls when the instance's counters were built already; whoever built them since took these calls for open.
             touched.UnionWith(open.Select(admission => admission.OrganisationId));
-            await NoteAsync(instance, touched, cancellationToken);
+            await InstanceOrganisation.NoteAsync(database, instance, touched, cancellationToken); // Another sweeper builds their counters if we die before.
             await store.WriteAsync(new UsageBatch([.. open.Select(Lost)], [], [.. open.Select(admission => admission.RequestId)], null), cancellationToken);
             settled += open.Count;
         }
@@ -172,15 +172,6 @@ internal sealed partial class SweepLost(
         }
 
         Log.Swept(logger, instance, settled, touched.Count);
-    }
-
-    /// <summary>Notes organisations whose counters are to be built anew, so that another sweeper does it if we die before.</summary>
-    private async Task NoteAsync(Guid instance, IReadOnlyCollection<Guid> organisations, CancellationToken cancellationToken)
-    {
-        await using var note = database.CreateCommand("INSERT INTO instance_organisations (instance_id, organisation_id) SELECT $1, unnest($2) ON CONFLICT DO NOTHING");
-        note.Parameters.Add(new NpgsqlParameter { Value = instance });
-        note.Parameters.Add(new NpgsqlParameter { Value = organisations.ToArray() });
-        await note.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private UsageRecord Lost(AdmissionRow admission) => new()

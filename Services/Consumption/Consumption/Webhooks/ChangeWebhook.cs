@@ -27,24 +27,7 @@ internal static class ChangeWebhook
             return GetWebhook.NotFound();
         }
 
-        if (patch.ValueKind != JsonValueKind.Object)
-        {
-            return Problems.Invalid(new Issue("invalid_patch", "", "The patch must be a JSON object."));
-        }
-
-        List<Issue> issues = [];
-        foreach (var member in patch.EnumerateObject())
-        {
-            try
-            {
-                issues.AddRange(await ApplyAsync(row, member, caller, guard, cancellationToken));
-            }
-            catch (JsonException wrong)
-            {
-                issues.Add(new Issue("invalid_patch", "/" + member.Name, wrong.Message));
-            }
-        }
-
+        var issues = await MergePatch.ApplyAsync(patch, member => ApplyAsync(row, member, caller, guard, cancellationToken));
         if (issues.Count > 0)
         {
             return Problems.Invalid([.. issues]);
@@ -58,22 +41,20 @@ internal static class ChangeWebhook
         switch (member.Name)
         {
             case "url":
-                (row.Url, row.OrganisationSlug) = (Read<string>(member) ?? "", caller.OrganisationSlug());
+                (row.Url, row.OrganisationSlug) = (MergePatch.Read<string>(member) ?? "", caller.OrganisationSlug());
                 return await WebhookRules.UrlAsync(row.Url, caller, guard, cancellationToken);
             case "events":
-                row.Events = Read<string[]>(member) ?? [];
+                row.Events = MergePatch.Read<string[]>(member) ?? [];
                 return [.. WebhookRules.Events(row.Events, caller)];
             case "description":
-                row.Description = Read<string>(member);
+                row.Description = MergePatch.Read<string>(member);
                 return [.. WebhookRules.Description(row.Description)];
             case "enabled":
-                row.Enabled = Read<bool>(member);
+                row.Enabled = MergePatch.Read<bool>(member);
                 (row.DisabledBecause, row.FailingSince) = (null, row.Enabled ? null : row.FailingSince);
                 return [];
             default:
                 return [new Issue("unknown_field", "/" + member.Name, $"`{member.Name}` cannot be changed: url, events, description and enabled can.")];
         }
     }
-
-    private static T? Read<T>(JsonProperty member) => member.Value.Deserialize<T>(Json.StrictOptions);
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
+using LlmMarketplace.Consumption.Calls;
 using LlmMarketplace.ProviderNetwork;
 using Microsoft.Extensions.Options;
 
@@ -108,8 +109,8 @@ internal sealed class SendWebhook : IDisposable
 
     private TimeSpan RetryAfter(HttpResponseMessage answer)
     {
-        var wanted = answer.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - time.GetUtcNow() ?? TimeSpan.Zero : TimeSpan.Zero;
-        return wanted < TimeSpan.Zero ? TimeSpan.Zero : wanted > LongestRetryAfter ? LongestRetryAfter : wanted;
+        var wanted = ProviderClient.RetryAfter(answer, time) ?? TimeSpan.Zero;
+        return wanted > LongestRetryAfter ? LongestRetryAfter : wanted;
     }
 
     /// <summary>Reads a short answer, so that the connection can be used again.</summary>
